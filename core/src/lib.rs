@@ -1,0 +1,1 @@
+//! sanderling-core

@@ -1,0 +1,2 @@
+//! The sanderling binary.
+fn main() {}
