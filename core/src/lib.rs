@@ -1,1 +1,6 @@
 //! sanderling-core
+#![no_std]
+
+extern crate alloc;
+
+pub mod types;

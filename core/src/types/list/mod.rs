@@ -1,0 +1,10 @@
+//! Lists: sequences of binary strings with cheap ends.
+
+mod deque;
+mod node;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use value::{Iter, List, SMALL_LISTS_ARE_LISTPACKS, Side};

@@ -1,0 +1,3 @@
+//! The value types, a folder each.
+
+pub mod list;
