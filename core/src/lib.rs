@@ -3,4 +3,8 @@
 
 extern crate alloc;
 
+pub mod glob;
+pub mod hash;
+pub mod keyspace;
+pub mod num;
 pub mod types;

@@ -1,3 +1,5 @@
-//! The value types, a folder each.
+//! The value types, a folder each, and what they share.
 
+pub mod encoding;
 pub mod list;
+pub mod packed;

@@ -1,0 +1,1 @@
+//! Where the keys live: the table.

@@ -1,0 +1,469 @@
+//! Numbers in text, read and written as Redis does.
+//!
+//! Strict both ways: what an integer parser accepts is exactly what the writer produces, so that a string may be held as
+//! an integer and printed again unchanged. Floating-point numbers are printed with the fewest digits that read back
+//! equal, laid out as Redis 7.2 and later lay them out.
+
+use alloc::vec::Vec;
+
+/// An integer as text, without an allocation.
+///
+/// ```
+/// use sanderling_core::num::IntText;
+/// assert_eq!(IntText::new(-42).as_bytes(), b"-42");
+/// ```
+#[derive(Clone, Copy)]
+pub struct IntText {
+    bytes: [u8; INT_TEXT_MAX],
+    length: u8,
+}
+
+impl IntText {
+    /// Writes `value` in decimal.
+    #[must_use]
+    pub fn new(value: i64) -> Self {
+        let mut buffer = itoa::Buffer::new();
+        let text = buffer.format(value).as_bytes();
+        let mut bytes = [0; INT_TEXT_MAX];
+        for (to, from) in bytes.iter_mut().zip(text) {
+            *to = *from;
+        }
+        Self { bytes, length: text.len() as u8 }
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+impl core::fmt::Debug for IntText {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "IntText({})", alloc::string::String::from_utf8_lossy(self.as_bytes()))
+    }
+}
+
+impl AsRef<[u8]> for IntText {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+/// Reads an integer in the one form in which it is written.
+///
+/// Refuses a plus sign, spaces, leading zeros, `-0`, an empty text, and what doesn't fit.
+///
+/// ```
+/// use sanderling_core::num::parse_i64;
+/// assert_eq!(parse_i64(b"-12"), Some(-12));
+/// assert_eq!(parse_i64(b"012"), None);
+/// ```
+#[must_use]
+pub fn parse_i64(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [b'0'] if !negative => return Some(0),
+        [b'1'..=b'9', ..] if digits.len() < INT_TEXT_MAX => {}
+        _ => return None,
+    }
+    let mut magnitude = 0_u64;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        // Nineteen digits, the most that get here, stay below 10^19 and so within 64 bits.
+        magnitude = magnitude.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
+}
+
+/// Reads a floating-point number: decimal, with or without an exponent, or `inf` and `infinity` in any case and sign.
+///
+/// Refuses an empty text, spaces, NaN, and a number too large or too small to be told from infinity or zero.
+#[must_use]
+pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    let value: f64 = core::str::from_utf8(text).ok()?.parse().ok()?;
+    let mut mantissa = text.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
+    let out_of_range = if value == 0.0 {
+        mantissa.any(|byte| matches!(byte, b'1'..=b'9'))
+    } else {
+        value.is_infinite() && text.iter().any(u8::is_ascii_digit)
+    };
+    (!value.is_nan() && !out_of_range).then_some(value)
+}
+
+/// Appends an integer in decimal.
+pub fn write_i64(out: &mut Vec<u8>, value: i64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Appends an unsigned integer in decimal.
+pub fn write_u64(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+/// Appends a score or another double as replies show it: `3`, `3.5`, `1e+21`, `inf`, `-inf`.
+pub fn write_f64(out: &mut Vec<u8>, value: f64) {
+    if value.is_nan() {
+        out.extend_from_slice(b"nan");
+    } else if value.is_infinite() {
+        out.extend_from_slice(if value < 0.0 { b"-inf" } else { b"inf" });
+    } else if value == 0.0 {
+        out.extend_from_slice(if value.is_sign_negative() { b"-0" } else { b"0" });
+    } else if value.abs() <= INTEGRAL_MAX && (value as i64) as f64 == value {
+        write_i64(out, value as i64);
+    } else {
+        Decimal::new(value).write_general(out);
+    }
+}
+
+/// Appends a double as `INCRBYFLOAT` stores it: no exponent, at most 17 decimals, no zeros at the end.
+pub fn write_f64_fixed(out: &mut Vec<u8>, value: f64) {
+    if !value.is_finite() {
+        return write_f64(out, value);
+    }
+    let mut decimal = Decimal::new(value);
+    decimal.round(FIXED_DECIMALS);
+    decimal.write_fixed(out);
+}
+
+/// Returns a double as replies show it; see [`write_f64`].
+#[must_use]
+pub fn f64_text(value: f64) -> Vec<u8> {
+    let mut text = Vec::new();
+    write_f64(&mut text, value);
+    text
+}
+
+/// The shortest decimal digits of a finite double: ±0.d₁d₂d₃… × 10^`point`.
+struct Decimal {
+    negative: bool,
+    digits: [u8; DIGITS_MAX],
+    count: usize,
+    point: i32,
+}
+
+impl Decimal {
+    fn new(value: f64) -> Self {
+        let mut buffer = ryu::Buffer::new();
+        let text = buffer.format_finite(value);
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+        let (negative, mantissa) = mantissa.strip_prefix('-').map_or((false, mantissa), |rest| (true, rest));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let mut decimal = Self { negative, digits: [b'0'; DIGITS_MAX], count: 0, point: whole.len() as i32 };
+        decimal.point += exponent.parse::<i32>().unwrap_or(0);
+        for digit in whole.bytes().chain(fraction.bytes()) {
+            if decimal.count == 0 && digit == b'0' {
+                decimal.point -= 1;
+            } else if let Some(place) = decimal.digits.get_mut(decimal.count) {
+                *place = digit;
+                decimal.count += 1;
+            }
+        }
+        decimal.trim();
+        decimal
+    }
+
+    fn digits(&self) -> &[u8] {
+        self.digits.get(..self.count).unwrap_or_default()
+    }
+
+    /// Rounds, a half to the even digit, so that no more than `decimals` digits follow the point.
+    fn round(&mut self, decimals: i32) {
+        let keep = self.point + decimals;
+        if keep >= self.count as i32 {
+            return;
+        }
+        let Ok(keep) = usize::try_from(keep) else {
+            self.count = 0;
+            return;
+        };
+        let (kept, dropped) = self.digits().split_at(keep);
+        let odd = kept.last().is_some_and(|digit| digit % 2 == 1);
+        let up = match dropped {
+            [b'5'] => odd,
+            [first, ..] => *first >= b'5',
+            [] => false,
+        };
+        self.count = keep;
+        if up {
+            self.increment();
+        }
+        self.trim();
+    }
+
+    /// Adds one to the last digit, carrying as far as it goes.
+    fn increment(&mut self) {
+        for digit in self.digits.iter_mut().take(self.count).rev() {
+            if *digit < b'9' {
+                *digit += 1;
+                return;
+            }
+            *digit = b'0';
+        }
+        // 99.9 became 100: one digit in front of zeros that are trimmed anyway.
+        self.digits = [b'0'; DIGITS_MAX];
+        if let Some(first) = self.digits.first_mut() {
+            *first = b'1';
+        }
+        self.count = 1;
+        self.point += 1;
+    }
+
+    fn trim(&mut self) {
+        self.count -= self.digits().iter().rev().take_while(|digit| **digit == b'0').count();
+    }
+
+    /// Without an exponent where that is short, else with one: the layout of the fpconv library that Redis uses.
+    fn write_general(&self, out: &mut Vec<u8>) {
+        let last = self.point - self.count as i32;
+        let first = self.point - 1;
+        let whole_is_short = last >= 0 && first < self.count as i32 + 7;
+        let fraction_is_short = last < 0 && (last > -7 || first.abs() < 4);
+        if whole_is_short || fraction_is_short {
+            return self.write_fixed(out);
+        }
+        if self.negative {
+            out.push(b'-');
+        }
+        if let Some((first, rest)) = self.digits().split_first() {
+            out.push(*first);
+            if !rest.is_empty() {
+                out.push(b'.');
+                out.extend_from_slice(rest);
+            }
+        }
+        out.extend_from_slice(if first < 0 { b"e-" } else { b"e+" });
+        write_i64(out, i64::from(first.abs()));
+    }
+
+    fn write_fixed(&self, out: &mut Vec<u8>) {
+        let digits = self.digits();
+        if self.negative && !digits.is_empty() {
+            out.push(b'-');
+        }
+        let whole = usize::try_from(self.point).unwrap_or(0);
+        if whole == 0 || digits.is_empty() {
+            out.push(b'0');
+        }
+        for index in 0..if digits.is_empty() { 0 } else { whole } {
+            out.push(digits.get(index).copied().unwrap_or(b'0'));
+        }
+        if let Some(fraction) = digits.get(whole..)
+            && !fraction.is_empty()
+        {
+            out.push(b'.');
+            out.extend((self.point..0).map(|_| b'0'));
+            out.extend_from_slice(fraction);
+        }
+    }
+}
+
+/// The longest integer: a sign and nineteen digits.
+const INT_TEXT_MAX: usize = 20;
+
+/// More digits than this are never needed to tell two doubles apart.
+const DIGITS_MAX: usize = 17;
+
+/// How many decimals `INCRBYFLOAT` keeps.
+const FIXED_DECIMALS: i32 = 17;
+
+/// Up to this magnitude a whole number is printed as an integer: half of what 64 bits hold, as in Redis.
+const INTEGRAL_MAX: f64 = (i64::MAX / 2) as f64;
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::String};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn general(value: f64) -> String {
+        String::from_utf8(f64_text(value)).unwrap()
+    }
+
+    fn fixed(value: f64) -> String {
+        let mut text = Vec::new();
+        write_f64_fixed(&mut text, value);
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn integers_in_their_one_form() {
+        for (text, value) in
+            [("0", 0), ("-1", -1), ("9223372036854775807", i64::MAX), ("-9223372036854775808", i64::MIN)]
+        {
+            assert_eq!(parse_i64(text.as_bytes()), Some(value));
+        }
+        for text in [
+            "",
+            "-",
+            "+1",
+            " 1",
+            "1 ",
+            "01",
+            "-0",
+            "-01",
+            "00",
+            "1.0",
+            "1e3",
+            "0x1",
+            "9223372036854775808",
+            "-9223372036854775809",
+            "18446744073709551617",
+            "99999999999999999999",
+            "100000000000000000000000",
+            "a",
+            "1\0",
+        ] {
+            assert_eq!(parse_i64(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn doubles_in_many_forms() {
+        for (text, value) in [
+            ("0", 0.0),
+            ("-0", -0.0),
+            ("1", 1.0),
+            ("+1", 1.0),
+            ("1.", 1.0),
+            (".5", 0.5),
+            ("1e3", 1000.0),
+            ("-1.5E-3", -0.0015),
+            ("0e999", 0.0),
+            ("inf", f64::INFINITY),
+            ("+Inf", f64::INFINITY),
+            ("-INFINITY", f64::NEG_INFINITY),
+            ("007", 7.0),
+            ("5e-324", 5e-324),
+        ] {
+            assert_eq!(parse_f64(text.as_bytes()).map(f64::to_bits), Some(value.to_bits()), "{text}");
+        }
+        for text in [
+            "", " 1", "1 ", "nan", "-NaN", ".", "e5", "1e", "1e999", "-1e999", "1e-999", "--1", "1_0", "1,5", "infi",
+            "\u{ff11}",
+        ] {
+            assert_eq!(parse_f64(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(parse_f64(b"\xff"), None);
+    }
+
+    /// The expectations were read off a Redis server for what `ZADD` stores and `ZSCORE` returns, except where the fewest
+    /// digits (which Redis prints from 7.2 on) are fewer than the seventeen that older ones print.
+    #[test]
+    fn replies_show_doubles_as_redis_does() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (-17.0, "-17"),
+            (3.5, "3.5"),
+            (0.1, "0.1"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1e15, "1000000000000000"),
+            (1e17, "100000000000000000"),
+            (1e18, "1000000000000000000"),
+            (1e19, "1e+19"),
+            (1e21, "1e+21"),
+            (-2.5e30, "-2.5e+30"),
+            (1e-5, "0.00001"),
+            (1e-7, "1e-7"),
+            (1.5e-10, "1.5e-10"),
+            (123.456, "123.456"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (5e-324, "5e-324"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (9_007_199_254_740_993.0, "9007199254740992"),
+            (0.000123456, "1.23456e-4"),
+        ] {
+            assert_eq!(general(value), text);
+        }
+    }
+
+    #[test]
+    fn incrbyfloat_stores_no_exponent() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (3.0, "3"),
+            (10.6, "10.6"),
+            (5e3, "5000"),
+            (1e21, "1000000000000000000000"),
+            (-1.5e-5, "-0.000015"),
+            (1e-17, "0.00000000000000001"),
+            (1e-18, "0"),
+            (-1e-18, "0"),
+            (6e-18, "0.00000000000000001"),
+            (9.99e-15, "0.00000000000000999"),
+            (9.999e-15, "0.00000000000001"),
+            (0.1, "0.1"),
+            (100.0, "100"),
+            (1234.5678, "1234.5678"),
+        ] {
+            assert_eq!(fixed(value), text);
+        }
+        assert_eq!(fixed(0.999_999_999_999_999_9), "0.9999999999999999");
+    }
+
+    #[test]
+    fn rounding_carries() {
+        for (value, decimals, text) in [
+            (99.96, 1, "100"),
+            (0.96, 0, "1"),
+            (0.25, 1, "0.2"),
+            (0.35, 1, "0.4"),
+            (0.5, 0, "0"),
+            (1.5, 0, "2"),
+            (4.9, -1, "0"),
+        ] {
+            let mut decimal = Decimal::new(value);
+            decimal.round(decimals);
+            let mut out = Vec::new();
+            decimal.write_fixed(&mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), text, "{value} to {decimals}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn integers_round_trip(value: i64) {
+            let text = IntText::new(value);
+            prop_assert_eq!(format!("{value}").into_bytes(), text.as_bytes());
+            prop_assert_eq!(parse_i64(text.as_bytes()), Some(value));
+        }
+
+        /// Accepting only what would be written again is what lets a string be held as an integer.
+        #[test]
+        fn what_parses_is_written_the_same(text in "[-+ 0]{0,2}[0-9]{0,20}") {
+            let expected = text.parse::<i64>().ok().filter(|value| format!("{value}") == text);
+            prop_assert_eq!(parse_i64(text.as_bytes()), expected);
+        }
+
+        #[test]
+        fn doubles_round_trip(bits: u64) {
+            let value = f64::from_bits(bits);
+            prop_assume!(!value.is_nan());
+            prop_assert_eq!(parse_f64(general(value).as_bytes()), Some(value));
+        }
+
+        #[test]
+        fn ordinary_doubles_round_trip_without_exponent(value in -1e6..1e6_f64, decimals in 0_usize..6) {
+            let value: f64 = format!("{value:.decimals$}").parse().unwrap();
+            prop_assert_eq!(parse_f64(fixed(value).as_bytes()), Some(value));
+            prop_assert_eq!(fixed(value), format!("{}", if value == 0.0 { 0.0 } else { value }));
+        }
+
+        #[test]
+        fn no_input_panics(text: Vec<u8>, bits: u64) {
+            let _ = (parse_i64(&text), parse_f64(&text), fixed(f64::from_bits(bits)));
+        }
+    }
+}
