@@ -1,0 +1,173 @@
+//! Redis's own test suite, run against a server from outside.
+//!
+//! The suite is Tcl and belongs to Redis: it is fetched from Debian's source package into a cache folder
+//! ([`suite`]) and driven by our `tests/conformance/drive.tcl`, one file and one fresh server at a time ([`drive`]).
+//! What is ours, and committed, is the list of tests that a real `redis-server` 7.0.15 passes when it is driven in
+//! the same way (`baseline.txt`) and the list of those that do not pass here yet, each with its reason
+//! (`not-yet.txt`). A run fails when a test fails that is not listed, and when one passes that is ([`lists`]).
+
+mod drive;
+mod lists;
+mod suite;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::server::{Launch, Server, Target};
+use drive::FileRun;
+use lists::{Lists, Verdict};
+
+/// The files that every change is checked with: the data types and what they all rest on.
+pub const FAST: &[&str] = &[
+    "unit/type/string",
+    "unit/type/incr",
+    "unit/type/hash",
+    "unit/type/list",
+    "unit/type/list-2",
+    "unit/type/list-3",
+    "unit/type/set",
+    "unit/type/zset",
+    "unit/expire",
+    "unit/keyspace",
+    "unit/multi",
+];
+
+/// What to run and against what.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// The server: one that the run starts for each file, or one that runs already.
+    pub against: Against,
+    /// The files, such as `unit/type/string`; [`FAST`] when empty.
+    pub files: Vec<String>,
+    /// Every file that the baseline knows, instead of [`FAST`].
+    pub all: bool,
+    /// Shows why each failing test fails.
+    pub verbose: bool,
+    /// Rewrites `not-yet.txt` for the files that were run.
+    pub update: bool,
+}
+
+/// The server that a run talks to.
+#[derive(Debug)]
+pub enum Against {
+    /// A fresh process for every file.
+    Fresh(Target),
+    /// A server that somebody else runs. It is flushed!
+    Running(SocketAddr),
+}
+
+impl Default for Against {
+    fn default() -> Self {
+        Self::Fresh(Target::Sanderling)
+    }
+}
+
+/// Runs the suite, prints a line a file and the count, and says whether all went as listed.
+///
+/// # Errors
+/// When the suite cannot be fetched or the lists cannot be read or written.
+pub fn run(options: &Options) -> Result<bool, String> {
+    let mut lists = Lists::read()?;
+    let files = chosen(options, &lists);
+    let suite = suite::prepare()?;
+    let started = Instant::now();
+    let mut surprises = 0;
+    let mut passed = 0;
+    println!(
+        "{:<32} {:>6} {:>6} {:>7} {:>6}  note",
+        "file", "passed", "of", "not yet", "secs"
+    );
+    for file in &files {
+        let file_started = Instant::now();
+        let run = run_file(&suite, file, options)?;
+        if options.update {
+            lists.update(file, &run.outcomes);
+        }
+        let verdict = lists.judge(file, &run.outcomes);
+        println!(
+            "{file:<32} {:>6} {:>6} {:>7} {:>6.1}  {}",
+            verdict.passed,
+            verdict.expected,
+            verdict.listed,
+            file_started.elapsed().as_secs_f64(),
+            run.note
+        );
+        explain(&run, &verdict, options.verbose);
+        // A file of which nothing is listed is only counted unless it is one of the fast ones.
+        if FAST.contains(&file.as_str()) || lists.mentions(file) {
+            surprises += verdict.broken.len() + verdict.stale.len() + verdict.unknown.len();
+        }
+        passed += verdict.passed;
+    }
+    if options.update {
+        lists.write()?;
+    }
+    println!(
+        "of the {} tests that redis-server 7.0.15 passes, {passed} pass ({} files run, {} tests in them, {:.0} s)",
+        lists.total(),
+        files.len(),
+        files.iter().map(|file| lists.expected(file)).sum::<usize>(),
+        started.elapsed().as_secs_f64()
+    );
+    if surprises > 0 {
+        println!("{surprises} tests are not as tests/conformance/not-yet.txt says");
+    }
+    Ok(surprises == 0)
+}
+
+fn chosen(options: &Options, lists: &Lists) -> Vec<String> {
+    if !options.files.is_empty() {
+        let plain = |file: &String| {
+            file.trim_start_matches("tests/")
+                .trim_end_matches(".tcl")
+                .to_owned()
+        };
+        options.files.iter().map(plain).collect()
+    } else if options.all {
+        lists.files()
+    } else {
+        FAST.iter().map(|&file| file.to_owned()).collect()
+    }
+}
+
+fn run_file(suite: &suite::Suite, file: &str, options: &Options) -> Result<FileRun, String> {
+    match &options.against {
+        Against::Running(address) => drive::run(suite, file, || *address),
+        Against::Fresh(target) => {
+            // Kept until the file is through; a second attempt gets another one, because the first may be stuck.
+            let mut server: Option<Server> = None;
+            drive::run(suite, file, || {
+                server.insert(Launch::new(*target).start()).resp
+            })
+        }
+    }
+}
+
+fn explain(run: &FileRun, verdict: &Verdict, verbose: bool) {
+    for name in &verdict.broken {
+        println!("  FAILS   {name}\n          {}", run.why(name));
+    }
+    for name in &verdict.stale {
+        println!("  PASSES  {name}\n          it is listed in not-yet.txt: take it out");
+    }
+    for name in &verdict.unknown {
+        println!(
+            "  UNKNOWN {name}\n          it is listed in not-yet.txt, but the baseline has no such test"
+        );
+    }
+    if verbose {
+        for (name, outcome) in run
+            .outcomes
+            .iter()
+            .filter(|(_, outcome)| !outcome.why.is_empty())
+        {
+            println!(
+                "  failed  {name}\n          {}",
+                outcome.why.replace('\n', "\n          ")
+            );
+        }
+        for note in &run.setup {
+            println!("  setup   {}", note.replace('\n', "\n          "));
+        }
+    }
+}
