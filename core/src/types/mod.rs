@@ -3,3 +3,4 @@
 pub mod encoding;
 pub mod list;
 pub mod packed;
+pub mod zset;

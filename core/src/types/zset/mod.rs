@@ -1,0 +1,14 @@
+//! Sorted sets: distinct members in order of their scores.
+
+mod bound;
+mod large;
+mod members;
+mod small;
+mod tree;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use bound::{LexBound, ScoreBound};
+pub use value::{Insert, Iter, ZSet};
