@@ -1,1 +1,13 @@
-//! sanderling-wasm
+//! The engine as a WebAssembly module: what JavaScript sees of `sanderling-core`.
+//!
+//! It translates and nothing more. It must never know of IndexedDB, WebSockets or tabs: those belong to the TypeScript
+//! around it, which hands in time and entropy with every call.
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Returns the version of this build, the same text as the package's.
+#[wasm_bindgen]
+#[must_use]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
+}

@@ -1,0 +1,9 @@
+/** Bun: an import of type `file`, which its bundler and `--compile` carry along. */
+
+import path from './sanderling.wasm' with { type: 'file' };
+import { readFileSync } from 'node:fs';
+import { provide } from '../module.js';
+
+provide(() => new Uint8Array(readFileSync(path as string)));
+
+export * from '../index.js';

@@ -1,0 +1,5 @@
+/** In JavaScript because TypeScript does not parse source-phase imports. */
+
+import source handle from './sanderling.wasm';
+
+export default handle;

@@ -1,0 +1,3 @@
+/** What the package exports, the same under every runtime. */
+
+export { engine } from './module.js';

@@ -1,0 +1,54 @@
+//! The suites that are programs of their own in `tests/`, run against a freshly built server.
+
+use anyhow::Result;
+
+use crate::shell::{self, cargo};
+use crate::{build, need};
+
+/// Runs Redis's own test suite; arguments go to it.
+///
+/// # Errors
+/// When something is missing or a test fails that should pass.
+pub(crate) fn conformance(arguments: &[String]) -> Result<()> {
+    let mut suite = tests_binary("conformance");
+    if !wants_help(arguments) {
+        need::programs(CONFORMANCE_PROGRAMS)?;
+        suite.env("SANDERLING_BIN", build::server("fast")?);
+    }
+    shell::run(suite.arg("--").args(arguments))
+}
+
+/// Runs the replication simulator; arguments go to it.
+///
+/// # Errors
+/// When a seed fails.
+pub(crate) fn simulation(arguments: &[String]) -> Result<()> {
+    let mut suite = tests_binary("sim");
+    shell::run(suite.args(["--profile", "fast", "--"]).args(arguments))
+}
+
+fn tests_binary(name: &str) -> std::process::Command {
+    let mut cargo = cargo();
+    cargo.args([
+        "run",
+        "--quiet",
+        "--package",
+        "sanderling-tests",
+        "--bin",
+        name,
+    ]);
+    cargo
+}
+
+fn wants_help(arguments: &[String]) -> bool {
+    arguments
+        .iter()
+        .any(|argument| argument == "--help" || argument == "-h")
+}
+
+/// Redis's suite is written in Tcl and uses Redis's own tools.
+pub(crate) const CONFORMANCE_PROGRAMS: &[(&str, &str)] = &[
+    ("redis-server", "redis-server"),
+    ("redis-cli", "redis-tools"),
+    ("tclsh", "tcl"),
+];

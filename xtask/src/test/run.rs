@@ -1,0 +1,125 @@
+//! Doing one step: first what it needs, made at most once a run, then the step itself.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::steps::Step;
+use crate::shell::{self, cargo, command};
+use crate::{build, need, paths};
+
+/// What a step does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Action {
+    /// A function of xtask.
+    Ours(fn() -> Result<()>),
+    /// Cargo with these arguments.
+    Cargo(&'static [&'static str]),
+    /// A script in the `package.json` of a folder.
+    NpmScript(&'static str, &'static str),
+    /// Python with these arguments.
+    Python(&'static [&'static str]),
+}
+
+/// What must be there before a step runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Need {
+    /// The Python environment, with the Rust tools that come as Python packages.
+    Python,
+    /// The installed npm packages of a folder.
+    Npm(&'static str),
+    /// Programs, each with its Debian package.
+    Programs(&'static [(&'static str, &'static str)]),
+    /// Chromium, whose path the step finds in `SANDERLING_CHROMIUM`.
+    Chromium,
+    /// The server, whose path the step finds in `SANDERLING_BIN`.
+    Server,
+    /// The built npm package, and so the wasm.
+    NpmPackage,
+    /// The built web page, whose folder the step finds in `SANDERLING_WWW`.
+    Page,
+}
+
+/// Runs steps, and remembers what has been made for them.
+#[derive(Debug, Default)]
+pub(crate) struct Runner {
+    met: BTreeSet<Need>,
+    failed: BTreeSet<Need>,
+    variables: Vec<(&'static str, OsString)>,
+}
+
+impl Runner {
+    /// Meets the needs of a step and runs it.
+    ///
+    /// # Errors
+    /// When a need cannot be met, or the step fails.
+    pub(crate) fn step(&mut self, step: &Step) -> Result<()> {
+        for &need in step.needs {
+            self.meet(need)?;
+        }
+        match step.action {
+            Action::Ours(check) => check(),
+            Action::Cargo(arguments) => self.logged(step, cargo().args(arguments)),
+            Action::NpmScript(folder, script) => {
+                let mut npm = command("npm");
+                npm.args(["run", "--silent", script])
+                    .current_dir(paths::root().join(folder));
+                self.logged(step, &mut npm)
+            }
+            Action::Python(arguments) => {
+                let python = need::python()?.join("python");
+                self.logged(step, command(python).args(arguments))
+            }
+        }
+    }
+
+    fn meet(&mut self, need: Need) -> Result<()> {
+        if self.met.contains(&need) {
+            return Ok(());
+        }
+        anyhow::ensure!(
+            !self.failed.contains(&need),
+            "not run: {need:?} could not be had, see above"
+        );
+        let result = self
+            .make(need)
+            .with_context(|| format!("{need:?} could not be had"));
+        let known = if result.is_ok() {
+            &mut self.met
+        } else {
+            &mut self.failed
+        };
+        known.insert(need);
+        result
+    }
+
+    fn make(&mut self, need: Need) -> Result<()> {
+        match need {
+            Need::Python => self
+                .variables
+                .push(("PATH", need::path_with(&need::python()?))),
+            Need::Npm(folder) => need::npm(&paths::root().join(folder))?,
+            Need::Programs(programs) => need::programs(programs)?,
+            Need::Chromium => self
+                .variables
+                .push(("SANDERLING_CHROMIUM", need::chromium()?.into())),
+            Need::Server => self
+                .variables
+                .push(("SANDERLING_BIN", build::server("fast")?.into())),
+            Need::NpmPackage => build::npm()?,
+            Need::Page => {
+                build::page()?;
+                self.variables
+                    .push(("SANDERLING_WWW", paths::page().join("dist").into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn logged(&self, step: &Step, command: &mut Command) -> Result<()> {
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        shell::run_logged(step.name, command.envs(variables))
+    }
+}

@@ -1,0 +1,142 @@
+//! The steps of `cargo xtask test`, one row each, fastest first. To add a suite, add a row.
+//!
+//! A row says what must be there before the step runs; what that is and how it is had stands in `run`, and the runner
+//! makes each of those things only once.
+
+use super::run::{Action, Need};
+use crate::suites::CONFORMANCE_PROGRAMS;
+use crate::{codegen, tidy, wasm};
+
+/// One row: a check or a suite.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// What `--only` and `--skip` call it.
+    pub(crate) name: &'static str,
+    /// What it shows when it passes.
+    pub(crate) proves: &'static str,
+    /// What must be there first.
+    pub(crate) needs: &'static [Need],
+    /// What is done.
+    pub(crate) action: Action,
+}
+
+/// All steps, in the order in which they run.
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        proves: "the Rust code is formatted",
+        needs: &[],
+        action: Action::Cargo(&["fmt", "--all", "--check"]),
+    },
+    Step {
+        name: "tidy",
+        proves: "layers, file sizes, links and wording are in order",
+        needs: &[],
+        action: Action::Ours(tidy::check),
+    },
+    Step {
+        name: "deny",
+        proves: "licences, sources and banned crates are in order",
+        needs: &[Need::Python],
+        action: Action::Cargo(&[
+            "deny",
+            "--all-features",
+            "check",
+            "bans",
+            "licenses",
+            "sources",
+        ]),
+    },
+    Step {
+        name: "codegen",
+        proves: "the generated files match the command table",
+        needs: &[],
+        action: Action::Ours(codegen::check),
+    },
+    Step {
+        name: "clippy",
+        proves: "no lint fires in any crate",
+        needs: &[],
+        action: Action::Cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    },
+    Step {
+        name: "unit",
+        proves: "the unit and property tests of every crate",
+        needs: &[Need::Python],
+        action: Action::Cargo(&[
+            "nextest",
+            "run",
+            "--workspace",
+            "--exclude",
+            "sanderling-tests",
+            "--no-fail-fast",
+            "--no-tests",
+            "pass",
+        ]),
+    },
+    Step {
+        name: "doc",
+        proves: "the examples in the documentation run",
+        needs: &[],
+        action: Action::Cargo(&["test", "--workspace", "--doc", "--quiet"]),
+    },
+    Step {
+        name: "no-std",
+        proves: "core builds for wasm32 without std",
+        needs: &[],
+        action: Action::Ours(wasm::build_core),
+    },
+    Step {
+        name: "wasm",
+        proves: "the wasm imports nothing unexpected and is small enough",
+        needs: &[Need::Npm("wasm/js"), Need::NpmPackage],
+        action: Action::Ours(wasm::module::check),
+    },
+    Step {
+        name: "tsc",
+        proves: "the TypeScript of the npm package type-checks",
+        needs: &[Need::Npm("wasm/js"), Need::NpmPackage],
+        action: Action::NpmScript("wasm/js", "check"),
+    },
+    Step {
+        name: "npm",
+        proves: "the npm package's own tests",
+        needs: &[Need::Npm("wasm/js"), Need::NpmPackage, Need::Server],
+        action: Action::NpmScript("wasm/js", "test"),
+    },
+    Step {
+        name: "server",
+        proves: "the real binary, over its sockets and across restarts",
+        needs: &[Need::Server],
+        action: Action::Cargo(&[
+            "nextest",
+            "run",
+            "--package",
+            "sanderling-tests",
+            "--no-fail-fast",
+            "--no-tests",
+            "pass",
+        ]),
+    },
+    Step {
+        name: "conformance",
+        proves: "Redis's own tests for the commands that exist",
+        needs: &[Need::Server, Need::Programs(CONFORMANCE_PROGRAMS)],
+        action: Action::Cargo(&[
+            "run",
+            "--quiet",
+            "--package",
+            "sanderling-tests",
+            "--bin",
+            "conformance",
+        ]),
+    },
+];
