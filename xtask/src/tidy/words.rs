@@ -28,7 +28,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     problems
 }
 
-/// Tells whether a line has the path, not as the inner part of a longer one (`/srv/home/x` is not of `/home/`).
+/// Tells whether a line has the path, not as the inner part of a longer one.
 fn starts_a_path(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let before = line.get(..at).and_then(|before| before.chars().next_back());
