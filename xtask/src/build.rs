@@ -36,16 +36,7 @@ pub(crate) fn run(parts: &[String]) -> Result<()> {
 pub(crate) fn server(profile: &str) -> Result<PathBuf> {
     timed(&format!("server: compile ({profile})"), || {
         let mut cargo = cargo();
-        cargo.args([
-            "build",
-            "--quiet",
-            "--package",
-            "sanderling",
-            "--bin",
-            "sanderling",
-            "--profile",
-            profile,
-        ]);
+        cargo.args(["build", "--quiet", "--package", "sanderling", "--bin", "sanderling", "--profile", profile]);
         shell::run(&mut cargo)
     })?;
     let folder = if profile == "dev" { "debug" } else { profile };
@@ -59,21 +50,11 @@ pub(crate) fn server(profile: &str) -> Result<PathBuf> {
 pub(crate) fn npm() -> Result<()> {
     wasm::build()?;
     let folder = paths::npm_package();
-    let inputs = [
-        "src",
-        "pkg",
-        "build.mjs",
-        "package.json",
-        "package-lock.json",
-        "tsconfig.json",
-        "tsconfig.build.json",
-    ]
-    .map(|name| folder.join(name));
+    let inputs =
+        ["src", "pkg", "build.mjs", "package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json"]
+            .map(|name| folder.join(name));
     let stamp = Stamp::new("npm-package", &inputs, "")?;
-    if stamp.is_fresh(&[
-        folder.join("dist/browser.js"),
-        folder.join("dist/types/src/index.d.ts"),
-    ]) {
+    if stamp.is_fresh(&[folder.join("dist/browser.js"), folder.join("dist/types/src/index.d.ts")]) {
         return Ok(());
     }
     timed("npm package: bundle", || npm_run("build", &folder))?;

@@ -44,11 +44,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     // `serve` and the suites have options of their own, and answer --help themselves.
-    if task.arguments.is_empty()
-        && rest
-            .iter()
-            .any(|argument| argument == "--help" || argument == "-h")
-    {
+    if task.arguments.is_empty() && rest.iter().any(|argument| argument == "--help" || argument == "-h") {
         println!("cargo xtask {name}: {}", task.summary);
         return ExitCode::SUCCESS;
     }
@@ -101,12 +97,7 @@ const TASKS: &[Task] = &[
         summary: "write the files that are generated from the command table",
         run: codegen::run,
     },
-    Task {
-        name: "tidy",
-        arguments: "",
-        summary: "check layers, file sizes, links and wording",
-        run: tidy::run,
-    },
+    Task { name: "tidy", arguments: "", summary: "check layers, file sizes, links and wording", run: tidy::run },
     Task {
         name: "bench",
         arguments: "[--requests N]",

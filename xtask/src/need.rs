@@ -24,12 +24,8 @@ pub(crate) fn node() -> Result<()> {
     let Ok(version) = shell::read(command("node").arg("--version")) else {
         bail!("node is missing: {hint}");
     };
-    let major: u32 = version
-        .trim_start_matches('v')
-        .split('.')
-        .next()
-        .and_then(|major| major.parse().ok())
-        .unwrap_or(0);
+    let major: u32 =
+        version.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
     if major < 20 {
         bail!("node is {version}, too old: {hint}");
     }
@@ -47,23 +43,16 @@ pub(crate) fn npm(folder: &Path) -> Result<()> {
     node()?;
     let name = folder.strip_prefix(paths::root()).unwrap_or(folder);
     let name = name.display().to_string();
-    let inputs = [
-        folder.join("package.json"),
-        folder.join("package-lock.json"),
-    ];
+    let inputs = [folder.join("package.json"), folder.join("package-lock.json")];
     let stamp = Stamp::new(&format!("npm-{}", name.replace('/', "-")), &inputs, "")?;
     if stamp.is_fresh(&[folder.join("node_modules")]) {
         return Ok(());
     }
-    shell::timed(
-        &format!("npm ci in {name} (installs its packages into node_modules)"),
-        || {
-            let mut ci = command("npm");
-            ci.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
-                .current_dir(folder);
-            shell::run_logged(&format!("npm ci {name}"), &mut ci)
-        },
-    )?;
+    shell::timed(&format!("npm ci in {name} (installs its packages into node_modules)"), || {
+        let mut ci = command("npm");
+        ci.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
+        shell::run_logged(&format!("npm ci {name}"), &mut ci)
+    })?;
     stamp.record()
 }
 
@@ -74,39 +63,29 @@ pub(crate) fn npm(folder: &Path) -> Result<()> {
 /// # Errors
 /// When one is missing and cannot be installed from here.
 pub(crate) fn programs(wanted: &[(&str, &str)]) -> Result<()> {
-    let mut packages: Vec<&str> = wanted
-        .iter()
-        .filter(|(program, _)| find_program(program).is_none())
-        .map(|(_, package)| *package)
-        .collect();
+    let mut packages: Vec<&str> =
+        wanted.iter().filter(|(program, _)| find_program(program).is_none()).map(|(_, package)| *package).collect();
     packages.dedup();
     if packages.is_empty() {
         return Ok(());
     }
     let list = packages.join(" ");
     let Some(apt) = apt_get() else {
-        bail!(
-            "missing: {list} (their names in Debian); install them with your system's package manager"
-        );
+        bail!("missing: {list} (their names in Debian); install them with your system's package manager");
     };
-    shell::timed(
-        &format!("apt-get install {list} (needed and missing)"),
-        || {
-            let install = |label| {
-                let mut install = apt();
-                install
-                    .args(["install", "-y", "-q", "--no-install-recommends"])
-                    .args(&packages);
-                shell::run_logged(label, &mut install)
-            };
-            // The package lists of a fresh machine are empty or old, and then the first try fails.
-            if lists_know(&packages) && install("apt-get install").is_ok() {
-                return Ok(());
-            }
-            shell::run_logged("apt-get update", apt().args(["update", "-q"]))?;
-            install("apt-get install again")
-        },
-    )
+    shell::timed(&format!("apt-get install {list} (needed and missing)"), || {
+        let install = |label| {
+            let mut install = apt();
+            install.args(["install", "-y", "-q", "--no-install-recommends"]).args(&packages);
+            shell::run_logged(label, &mut install)
+        };
+        // The package lists of a fresh machine are empty or old, and then the first try fails.
+        if lists_know(&packages) && install("apt-get install").is_ok() {
+            return Ok(());
+        }
+        shell::run_logged("apt-get update", apt().args(["update", "-q"]))?;
+        install("apt-get install again")
+    })
 }
 
 /// Makes sure that Chromium is there and returns its path.
@@ -133,35 +112,20 @@ pub(crate) fn python() -> Result<PathBuf> {
     if stamp.is_fresh(&[bin.join("python")]) {
         return Ok(bin);
     }
-    let python = shell::which("python3").context(
-        "python3 is missing: install Python 3.9 or later with venv, on Debian python3-venv",
-    )?;
+    let python = shell::which("python3")
+        .context("python3 is missing: install Python 3.9 or later with venv, on Debian python3-venv")?;
     // Debian ships venv apart from Python, and says so only when it is used.
     if !shell::succeeds(command(&python).args(["-c", "import ensurepip, venv"])) {
         programs(&[("no-such-program", "python3-venv")])?;
     }
-    shell::timed(
-        "pip install (tools and clients for the tests, into the target folder)",
-        || {
-            fs::create_dir_all(paths::state())?;
-            let _ = fs::remove_dir_all(&folder);
-            shell::run_logged(
-                "python venv",
-                command(&python).args(["-m", "venv"]).arg(&folder),
-            )?;
-            let mut pip = command(bin.join("python"));
-            pip.args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "-r",
-            ])
-            .arg(&requirements);
-            shell::run_logged("pip install", &mut pip)
-        },
-    )?;
+    shell::timed("pip install (tools and clients for the tests, into the target folder)", || {
+        fs::create_dir_all(paths::state())?;
+        let _ = fs::remove_dir_all(&folder);
+        shell::run_logged("python venv", command(&python).args(["-m", "venv"]).arg(&folder))?;
+        let mut pip = command(bin.join("python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&requirements);
+        shell::run_logged("pip install", &mut pip)
+    })?;
     stamp.record()?;
     Ok(bin)
 }
@@ -181,11 +145,7 @@ fn apt_get() -> Option<impl Fn() -> Command> {
         return None;
     }
     Some(move || {
-        let mut apt = if root {
-            command("env")
-        } else {
-            command("sudo")
-        };
+        let mut apt = if root { command("env") } else { command("sudo") };
         if !root {
             apt.args(["-n", "env"]);
         }
@@ -196,9 +156,8 @@ fn apt_get() -> Option<impl Fn() -> Command> {
 }
 
 fn lists_know(packages: &[&str]) -> bool {
-    shell::read(command("apt-cache").args(["policy", "--"]).args(packages)).is_ok_and(|text| {
-        text.matches("Candidate: ").count() == packages.len() && !text.contains("Candidate: (none)")
-    })
+    shell::read(command("apt-cache").args(["policy", "--"]).args(packages))
+        .is_ok_and(|text| text.matches("Candidate: ").count() == packages.len() && !text.contains("Candidate: (none)"))
 }
 
 /// Returns where a program lies, looking in the system folders too, which are not on every user's path.
@@ -211,9 +170,4 @@ fn find_program(name: &str) -> Option<PathBuf> {
     })
 }
 
-const CHROMIUM_NAMES: &[&str] = &[
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-];
+const CHROMIUM_NAMES: &[&str] = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];

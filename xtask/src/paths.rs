@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 /// Returns the root of the repository, wherever `cargo xtask` was called from.
 pub(crate) fn root() -> PathBuf {
     // Cargo sets the variable at run time too; the compiled-in value serves a binary that was started by hand.
-    let manifest =
-        env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let manifest = PathBuf::from(manifest);
     manifest.parent().map(Path::to_path_buf).unwrap_or(manifest)
 }

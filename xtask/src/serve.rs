@@ -20,19 +20,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     match build::page() {
         Ok(()) if given(arguments, "--www") => {}
         Ok(()) => drop(command.arg("--www").arg(paths::page().join("dist"))),
-        Err(error) => println!(
-            "{} the web page is not served, because it could not be built: {error:#}",
-            red("xtask:")
-        ),
+        Err(error) => {
+            println!("{} the web page is not served, because it could not be built: {error:#}", red("xtask:"))
+        }
     }
     shell::run(command.args(arguments))
 }
 
 fn given(arguments: &[String], flag: &str) -> bool {
-    arguments.iter().any(|argument| {
-        argument == flag
-            || argument
-                .strip_prefix(flag)
-                .is_some_and(|rest| rest.starts_with('='))
-    })
+    arguments
+        .iter()
+        .any(|argument| argument == flag || argument.strip_prefix(flag).is_some_and(|rest| rest.starts_with('=')))
 }

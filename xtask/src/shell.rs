@@ -46,9 +46,7 @@ pub(crate) fn timed<T>(label: &str, work: impl FnOnce() -> Result<T>) -> Result<
 /// # Errors
 /// When it cannot be started, or exits with anything but 0.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", program(command)))?;
+    let status = command.status().with_context(|| format!("cannot start {}", program(command)))?;
     check(command, status)
 }
 
@@ -60,13 +58,8 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 pub(crate) fn run_logged(label: &str, command: &mut Command) -> Result<()> {
     let path = log_path(label)?;
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    command
-        .stdin(Stdio::null())
-        .stdout(file.try_clone()?)
-        .stderr(file);
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("cannot start {}", program(command)))?;
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", program(command)))?;
     let started = Instant::now();
     let mut reported = started;
     let status = loop {
@@ -94,10 +87,7 @@ pub(crate) fn run_logged(label: &str, command: &mut Command) -> Result<()> {
 /// # Errors
 /// When it cannot be started, or exits with anything but 0.
 pub(crate) fn read(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot start {}", program(command)))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", program(command)))?;
     if !output.status.success() {
         eprint!("{}", String::from_utf8_lossy(&output.stderr));
     }
@@ -118,9 +108,7 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 /// Returns where a program lies on the search path.
 pub(crate) fn which(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// Returns `text` in bold if a person is watching.
@@ -137,10 +125,7 @@ pub(crate) fn red(text: &str) -> String {
 pub(crate) fn log_path(label: &str) -> Result<PathBuf> {
     let folder = paths::state().join("logs");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let name: String = label
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
+    let name: String = label.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     Ok(folder.join(format!("{name}.log")))
 }
 
@@ -161,11 +146,7 @@ fn check(command: &Command, status: ExitStatus) -> Result<()> {
 }
 
 fn program(command: &Command) -> String {
-    Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program())
-        .to_string_lossy()
-        .into_owned()
+    Path::new(command.get_program()).file_name().unwrap_or(command.get_program()).to_string_lossy().into_owned()
 }
 
 /// Returns the last `count` lines of a file, reading no more than its last 64 KiB.
@@ -177,10 +158,7 @@ fn tail(path: &Path, count: usize) -> Result<String> {
     file.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
-    Ok(lines
-        .get(lines.len().saturating_sub(count)..)
-        .unwrap_or_default()
-        .join("\n"))
+    Ok(lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().join("\n"))
 }
 
 const POLL: Duration = Duration::from_millis(50);

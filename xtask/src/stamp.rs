@@ -30,19 +30,12 @@ impl Stamp {
         settings.hash(&mut hasher);
         for input in inputs {
             for file in files(input)? {
-                file.strip_prefix(paths::root())
-                    .unwrap_or(&file)
-                    .hash(&mut hasher);
-                fs::read(&file)
-                    .with_context(|| format!("cannot read {}", file.display()))?
-                    .hash(&mut hasher);
+                file.strip_prefix(paths::root()).unwrap_or(&file).hash(&mut hasher);
+                fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
             }
         }
         let file = paths::state().join("stamps").join(name);
-        Ok(Self {
-            file,
-            value: format!("{:016x}", hasher.finish()),
-        })
+        Ok(Self { file, value: format!("{:016x}", hasher.finish()) })
     }
 
     /// Tells whether these very inputs have been recorded and every output still exists.
@@ -59,8 +52,7 @@ impl Stamp {
         if let Some(folder) = self.file.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::write(&self.file, &self.value)
-            .with_context(|| format!("cannot write {}", self.file.display()))
+        fs::write(&self.file, &self.value).with_context(|| format!("cannot write {}", self.file.display()))
     }
 }
 
@@ -68,8 +60,7 @@ impl Stamp {
 pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     if path.is_dir() {
-        let entries =
-            fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
+        let entries = fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
         for entry in entries {
             let entry = entry?.path();
             let name = entry.file_name().unwrap_or_default().to_string_lossy();

@@ -29,26 +29,14 @@ pub(crate) fn simulation(arguments: &[String]) -> Result<()> {
 
 fn tests_binary(name: &str) -> std::process::Command {
     let mut cargo = cargo();
-    cargo.args([
-        "run",
-        "--quiet",
-        "--package",
-        "sanderling-tests",
-        "--bin",
-        name,
-    ]);
+    cargo.args(["run", "--quiet", "--package", "sanderling-tests", "--bin", name]);
     cargo
 }
 
 fn wants_help(arguments: &[String]) -> bool {
-    arguments
-        .iter()
-        .any(|argument| argument == "--help" || argument == "-h")
+    arguments.iter().any(|argument| argument == "--help" || argument == "-h")
 }
 
 /// Redis's suite is written in Tcl and uses Redis's own tools.
-pub(crate) const CONFORMANCE_PROGRAMS: &[(&str, &str)] = &[
-    ("redis-server", "redis-server"),
-    ("redis-cli", "redis-tools"),
-    ("tclsh", "tcl"),
-];
+pub(crate) const CONFORMANCE_PROGRAMS: &[(&str, &str)] =
+    &[("redis-server", "redis-server"), ("redis-cli", "redis-tools"), ("tclsh", "tcl")];

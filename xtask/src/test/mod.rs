@@ -27,21 +27,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let mut runner = Runner::default();
     let mut outcomes = Vec::new();
     for (index, step) in steps.iter().enumerate() {
-        println!(
-            "{} {} ({} of {}): {}",
-            bold("==>"),
-            bold(step.name),
-            index + 1,
-            steps.len(),
-            step.proves
-        );
+        println!("{} {} ({} of {}): {}", bold("==>"), bold(step.name), index + 1, steps.len(), step.proves);
         let started = Instant::now();
         let result = runner.step(step);
-        let outcome = Outcome {
-            name: step.name,
-            error: result.err(),
-            time: started.elapsed(),
-        };
+        let outcome = Outcome { name: step.name, error: result.err(), time: started.elapsed() };
         println!("    {}", outcome.line());
         outcomes.push(outcome);
     }
@@ -57,20 +46,9 @@ struct Outcome {
 
 impl Outcome {
     fn line(&self) -> String {
-        let verdict = if self.error.is_none() {
-            "passed".to_owned()
-        } else {
-            red("FAILED")
-        };
-        let why = self
-            .error
-            .as_ref()
-            .map_or(String::new(), |error| format!("  {error:#}"));
-        format!(
-            "{:<14} {verdict} {:>8.1} s{why}",
-            self.name,
-            self.time.as_secs_f64()
-        )
+        let verdict = if self.error.is_none() { "passed".to_owned() } else { red("FAILED") };
+        let why = self.error.as_ref().map_or(String::new(), |error| format!("  {error:#}"));
+        format!("{:<14} {verdict} {:>8.1} s{why}", self.name, self.time.as_secs_f64())
     }
 }
 
@@ -79,10 +57,7 @@ fn summarise(outcomes: &[Outcome]) -> Result<()> {
     for outcome in outcomes {
         println!("  {}", outcome.line());
     }
-    let failed = outcomes
-        .iter()
-        .filter(|outcome| outcome.error.is_some())
-        .count();
+    let failed = outcomes.iter().filter(|outcome| outcome.error.is_some()).count();
     let time: Duration = outcomes.iter().map(|outcome| outcome.time).sum();
     println!("  {:<14} {:>15.1} s\n", "together", time.as_secs_f64());
     let last = format!("{} passed, {failed} failed", outcomes.len() - failed);
@@ -119,9 +94,7 @@ impl Choice {
                 "--skip" => &mut choice.skip,
                 _ => bail!("{USAGE}"),
             };
-            let Some(value) = value.or_else(|| arguments.next().cloned()) else {
-                bail!("{USAGE}")
-            };
+            let Some(value) = value.or_else(|| arguments.next().cloned()) else { bail!("{USAGE}") };
             names.extend(value.split(',').map(str::to_owned));
         }
         for name in choice.only.iter().chain(&choice.skip) {
@@ -147,16 +120,9 @@ mod tests {
     use super::{Choice, STEPS};
 
     fn chosen(arguments: &[&str]) -> Vec<&'static str> {
-        let arguments: Vec<String> = arguments
-            .iter()
-            .map(|&argument| argument.to_owned())
-            .collect();
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let choice = Choice::parse(&arguments).unwrap();
-        STEPS
-            .iter()
-            .filter(|step| choice.takes(step))
-            .map(|step| step.name)
-            .collect()
+        STEPS.iter().filter(|step| choice.takes(step)).map(|step| step.name).collect()
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::shell::{self, cargo, command};
 use crate::{build, need, paths};
 
 /// What a step does.
+#[expect(dead_code, reason = "some suites are not in the list yet")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
     /// A function of xtask.
@@ -24,6 +25,7 @@ pub(crate) enum Action {
 }
 
 /// What must be there before a step runs.
+#[expect(dead_code, reason = "some suites are not in the list yet")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Need {
     /// The Python environment, with the Rust tools that come as Python packages.
@@ -64,8 +66,7 @@ impl Runner {
             Action::Cargo(arguments) => self.logged(step, cargo().args(arguments)),
             Action::NpmScript(folder, script) => {
                 let mut npm = command("npm");
-                npm.args(["run", "--silent", script])
-                    .current_dir(paths::root().join(folder));
+                npm.args(["run", "--silent", script]).current_dir(paths::root().join(folder));
                 self.logged(step, &mut npm)
             }
             Action::Python(arguments) => {
@@ -79,40 +80,24 @@ impl Runner {
         if self.met.contains(&need) {
             return Ok(());
         }
-        anyhow::ensure!(
-            !self.failed.contains(&need),
-            "not run: {need:?} could not be had, see above"
-        );
-        let result = self
-            .make(need)
-            .with_context(|| format!("{need:?} could not be had"));
-        let known = if result.is_ok() {
-            &mut self.met
-        } else {
-            &mut self.failed
-        };
+        anyhow::ensure!(!self.failed.contains(&need), "not run: {need:?} could not be had, see above");
+        let result = self.make(need).with_context(|| format!("{need:?} could not be had"));
+        let known = if result.is_ok() { &mut self.met } else { &mut self.failed };
         known.insert(need);
         result
     }
 
     fn make(&mut self, need: Need) -> Result<()> {
         match need {
-            Need::Python => self
-                .variables
-                .push(("PATH", need::path_with(&need::python()?))),
+            Need::Python => self.variables.push(("PATH", need::path_with(&need::python()?))),
             Need::Npm(folder) => need::npm(&paths::root().join(folder))?,
             Need::Programs(programs) => need::programs(programs)?,
-            Need::Chromium => self
-                .variables
-                .push(("SANDERLING_CHROMIUM", need::chromium()?.into())),
-            Need::Server => self
-                .variables
-                .push(("SANDERLING_BIN", build::server("fast")?.into())),
+            Need::Chromium => self.variables.push(("SANDERLING_CHROMIUM", need::chromium()?.into())),
+            Need::Server => self.variables.push(("SANDERLING_BIN", build::server("fast")?.into())),
             Need::NpmPackage => build::npm()?,
             Need::Page => {
                 build::page()?;
-                self.variables
-                    .push(("SANDERLING_WWW", paths::page().join("dist").into()));
+                self.variables.push(("SANDERLING_WWW", paths::page().join("dist").into()));
             }
         }
         Ok(())

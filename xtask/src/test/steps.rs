@@ -38,14 +38,7 @@ pub(crate) const STEPS: &[Step] = &[
         name: "deny",
         proves: "licences, sources and banned crates are in order",
         needs: &[Need::Python],
-        action: Action::Cargo(&[
-            "deny",
-            "--all-features",
-            "check",
-            "bans",
-            "licenses",
-            "sources",
-        ]),
+        action: Action::Cargo(&["deny", "--all-features", "check", "bans", "licenses", "sources"]),
     },
     Step {
         name: "codegen",
@@ -57,15 +50,7 @@ pub(crate) const STEPS: &[Step] = &[
         name: "clippy",
         proves: "no lint fires in any crate",
         needs: &[],
-        action: Action::Cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--quiet",
-            "--",
-            "-D",
-            "warnings",
-        ]),
+        action: Action::Cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]),
     },
     Step {
         name: "unit",
@@ -130,13 +115,6 @@ pub(crate) const STEPS: &[Step] = &[
         name: "conformance",
         proves: "Redis's own tests for the commands that exist",
         needs: &[Need::Server, Need::Programs(CONFORMANCE_PROGRAMS)],
-        action: Action::Cargo(&[
-            "run",
-            "--quiet",
-            "--package",
-            "sanderling-tests",
-            "--bin",
-            "conformance",
-        ]),
+        action: Action::Cargo(&["run", "--quiet", "--package", "sanderling-tests", "--bin", "conformance"]),
     },
 ];

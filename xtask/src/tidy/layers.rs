@@ -8,28 +8,14 @@ use super::{File, Problem};
 /// The layers of core from the lowest up, each with the modules in it. `*` stands for any one name; the longest match
 /// decides, so `types/*/commands` is not in the layer of `types`.
 const LAYERS: &[(&str, &[&str])] = &[
-    (
-        "the ground",
-        &["blob", "env", "error", "glob", "hash", "limits", "num"],
-    ),
+    ("the ground", &["blob", "env", "error", "glob", "hash", "limits", "num"]),
     ("RESP and the values of the types", &["resp", "types"]),
     ("the keyspace", &["keyspace"]),
     ("effects", &["effect"]),
     ("formats", &["format"]),
     ("the command's row, arguments and context", &["command"]),
-    (
-        "the commands of the types",
-        &["types/*/commands", "types/*/command"],
-    ),
-    (
-        "families and the table of all rows",
-        &[
-            "families",
-            "command/table",
-            "command/data",
-            "command/dispatch",
-        ],
-    ),
+    ("the commands of the types", &["types/*/commands", "types/*/command"]),
+    ("families and the table of all rows", &["families", "command/table", "command/data", "command/dispatch"]),
     ("the session", &["session"]),
     ("the engine", &["engine"]),
     ("sync", &["sync"]),
@@ -65,30 +51,19 @@ fn module_of(path: &str) -> Option<Vec<String>> {
     let path = path.strip_prefix("core/src/")?.strip_suffix(".rs")?;
     let path = path.strip_suffix("/mod").unwrap_or(path);
     let parts: Vec<String> = path.split('/').map(str::to_owned).collect();
-    let is_test = parts
-        .last()
-        .is_some_and(|name| name == "tests" || name.ends_with("_tests"));
+    let is_test = parts.last().is_some_and(|name| name == "tests" || name.ends_with("_tests"));
     (path != "lib" && !is_test && !parts.iter().any(|part| part == "tests")).then_some(parts)
 }
 
 /// Returns the layer of a module or of something in it: that of the longest row that it begins with.
 fn layer(path: &[String]) -> Option<usize> {
-    let rows = LAYERS
-        .iter()
-        .enumerate()
-        .flat_map(|(index, (_, rows))| rows.iter().map(move |row| (index, row)));
-    rows.filter(|(_, row)| begins_with(path, row))
-        .max_by_key(|(_, row)| row.split('/').count())
-        .map(|(index, _)| index)
+    let rows = LAYERS.iter().enumerate().flat_map(|(index, (_, rows))| rows.iter().map(move |row| (index, row)));
+    rows.filter(|(_, row)| begins_with(path, row)).max_by_key(|(_, row)| row.split('/').count()).map(|(index, _)| index)
 }
 
 fn begins_with(path: &[String], row: &str) -> bool {
     let count = row.split('/').count();
-    path.len() >= count
-        && row
-            .split('/')
-            .zip(path)
-            .all(|(pattern, name)| pattern == "*" || pattern == name)
+    path.len() >= count && row.split('/').zip(path).all(|(pattern, name)| pattern == "*" || pattern == name)
 }
 
 /// Returns the paths within core that a file names, with their lines.
@@ -100,15 +75,10 @@ fn imports(text: &str, module: &[String]) -> Vec<(usize, Vec<String>)> {
         let word = before.rsplit(|c: char| !is_word(c)).next().unwrap_or("");
         let start = before.len() - word.len();
         // `a::super::b` is no path of ours, and the second `super` of `super::super::b` is read with the first.
-        let continues = before
-            .get(..start)
-            .is_some_and(|before| before.ends_with("::"));
+        let continues = before.get(..start).is_some_and(|before| before.ends_with("::"));
         let mut base = match word {
             "crate" => Vec::new(),
-            "super" => module
-                .split_last()
-                .map(|(_, parent)| parent.to_vec())
-                .unwrap_or_default(),
+            "super" => module.split_last().map(|(_, parent)| parent.to_vec()).unwrap_or_default(),
             _ => continue,
         };
         if continues {
@@ -131,10 +101,7 @@ fn spread(tree: &str, base: &[String]) -> Vec<Vec<String>> {
     let mut rest = tree;
     loop {
         if let Some(inner) = rest.strip_prefix('{') {
-            return branches(inner)
-                .into_iter()
-                .flat_map(|branch| spread(branch.trim(), &path))
-                .collect();
+            return branches(inner).into_iter().flat_map(|branch| spread(branch.trim(), &path)).collect();
         }
         let end = rest.find(|c: char| !is_word(c)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
@@ -158,11 +125,7 @@ fn branches(inner: &str) -> Vec<&str> {
             '{' => depth += 1,
             '}' if depth > 0 => depth -= 1,
             ',' | '}' if depth == 0 => {
-                found.extend(
-                    inner
-                        .get(start..at)
-                        .filter(|branch| !branch.trim().is_empty()),
-                );
+                found.extend(inner.get(start..at).filter(|branch| !branch.trim().is_empty()));
                 start = at + 1;
                 if c == '}' {
                     break;
@@ -176,13 +139,8 @@ fn branches(inner: &str) -> Vec<&str> {
 
 /// Returns the text with its comments emptied, up to the tests at its end.
 fn code_of(text: &str) -> String {
-    let code = text
-        .find("#[cfg(test)]\nmod ")
-        .and_then(|end| text.get(..end))
-        .unwrap_or(text);
-    let lines = code
-        .lines()
-        .map(|line| line.split("//").next().unwrap_or(line));
+    let code = text.find("#[cfg(test)]\nmod ").and_then(|end| text.get(..end)).unwrap_or(text);
+    let lines = code.lines().map(|line| line.split("//").next().unwrap_or(line));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -196,110 +154,38 @@ mod tests {
     use crate::tidy::file;
 
     fn broken(path: &str, text: &str) -> Vec<usize> {
-        check(&file(path, text))
-            .iter()
-            .map(|problem| problem.line)
-            .collect()
+        check(&file(path, text)).iter().map(|problem| problem.line).collect()
     }
 
     #[test]
     fn imports_from_below_and_beside_pass() {
-        assert_eq!(
-            broken(
-                "core/src/keyspace/entry.rs",
-                "use crate::types::Value;\nuse super::db::Db;"
-            ),
-            []
-        );
-        assert_eq!(
-            broken(
-                "core/src/types/hash/commands.rs",
-                "use crate::command::{Context, args::Args};"
-            ),
-            []
-        );
-        assert_eq!(
-            broken(
-                "core/src/engine.rs",
-                "use crate::session::Session;\nuse crate::error::Error;"
-            ),
-            []
-        );
-        assert_eq!(
-            broken(
-                "core/src/command/table.rs",
-                "use crate::types::hash::commands;"
-            ),
-            []
-        );
+        assert_eq!(broken("core/src/keyspace/entry.rs", "use crate::types::Value;\nuse super::db::Db;"), []);
+        assert_eq!(broken("core/src/types/hash/commands.rs", "use crate::command::{Context, args::Args};"), []);
+        assert_eq!(broken("core/src/engine.rs", "use crate::session::Session;\nuse crate::error::Error;"), []);
+        assert_eq!(broken("core/src/command/table.rs", "use crate::types::hash::commands;"), []);
         assert_eq!(broken("core/src/lib.rs", "pub use crate::sync::Hub;"), []);
         assert_eq!(broken("server/src/conn.rs", "use crate::sync::Hub;"), []);
     }
 
     #[test]
     fn imports_from_above_are_found() {
+        assert_eq!(broken("core/src/types/hash/value.rs", "\nuse crate::keyspace::Entry;"), [2]);
+        assert_eq!(broken("core/src/types/hash/value.rs", "use super::commands::HSET;"), [1]);
+        assert_eq!(broken("core/src/types/hash/value.rs", "use super::super::super::engine::Engine;"), [1]);
+        assert_eq!(broken("core/src/num.rs", "use crate::{error::Error, engine::{self, Engine}};"), [1, 1]);
+        assert_eq!(broken("core/src/effect/apply.rs", "fn f(x: &crate::command::Context) {}"), [1]);
         assert_eq!(
-            broken(
-                "core/src/types/hash/value.rs",
-                "\nuse crate::keyspace::Entry;"
-            ),
-            [2]
-        );
-        assert_eq!(
-            broken("core/src/types/hash/value.rs", "use super::commands::HSET;"),
+            broken("core/src/command/mod.rs", "use crate::{\n    error::Error,\n    types::set::commands::SADD,\n};"),
             [1]
         );
-        assert_eq!(
-            broken(
-                "core/src/types/hash/value.rs",
-                "use super::super::super::engine::Engine;"
-            ),
-            [1]
-        );
-        assert_eq!(
-            broken(
-                "core/src/num.rs",
-                "use crate::{error::Error, engine::{self, Engine}};"
-            ),
-            [1, 1]
-        );
-        assert_eq!(
-            broken(
-                "core/src/effect/apply.rs",
-                "fn f(x: &crate::command::Context) {}"
-            ),
-            [1]
-        );
-        assert_eq!(
-            broken(
-                "core/src/command/mod.rs",
-                "use crate::{\n    error::Error,\n    types::set::commands::SADD,\n};"
-            ),
-            [1]
-        );
-        assert_eq!(
-            broken("core/src/session/mod.rs", "use crate::sync::Hub;"),
-            [1]
-        );
+        assert_eq!(broken("core/src/session/mod.rs", "use crate::sync::Hub;"), [1]);
     }
 
     #[test]
     fn comments_and_tests_are_left_aside() {
-        assert_eq!(
-            broken("core/src/num.rs", "//! See [`crate::engine`].\n"),
-            []
-        );
-        assert_eq!(
-            broken(
-                "core/src/num.rs",
-                "#[cfg(test)]\nmod tests {\n    use crate::engine::Engine;\n}"
-            ),
-            []
-        );
-        assert_eq!(
-            broken("core/src/keyspace/tests.rs", "use crate::engine::Engine;"),
-            []
-        );
+        assert_eq!(broken("core/src/num.rs", "//! See [`crate::engine`].\n"), []);
+        assert_eq!(broken("core/src/num.rs", "#[cfg(test)]\nmod tests {\n    use crate::engine::Engine;\n}"), []);
+        assert_eq!(broken("core/src/keyspace/tests.rs", "use crate::engine::Engine;"), []);
     }
 
     #[test]

@@ -13,8 +13,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
         .into_iter()
         .filter_map(|(line, link)| {
             let path = target(folder, link)?;
-            (!root.join(&path).exists())
-                .then(|| Problem::new(line, format!("{link} leads nowhere")))
+            (!root.join(&path).exists()).then(|| Problem::new(line, format!("{link} leads nowhere")))
         })
         .collect()
 }
@@ -49,11 +48,7 @@ fn links(text: &str) -> Vec<(usize, &str)> {
 /// Returns the path, from the root, of what a link in a folder leads to; `None` for the web and for this very file.
 fn target(folder: &str, link: &str) -> Option<String> {
     let path = link.split(['#', '?']).next().unwrap_or(link);
-    if path.is_empty()
-        || path.contains("://")
-        || path.starts_with("mailto:")
-        || path.starts_with('/')
-    {
+    if path.is_empty() || path.contains("://") || path.starts_with("mailto:") || path.starts_with('/') {
         return None;
     }
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
@@ -76,18 +71,12 @@ mod tests {
     #[test]
     fn links_are_found_outside_code() {
         let text = "see [a](a.md) and [b](b.md#x \"t\")\n```\n[no](no.md)\n```\n`[no](no.md)` [c](c)\n[d]: ../d.md\n";
-        assert_eq!(
-            links(text),
-            [(1, "a.md"), (1, "b.md#x"), (5, "c"), (6, "../d.md")]
-        );
+        assert_eq!(links(text), [(1, "a.md"), (1, "b.md#x"), (5, "c"), (6, "../d.md")]);
     }
 
     #[test]
     fn a_link_is_resolved_from_its_file() {
-        assert_eq!(
-            target("www/docs", "../x.md#part").as_deref(),
-            Some("www/x.md")
-        );
+        assert_eq!(target("www/docs", "../x.md#part").as_deref(), Some("www/x.md"));
         assert_eq!(target("", "./core/src/").as_deref(), Some("core/src"));
         assert_eq!(target("", "../up").as_deref(), Some("outside/up"));
         for elsewhere in ["https://a.b/c", "#part", "mailto:a@b.c", "/docs"] {
@@ -98,9 +87,6 @@ mod tests {
     #[test]
     fn a_dead_link_is_a_problem() {
         assert_eq!(check(&file("README.md", "[the workspace](Cargo.toml)")), []);
-        assert_eq!(
-            check(&file("README.md", "\n[nothing](no-such-file.md)")).len(),
-            1
-        );
+        assert_eq!(check(&file("README.md", "\n[nothing](no-such-file.md)")).len(), 1);
     }
 }

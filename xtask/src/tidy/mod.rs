@@ -43,11 +43,7 @@ pub(crate) fn check() -> Result<()> {
             broken += usize::from(problem.fatal);
         }
     }
-    ensure!(
-        broken == 0,
-        "{broken} rules broken in {} files",
-        files.len()
-    );
+    ensure!(broken == 0, "{broken} rules broken in {} files", files.len());
     Ok(())
 }
 
@@ -61,10 +57,7 @@ struct File {
 
 impl File {
     fn extension(&self) -> &str {
-        Path::new(&self.path)
-            .extension()
-            .and_then(|extension| extension.to_str())
-            .unwrap_or("")
+        Path::new(&self.path).extension().and_then(|extension| extension.to_str()).unwrap_or("")
     }
 
     fn name(&self) -> &str {
@@ -78,9 +71,7 @@ impl File {
 
     /// Tells whether a person wrote it in a programming language.
     fn is_source(&self) -> bool {
-        const EXTENSIONS: &[&str] = &[
-            "rs", "ts", "tsx", "js", "mjs", "jsx", "css", "html", "py", "sh", "tcl",
-        ];
+        const EXTENSIONS: &[&str] = &["rs", "ts", "tsx", "js", "mjs", "jsx", "css", "html", "py", "sh", "tcl"];
         EXTENSIONS.contains(&self.extension()) && !self.is_generated()
     }
 }
@@ -97,11 +88,7 @@ struct Problem {
 
 impl Problem {
     fn new(line: usize, text: impl Into<String>) -> Self {
-        Self {
-            line,
-            text: text.into(),
-            fatal: true,
-        }
+        Self { line, text: text.into(), fatal: true }
     }
 }
 
@@ -115,28 +102,17 @@ fn files() -> Result<Vec<File>> {
         .filter_map(|path| {
             // A file that was removed but not committed is still listed; one that is not text is none of our concern.
             let text = String::from_utf8(fs::read(root.join(path)).ok()?).ok()?;
-            Some(File {
-                path: path.to_owned(),
-                text,
-            })
+            Some(File { path: path.to_owned(), text })
         })
         .collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
 }
 
-const RULES: &[fn(&File) -> Vec<Problem>] = &[
-    layers::check,
-    links::check,
-    module_doc::check,
-    size::check,
-    words::check,
-];
+const RULES: &[fn(&File) -> Vec<Problem>] =
+    &[layers::check, links::check, module_doc::check, size::check, words::check];
 
 #[cfg(test)]
 fn file(path: &str, text: &str) -> File {
-    File {
-        path: path.to_owned(),
-        text: text.to_owned(),
-    }
+    File { path: path.to_owned(), text: text.to_owned() }
 }

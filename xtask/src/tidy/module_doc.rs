@@ -15,20 +15,11 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
         _ => &["#"],
     };
     // Attributes of the whole crate may stand before its doc.
-    let first = file
-        .text
-        .lines()
-        .find(|line| !line.trim().is_empty() && !line.starts_with("#!["));
+    let first = file.text.lines().find(|line| !line.trim().is_empty() && !line.starts_with("#!["));
     if first.is_some_and(|line| starts.iter().any(|start| line.starts_with(start))) {
         return Vec::new();
     }
-    vec![Problem::new(
-        1,
-        format!(
-            "begin with what this file is and what it must never know ({})",
-            starts.join(" or ")
-        ),
-    )]
+    vec![Problem::new(1, format!("begin with what this file is and what it must never know ({})", starts.join(" or ")))]
 }
 
 #[cfg(test)]

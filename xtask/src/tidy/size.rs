@@ -7,15 +7,10 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
         return Vec::new();
     }
     let lines = file.text.lines().count();
-    let text = format!(
-        "{lines} lines, more than the {LINES_USUAL} that one idea takes: split it by ideas"
-    );
+    let text = format!("{lines} lines, more than the {LINES_USUAL} that one idea takes: split it by ideas");
     match lines {
         0..=LINES_USUAL => Vec::new(),
-        _ => vec![Problem {
-            fatal: lines > LINES_MAX,
-            ..Problem::new(0, text)
-        }],
+        _ => vec![Problem { fatal: lines > LINES_MAX, ..Problem::new(0, text) }],
     }
 }
 
@@ -30,10 +25,7 @@ mod tests {
     #[test]
     fn long_files_are_warned_of_and_longer_ones_refused() {
         let verdicts = |path, lines: usize| -> Vec<bool> {
-            check(&file(path, &"x\n".repeat(lines)))
-                .iter()
-                .map(|problem| problem.fatal)
-                .collect()
+            check(&file(path, &"x\n".repeat(lines))).iter().map(|problem| problem.fatal).collect()
         };
         assert_eq!(verdicts("core/src/a.rs", 500), []);
         assert_eq!(verdicts("core/src/a.rs", 501), [false]);

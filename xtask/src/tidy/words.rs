@@ -7,10 +7,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
     for (index, line) in file.text.lines().enumerate() {
         for &(parts, why) in MACHINE_PATHS {
             if starts_a_path(line, &parts.concat()) {
-                problems.push(Problem::new(
-                    index + 1,
-                    format!("{:?}: {why}", parts.concat()),
-                ));
+                problems.push(Problem::new(index + 1, format!("{:?}: {why}", parts.concat())));
             }
         }
         if !file.is_source() {
@@ -18,10 +15,7 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
         }
         for &(parts, why) in PUT_OFF {
             if has_word(line, &parts.concat()) {
-                problems.push(Problem::new(
-                    index + 1,
-                    format!("{}: {why}", parts.concat()),
-                ));
+                problems.push(Problem::new(index + 1, format!("{}: {why}", parts.concat())));
             }
         }
     }
@@ -32,14 +26,12 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
 fn starts_a_path(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let before = line.get(..at).and_then(|before| before.chars().next_back());
-        !before
-            .is_some_and(|c| c.is_alphanumeric() || matches!(c, '/' | '_' | '-' | '.' | '}' | ')'))
+        !before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '/' | '_' | '-' | '.' | '}' | ')'))
     })
 }
 
 fn has_word(line: &str, word: &str) -> bool {
-    line.split(|c: char| !c.is_alphanumeric())
-        .any(|found| found == word)
+    line.split(|c: char| !c.is_alphanumeric()).any(|found| found == word)
 }
 
 // Written in two parts, so that this file passes its own rule.
@@ -64,23 +56,14 @@ mod tests {
     use crate::tidy::file;
 
     fn broken(path: &str, text: &str) -> Vec<usize> {
-        check(&file(path, text))
-            .iter()
-            .map(|problem| problem.line)
-            .collect()
+        check(&file(path, text)).iter().map(|problem| problem.line).collect()
     }
 
     #[test]
     fn paths_of_a_machine_are_found() {
-        assert_eq!(
-            broken("README.md", &format!("fine\nsee {}work/main\n", '/')),
-            [2]
-        );
+        assert_eq!(broken("README.md", &format!("fine\nsee {}work/main\n", '/')), [2]);
         assert_eq!(broken("a.toml", &format!("p = \"..{}shared/x\"", '/')), [1]);
-        assert_eq!(
-            broken("README.md", "a framework/tool, network/work/x, $HOME/x"),
-            []
-        );
+        assert_eq!(broken("README.md", "a framework/tool, network/work/x, $HOME/x"), []);
     }
 
     #[test]

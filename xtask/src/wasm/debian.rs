@@ -62,20 +62,10 @@ pub(crate) fn unpacked() -> Result<Unpacked> {
         Some(version) => version,
         None => {
             update_lists()?;
-            field("rustc-web", "Version")
-                .context("Debian's package rustc-web is not to be had here")?
+            field("rustc-web", "Version").context("Debian's package rustc-web is not to be had here")?
         }
     };
-    let name: String = version
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '.' {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
+    let name: String = version.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' }).collect();
     let folder = cache.join(format!("rustc-web-{name}"));
     let new = cache.join(format!("new-rustc-web-{name}"));
     println!(
@@ -86,9 +76,7 @@ pub(crate) fn unpacked() -> Result<Unpacked> {
     let _ = fs::remove_dir_all(&new);
     fs::create_dir_all(&new)?;
     timed("wasm toolchain: download and unpack", || unpack(&new))?;
-    timed("wasm toolchain: build the standard library", || {
-        build_std(&new)
-    })?;
+    timed("wasm toolchain: build the standard library", || build_std(&new))?;
     let _ = fs::remove_dir_all(&folder);
     fs::rename(&new, &folder).with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(Unpacked { folder })
@@ -100,10 +88,7 @@ fn newest(cache: &Path) -> Option<PathBuf> {
         .ok()?
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| {
-            path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with("rustc-web-"))
-        })
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rustc-web-")))
         .filter(|path| path.join("usr/bin/rust-lld").exists())
         .collect();
     found.sort();
@@ -115,18 +100,10 @@ fn unpack(folder: &Path) -> Result<()> {
     let llvm = dependency(&std, "libllvm")?;
     let debs = folder.join("debs");
     fs::create_dir_all(&debs)?;
-    let packages = [
-        "rustc-web",
-        "libstd-rust-web-dev",
-        &std,
-        "rust-web-src",
-        &llvm,
-    ];
+    let packages = ["rustc-web", "libstd-rust-web-dev", &std, "rust-web-src", &llvm];
     let download = |label| {
         let mut apt = command("apt-get");
-        apt.args(["download", "-q"])
-            .args(packages)
-            .current_dir(&debs);
+        apt.args(["download", "-q"]).args(packages).current_dir(&debs);
         // Root's downloads are done by the user `_apt`, which cannot write here: apt says so and goes on as root.
         run_logged(label, &mut apt)
     };
@@ -185,26 +162,16 @@ fn link_linker(usr: &Path, llvm: &str) -> Result<()> {
     }
     let versioned = format!("wasm-ld-{}", llvm.trim_start_matches("libllvm"));
     if shell::which("wasm-ld").is_none() {
-        need::programs(&[(
-            &versioned,
-            &format!("lld-{}", llvm.trim_start_matches("libllvm")),
-        )])?;
+        need::programs(&[(&versioned, &format!("lld-{}", llvm.trim_start_matches("libllvm")))])?;
     }
     let linker = shell::which("wasm-ld").or_else(|| shell::which(&versioned));
-    symlink(
-        linker.context("wasm-ld is missing: install Debian's lld")?,
-        link,
-    )
-    .context("cannot link the linker")
+    symlink(linker.context("wasm-ld is missing: install Debian's lld")?, link).context("cannot link the linker")
 }
 
 fn rustup_linker() -> Option<PathBuf> {
     let sysroot = shell::read(command("rustc").args(["--print", "sysroot"])).ok()?;
     let folders = fs::read_dir(Path::new(&sysroot).join("lib/rustlib")).ok()?;
-    folders
-        .flatten()
-        .map(|entry| entry.path().join("bin/rust-lld"))
-        .find(|path| path.is_file())
+    folders.flatten().map(|entry| entry.path().join("bin/rust-lld")).find(|path| path.is_file())
 }
 
 fn build_std(folder: &Path) -> Result<()> {
@@ -216,14 +183,7 @@ fn build_std(folder: &Path) -> Result<()> {
     let target = project.join("target");
     let mut build = cargo();
     build
-        .args([
-            "build",
-            "--release",
-            "--target",
-            TARGET,
-            "-Z",
-            "build-std=std,panic_abort,test",
-        ])
+        .args(["build", "--release", "--target", TARGET, "-Z", "build-std=std,panic_abort,test"])
         .current_dir(&project)
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("CARGO_BUILD_TARGET")
@@ -239,11 +199,7 @@ fn build_std(folder: &Path) -> Result<()> {
     let mut copied = 0;
     for entry in fs::read_dir(target.join(TARGET).join("release/deps"))? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with("lib") && name.ends_with(".rlib") && !name.starts_with("libstdbuild-") {
             fs::copy(&path, libraries.join(&name))?;
             copied += 1;
@@ -264,11 +220,10 @@ fn update_lists() -> Result<()> {
 
 /// Returns the first dependency of a Debian package whose name starts so.
 fn dependency(package: &str, prefix: &str) -> Result<String> {
-    let depends = field(package, "Depends")
-        .with_context(|| format!("Debian's package {package} is not to be had here"))?;
-    first_dependency(&depends, prefix).with_context(|| {
-        format!("Debian's package {package} does not depend on {prefix}…: {depends}")
-    })
+    let depends =
+        field(package, "Depends").with_context(|| format!("Debian's package {package} is not to be had here"))?;
+    first_dependency(&depends, prefix)
+        .with_context(|| format!("Debian's package {package} does not depend on {prefix}…: {depends}"))
 }
 
 fn first_dependency(depends: &str, prefix: &str) -> Option<String> {
@@ -283,15 +238,9 @@ fn first_dependency(depends: &str, prefix: &str) -> Option<String> {
 fn field(package: &str, name: &str) -> Option<String> {
     let mut show = command("apt-cache");
     show.args(["show", "--no-all-versions", package]);
-    let text = show
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?
-        .stdout;
+    let text = show.output().ok().filter(|output| output.status.success())?.stdout;
     let text = String::from_utf8_lossy(&text);
-    text.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-        .map(str::to_owned)
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).map(str::to_owned)
 }
 
 const STD_MANIFEST: &str = r#"[package]
@@ -311,16 +260,9 @@ mod tests {
 
     #[test]
     fn a_dependency_is_found_by_its_prefix() {
-        let depends =
-            "libc6 (>= 2.34), libstd-rust-web-1.96 (= 1.96.0), libllvm22:amd64 (>= 1:22) | other";
-        assert_eq!(
-            first_dependency(depends, "libstd-rust-web-").as_deref(),
-            Some("libstd-rust-web-1.96")
-        );
-        assert_eq!(
-            first_dependency(depends, "libllvm").as_deref(),
-            Some("libllvm22")
-        );
+        let depends = "libc6 (>= 2.34), libstd-rust-web-1.96 (= 1.96.0), libllvm22:amd64 (>= 1:22) | other";
+        assert_eq!(first_dependency(depends, "libstd-rust-web-").as_deref(), Some("libstd-rust-web-1.96"));
+        assert_eq!(first_dependency(depends, "libllvm").as_deref(), Some("libllvm22"));
         assert_eq!(first_dependency(depends, "libz").as_deref(), None);
     }
 }

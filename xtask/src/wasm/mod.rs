@@ -52,12 +52,7 @@ pub(crate) fn build() -> Result<()> {
 pub(crate) fn build_core() -> Result<()> {
     let toolchain = toolchain::find()?;
     let mut cargo = compile(&toolchain);
-    cargo.args([
-        "build",
-        "--package",
-        "sanderling-core",
-        "--no-default-features",
-    ]);
+    cargo.args(["build", "--package", "sanderling-core", "--no-default-features"]);
     shell::run(&mut cargo)
 }
 
@@ -80,13 +75,7 @@ fn bind(compiled: &Path) -> Result<()> {
 fn optimise(module: &Path) -> Result<()> {
     let optimised = module.with_extension("opt");
     let wasm_opt = paths::npm_package().join("node_modules/.bin/wasm-opt");
-    shell::run(
-        command(wasm_opt)
-            .args(WASM_OPT)
-            .arg(module)
-            .arg("-o")
-            .arg(&optimised),
-    )?;
+    shell::run(command(wasm_opt).args(WASM_OPT).arg(module).arg("-o").arg(&optimised))?;
     fs::rename(&optimised, module).with_context(|| format!("cannot replace {}", module.display()))
 }
 

@@ -64,17 +64,9 @@ impl Sizes {
     fn of(path: &str, raw: usize) -> Result<Self> {
         let script = "const z = require('zlib'), b = require('fs').readFileSync(process.argv[1]);\
                       console.log(z.gzipSync(b, {level: 9}).length, z.brotliCompressSync(b).length)";
-        let text = shell::read(
-            command("node")
-                .args(["-e", script, path])
-                .stderr(Stdio::inherit()),
-        )?;
+        let text = shell::read(command("node").args(["-e", script, path]).stderr(Stdio::inherit()))?;
         let (gzip, brotli) = text.split_once(' ').context("node printed no sizes")?;
-        Ok(Self {
-            raw,
-            gzip: gzip.parse()?,
-            brotli: brotli.parse()?,
-        })
+        Ok(Self { raw, gzip: gzip.parse()?, brotli: brotli.parse()? })
     }
 }
 
@@ -82,10 +74,7 @@ impl Sizes {
 fn is_allowed(name: &str) -> bool {
     ALLOWED_IMPORTS.iter().any(|allowed| {
         name.strip_prefix(allowed).is_some_and(|rest| {
-            rest.is_empty()
-                || rest
-                    .strip_prefix('_')
-                    .is_some_and(|hash| hash.chars().all(|c| c.is_ascii_hexdigit()))
+            rest.is_empty() || rest.strip_prefix('_').is_some_and(|hash| hash.chars().all(|c| c.is_ascii_hexdigit()))
         })
     })
 }
@@ -102,9 +91,7 @@ fn imports(bytes: &[u8]) -> Result<Vec<Import>> {
     while !reader.rest.is_empty() {
         let id = reader.byte()?;
         let length = reader.leb()?;
-        let mut section = Reader {
-            rest: reader.take(length)?,
-        };
+        let mut section = Reader { rest: reader.take(length)? };
         if id != 2 {
             continue;
         }
@@ -121,19 +108,13 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(count)
-            .context("the module is cut short")?;
+        let (taken, rest) = self.rest.split_at_checked(count).context("the module is cut short")?;
         self.rest = rest;
         Ok(taken)
     }
 
     fn byte(&mut self) -> Result<u8> {
-        self.take(1)?
-            .first()
-            .copied()
-            .context("the module is cut short")
+        self.take(1)?.first().copied().context("the module is cut short")
     }
 
     fn leb(&mut self) -> Result<usize> {
@@ -154,10 +135,7 @@ impl<'a> Reader<'a> {
     }
 
     fn import(&mut self) -> Result<Import> {
-        let import = Import {
-            module: self.name()?,
-            name: self.name()?,
-        };
+        let import = Import { module: self.name()?, name: self.name()? };
         match self.byte()? {
             // A function: the index of its type.
             0 => drop(self.leb()?),
@@ -215,10 +193,7 @@ mod tests {
 
     #[test]
     fn imports_are_read_from_the_import_section() {
-        let import = |name: &str| Import {
-            module: "env".into(),
-            name: name.into(),
-        };
+        let import = |name: &str| Import { module: "env".into(), name: name.into() };
         assert_eq!(imports(MODULE).unwrap(), [import("now"), import("memory")]);
         assert_eq!(imports(&MODULE[..8]).unwrap(), []);
     }

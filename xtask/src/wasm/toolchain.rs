@@ -37,10 +37,7 @@ impl Toolchain {
             Self::Own => Vec::new(),
             Self::Debian(unpacked) => vec![
                 ("RUSTC", unpacked.rustc().into()),
-                (
-                    "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER",
-                    unpacked.linker().into(),
-                ),
+                ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", unpacked.linker().into()),
             ],
         }
     }
@@ -65,10 +62,9 @@ pub(crate) fn find() -> Result<Toolchain> {
         let mut add = command("rustup");
         add.args(["target", "add", TARGET]);
         if shell::which("rustup").is_some()
-            && shell::timed(
-                &format!("rustup target add {TARGET} (the standard library for wasm)"),
-                || shell::run(&mut add),
-            )
+            && shell::timed(&format!("rustup target add {TARGET} (the standard library for wasm)"), || {
+                shell::run(&mut add)
+            })
             .is_ok()
             && has_std()
         {
@@ -76,9 +72,7 @@ pub(crate) fn find() -> Result<Toolchain> {
         }
     }
     if shell::which("apt-get").is_none() || shell::which("dpkg-deb").is_none() {
-        bail!(
-            "the Rust standard library for {TARGET} is missing: run `rustup target add {TARGET}`"
-        );
+        bail!("the Rust standard library for {TARGET} is missing: run `rustup target add {TARGET}`");
     }
     debian::unpacked().map(Toolchain::Debian)
 }
