@@ -7,4 +7,5 @@ pub mod glob;
 pub mod hash;
 pub mod keyspace;
 pub mod num;
+pub mod table;
 pub mod types;

@@ -1,0 +1,416 @@
+//! A hash table that grows a segment at a time.
+//!
+//! This is extendible hashing (Fagin, Nievergelt, Pippenger and Strong, 1979): a directory, indexed by the topmost bits of
+//! the hash, points to segments of bounded size. A full segment is split alone, so no insertion waits for the whole
+//! table to move; the directory is a few bytes for hundreds of entries, and doubling it is a short copy.
+//!
+//! ```text
+//! topmost 2 bits  00  01  10  11
+//!                  └─┬─┘   │   └─ segment 11
+//!          segment 0 ┘     └───── segment 10        a table of one segment has no directory
+//! ```
+//!
+//! It knows no keys and computes no hash: callers pass both, so an entry can be looked up by whatever borrows from it.
+//! The order of iteration follows from the hashes and the history of operations alone, on every machine.
+
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use alloc::{vec, vec::Vec};
+
+use self::segment::Segment;
+use crate::hash::Rng;
+
+/// A hash table of entries that hold their own keys.
+///
+/// ```
+/// use sanderling_core::{hash::hash, table::Table};
+/// let mut table = Table::new();
+/// table.insert_unique(hash(0, b"k"), (*b"k", 1));
+/// let found = table.find_mut(hash(0, b"k"), |(key, _)| key == b"k").unwrap();
+/// found.1 += 1;
+/// assert_eq!(table.remove(hash(0, b"k"), |(key, _)| key == b"k"), Some((*b"k", 2)));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Table<T> {
+    segments: Vec<Segment<T>>,
+    /// The segment of every combination of the topmost `depth` bits; empty as long as there is one segment.
+    directory: Vec<u32>,
+    depth: u32,
+    /// How many segments need all `depth` bits. When none does, the directory is halved.
+    deepest_count: usize,
+    len: usize,
+    /// The most entries that a segment may hold by now: more than [`SEGMENT_MAX`] only where hashes are equal.
+    segment_max: usize,
+    segment_bytes: usize,
+}
+
+impl<T> Table<T> {
+    /// Returns an empty table, without allocating.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            segments: Vec::new(),
+            directory: Vec::new(),
+            depth: 0,
+            deepest_count: 0,
+            len: 0,
+            segment_max: SEGMENT_MAX,
+            segment_bytes: 0,
+        }
+    }
+
+    /// Returns the number of entries.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Tells whether there are no entries.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Returns the entry under `hash` for which `eq` holds. Cost: O(1).
+    #[inline]
+    #[must_use]
+    pub fn find(&self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<&T> {
+        let segment = self.segments.get(self.segment_of(hash))?;
+        segment.entries().get(segment.find(hash, eq)?)
+    }
+
+    /// Returns the entry under `hash` for which `eq` holds, to be changed in what doesn't enter its hash. Cost: O(1).
+    #[inline]
+    #[must_use]
+    pub fn find_mut(&mut self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<&mut T> {
+        let index = self.segment_of(hash);
+        let segment = self.segments.get_mut(index)?;
+        let index = segment.find(hash, eq)?;
+        segment.entries_mut().get_mut(index)
+    }
+
+    /// Adds an entry that isn't in the table yet (else there are two, and lookups find either).
+    ///
+    /// Cost: O(1) amortised, and never more than one segment's worth of work at a time.
+    pub fn insert_unique(&mut self, hash: u64, entry: T) {
+        if self.segments.is_empty() {
+            self.segments.push(Segment::new(0, 0));
+        }
+        let mut index = self.segment_of(hash);
+        while self.segments.get(index).is_some_and(|segment| segment.len() >= SEGMENT_MAX) && self.split(index) {
+            index = self.segment_of(hash);
+        }
+        if let Some(segment) = self.segments.get_mut(index) {
+            let before = segment.allocated_bytes();
+            segment.insert(hash, entry);
+            self.segment_bytes = self.segment_bytes + segment.allocated_bytes() - before;
+            self.segment_max = self.segment_max.max(segment.len());
+            self.len += 1;
+        }
+    }
+
+    /// Removes the entry under `hash` for which `eq` holds, and returns it. Cost: O(1) amortised.
+    pub fn remove(&mut self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<T> {
+        let index = self.segment_of(hash);
+        let segment = self.segments.get_mut(index)?;
+        let found = segment.find(hash, eq)?;
+        let before = segment.allocated_bytes();
+        let entry = segment.remove(found)?;
+        self.segment_bytes = self.segment_bytes + segment.allocated_bytes() - before;
+        self.len -= 1;
+        self.merge(index);
+        Some(entry)
+    }
+
+    /// Removes everything and gives the memory back.
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Yields the entries, in an order that follows from hashes and history.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { segments: self.segments.iter(), entries: [].iter(), left: self.len }
+    }
+
+    /// Yields the entries, to be changed in what doesn't enter their hash.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.segments.iter_mut().flat_map(|segment| segment.entries_mut())
+    }
+
+    /// Empties the table and yields what was in it.
+    pub fn drain(&mut self) -> IntoIter<T> {
+        core::mem::take(self).into_iter()
+    }
+
+    /// Visits some of the entries, about `count`, and returns the cursor to go on from; 0 starts and ends.
+    ///
+    /// Entries are visited in the order of their hash and the cursor is a place in that order, nothing else. So each entry
+    /// that is in the table from the first call to the last is visited exactly once, whatever is added, removed, split
+    /// or merged in between. Entries that share the upper 48 bits of their hash are visited together. A cursor fits in 48 bits.
+    ///
+    /// Cost: O(`count`) and a segment.
+    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&T)) -> u64 {
+        let mut from = cursor;
+        let mut left = count.max(1);
+        let mut found: Vec<(u64, usize)> = Vec::new();
+        while from < CURSOR_END {
+            let Some(segment) = self.segments.get(self.segment_of(from << CURSOR_SHIFT)) else { return 0 };
+            let places = segment.hashes().iter().map(|hash| hash >> CURSOR_SHIFT);
+            found.clear();
+            found.extend(places.enumerate().filter(|(_, place)| *place >= from).map(|(index, place)| (place, index)));
+            let mut next = (segment.prefix + 1) << (CURSOR_BITS - segment.depth);
+            if found.len() > left {
+                let (_, last, _) = found.select_nth_unstable(left - 1);
+                next = last.0 + 1;
+                found.retain(|(place, _)| *place < next);
+            }
+            found.sort_unstable();
+            found.iter().filter_map(|(_, index)| segment.entries().get(*index)).for_each(&mut visit);
+            from = next;
+            left = left.saturating_sub(found.len());
+            if left == 0 {
+                break;
+            }
+        }
+        if from < CURSOR_END { from } else { 0 }
+    }
+
+    /// Returns an entry drawn at random, each equally likely.
+    ///
+    /// Cost: O(1) expected: a segment and a place in it are drawn until the place is taken, at most a few times; if that
+    /// fails, all segments are counted through.
+    #[must_use]
+    pub fn sample(&self, rng: &mut Rng) -> Option<&T> {
+        if let [segment] = self.segments.as_slice() {
+            return segment.entries().get(rng.index(segment.len()));
+        }
+        for _ in 0..SAMPLE_TRIES_MAX {
+            let segment = self.segments.get(rng.index(self.segments.len()))?;
+            if let Some(entry) = segment.entries().get(rng.index(self.segment_max)) {
+                return Some(entry);
+            }
+        }
+        let mut index = rng.index(self.len);
+        for segment in &self.segments {
+            if let Some(entry) = segment.entries().get(index) {
+                return Some(entry);
+            }
+            index -= segment.len();
+        }
+        None
+    }
+
+    /// Returns the bytes that the table has allocated, without what its entries point to. Cost: O(1).
+    #[must_use]
+    pub const fn allocated_bytes(&self) -> usize {
+        self.segments.capacity() * size_of::<Segment<T>>()
+            + self.directory.capacity() * size_of::<u32>()
+            + self.segment_bytes
+    }
+
+    #[inline]
+    fn segment_of(&self, hash: u64) -> usize {
+        if self.depth == 0 {
+            return 0;
+        }
+        self.directory.get((hash >> (u64::BITS - self.depth)) as usize).map_or(0, |index| *index as usize)
+    }
+
+    /// Splits a segment; returns false where that would need an absurdly large directory, because hashes are equal.
+    fn split(&mut self, index: usize) -> bool {
+        let Ok(upper_index) = u32::try_from(self.segments.len()) else { return false };
+        let Some(depth) = self.segments.get(index).map(|segment| segment.depth) else { return false };
+        if depth == self.depth && !self.double_directory() {
+            return false;
+        }
+        let Some(segment) = self.segments.get_mut(index) else { return false };
+        let before = segment.allocated_bytes();
+        let upper = segment.split();
+        self.segment_bytes = self.segment_bytes + segment.allocated_bytes() + upper.allocated_bytes() - before;
+        if upper.depth == self.depth {
+            self.deepest_count += 2;
+        }
+        self.direct(upper.depth, upper.prefix, upper_index);
+        self.segments.push(upper);
+        true
+    }
+
+    fn double_directory(&mut self) -> bool {
+        let count = (1_usize << self.depth) * 2;
+        if self.depth >= DEPTH_MAX || count > self.segments.len().saturating_mul(DIRECTORY_SKEW_MAX) {
+            return false;
+        }
+        self.directory = if self.depth == 0 {
+            vec![0, 0]
+        } else {
+            self.directory.iter().flat_map(|index| [*index, *index]).collect()
+        };
+        self.depth += 1;
+        self.deepest_count = 0;
+        true
+    }
+
+    /// Merges a segment with its buddy as long as both together are nearly empty, and halves the directory as long as
+    /// nothing needs its last bit.
+    fn merge(&mut self, mut index: usize) {
+        while let Some(segment) = self.segments.get(index)
+            && segment.depth > 0
+            && segment.len() <= MERGED_MAX
+        {
+            let (depth, prefix) = (segment.depth, segment.prefix);
+            let buddy_index = self.segment_of((prefix ^ 1) << (u64::BITS - depth));
+            let Some(buddy) = self.segments.get(buddy_index) else { return };
+            if buddy.depth != depth || segment.len() + buddy.len() > MERGED_MAX {
+                return;
+            }
+            index = self.merge_buddies(index, buddy_index);
+            if depth == self.depth {
+                self.deepest_count -= 2;
+                self.halve_directory();
+            }
+        }
+    }
+
+    /// Merges two segments and returns the place of the result, after what was last has taken the place of the other.
+    fn merge_buddies(&mut self, index: usize, buddy_index: usize) -> usize {
+        let last = self.segments.len() - 1;
+        let buddy = self.segments.swap_remove(buddy_index);
+        let index = if index == last { buddy_index } else { index };
+        let Some(segment) = self.segments.get_mut(index) else { return index };
+        let before = segment.allocated_bytes() + buddy.allocated_bytes();
+        segment.merge(buddy);
+        self.segment_bytes = self.segment_bytes + segment.allocated_bytes() - before;
+        let (depth, prefix) = (segment.depth, segment.prefix);
+        self.direct(depth, prefix, index as u32);
+        if let Some(moved) = self.segments.get(buddy_index) {
+            self.direct(moved.depth, moved.prefix, buddy_index as u32);
+        }
+        if self.segments.len() < self.segments.capacity() / 4 {
+            self.segments.shrink_to(self.segments.len() * 2);
+        }
+        index
+    }
+
+    fn halve_directory(&mut self) {
+        while self.depth > 0 && self.deepest_count == 0 {
+            self.depth -= 1;
+            self.directory =
+                if self.depth == 0 { Vec::new() } else { self.directory.iter().step_by(2).copied().collect() };
+            self.deepest_count = self.segments.iter().filter(|segment| segment.depth == self.depth).count();
+        }
+    }
+
+    /// Points every directory entry that begins with `prefix` to a segment.
+    fn direct(&mut self, depth: u32, prefix: u64, index: u32) {
+        let start = (prefix as usize) << (self.depth - depth);
+        let end = start + (1 << (self.depth - depth));
+        if let Some(range) = self.directory.get_mut(start..end) {
+            range.fill(index);
+        }
+    }
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> IntoIterator for Table<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter { segments: self.segments.into_iter(), entries: Vec::new().into_iter(), left: self.len }
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Table<T> {
+    type Item = &'a T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+/// The entries of a [`Table`].
+#[derive(Debug, Clone)]
+pub struct Iter<'a, T> {
+    segments: core::slice::Iter<'a, Segment<T>>,
+    entries: core::slice::Iter<'a, T>,
+    left: usize,
+}
+
+impl<'a, T> Iterator for Iter<'a, T> {
+    type Item = &'a T;
+
+    fn next(&mut self) -> Option<&'a T> {
+        loop {
+            if let Some(entry) = self.entries.next() {
+                self.left -= 1;
+                return Some(entry);
+            }
+            self.entries = self.segments.next()?.entries().iter();
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<T> ExactSizeIterator for Iter<'_, T> {}
+
+/// The entries of what was a [`Table`].
+#[derive(Debug)]
+pub struct IntoIter<T> {
+    segments: vec::IntoIter<Segment<T>>,
+    entries: vec::IntoIter<T>,
+    left: usize,
+}
+
+impl<T> Iterator for IntoIter<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        loop {
+            if let Some(entry) = self.entries.next() {
+                self.left -= 1;
+                return Some(entry);
+            }
+            self.entries = self.segments.next()?.into_entries().into_iter();
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<T> ExactSizeIterator for IntoIter<T> {}
+
+/// A segment that holds this many is split: few enough that a split takes microseconds, enough that the directory and
+/// the segments' own size don't count.
+const SEGMENT_MAX: usize = 512;
+
+/// Two halves that hold no more than this together are merged: far from [`SEGMENT_MAX`], so that they stay merged.
+const MERGED_MAX: usize = SEGMENT_MAX / 4;
+
+/// The directory may have this many entries for each segment. Random hashes need two or three; equal ones would need
+/// ever more, and get larger segments instead.
+const DIRECTORY_SKEW_MAX: usize = 32;
+
+/// More bits than this would index a directory larger than any memory.
+const DEPTH_MAX: u32 = if usize::BITS == 64 { 40 } else { 24 };
+
+/// After so many draws in vain, with segments so uneven, all of them are counted through instead.
+const SAMPLE_TRIES_MAX: usize = 64;
+
+/// A scan's cursor is the upper part of a hash, so that it fits in a JavaScript number.
+const CURSOR_BITS: u32 = 48;
+const CURSOR_SHIFT: u32 = u64::BITS - CURSOR_BITS;
+const CURSOR_END: u64 = 1 << CURSOR_BITS;
