@@ -24,10 +24,7 @@ impl Client {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self {
-            stream,
-            received: Vec::new(),
-        }
+        Self { stream, received: Vec::new() }
     }
 
     /// Sends one command and returns its reply.
@@ -35,8 +32,7 @@ impl Client {
     /// # Panics
     /// When the connection breaks or what comes back is no reply.
     pub fn call<T: AsRef<[u8]>>(&mut self, arguments: &[T]) -> Reply {
-        self.try_call(arguments)
-            .unwrap_or_else(|error| panic!("{}: {error}", shown(arguments)))
+        self.try_call(arguments).unwrap_or_else(|error| panic!("{}: {error}", shown(arguments)))
     }
 
     /// Sends a command written as one line, split at blanks: `run("SET k v")`.
@@ -91,18 +87,12 @@ impl Client {
     /// # Panics
     /// As [`Client::call`].
     pub fn pipeline(&mut self, commands: &[Vec<Vec<u8>>]) -> Vec<Reply> {
-        let bytes: Vec<u8> = commands
-            .iter()
-            .flat_map(|command| encode(command))
-            .collect();
+        let bytes: Vec<u8> = commands.iter().flat_map(|command| encode(command)).collect();
         // Written by another handle of the socket: a long pipeline fills both directions, and a client that does
         // not read while it writes would wait for a server that waits for it.
         let mut writer = self.stream.try_clone().unwrap();
         let writing = std::thread::spawn(move || writer.write_all(&bytes));
-        let replies = commands
-            .iter()
-            .map(|_| self.read().expect("the reply to a pipelined command"))
-            .collect();
+        let replies = commands.iter().map(|_| self.read().expect("the reply to a pipelined command")).collect();
         writing.join().unwrap().expect("the pipeline is written");
         replies
     }
@@ -121,12 +111,7 @@ impl Client {
         loop {
             match self.read() {
                 Ok(reply) => replies.push(reply),
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
-                    ) =>
-                {
+                Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
                     return replies;
                 }
                 Err(error) => {
@@ -151,16 +136,10 @@ pub fn encode<T: AsRef<[u8]>>(arguments: &[T]) -> Vec<u8> {
 
 /// Makes a command of words: `command(["SET", "k", "v"])`.
 pub fn command<T: AsRef<[u8]>>(arguments: impl IntoIterator<Item = T>) -> Vec<Vec<u8>> {
-    arguments
-        .into_iter()
-        .map(|argument| argument.as_ref().to_vec())
-        .collect()
+    arguments.into_iter().map(|argument| argument.as_ref().to_vec()).collect()
 }
 
 fn shown<T: AsRef<[u8]>>(arguments: &[T]) -> String {
-    let words: Vec<_> = arguments
-        .iter()
-        .map(|word| String::from_utf8_lossy(word.as_ref()))
-        .collect();
+    let words: Vec<_> = arguments.iter().map(|word| String::from_utf8_lossy(word.as_ref())).collect();
     words.join(" ").chars().take(200).collect()
 }

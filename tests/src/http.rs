@@ -19,10 +19,7 @@ pub struct Response {
 impl Response {
     /// Returns the value of a header, named in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Returns the body as text.
@@ -36,10 +33,7 @@ impl Response {
 /// # Panics
 /// When the server does not answer in HTTP within the deadline.
 pub fn get(address: SocketAddr, path: &str) -> Response {
-    send(
-        address,
-        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes(),
-    )
+    send(address, format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes())
 }
 
 /// Sends a request as it is and reads until the server closes.
@@ -51,9 +45,7 @@ pub fn send(address: SocketAddr, request: &[u8]) -> Response {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request).expect("the request is taken");
     let mut bytes = Vec::new();
-    stream
-        .read_to_end(&mut bytes)
-        .expect("the server closes after its answer");
+    stream.read_to_end(&mut bytes).expect("the server closes after its answer");
     parse(&bytes).unwrap_or_else(|| panic!("no HTTP answer: {:?}", String::from_utf8_lossy(&bytes)))
 }
 
@@ -66,11 +58,7 @@ fn parse(bytes: &[u8]) -> Option<Response> {
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let mut response = Response {
-        status,
-        headers,
-        body: bytes[split + 4..].to_vec(),
-    };
+    let mut response = Response { status, headers, body: bytes[split + 4..].to_vec() };
     if response.header("transfer-encoding") == Some("chunked") {
         response.body = join_chunks(&response.body)?;
     }
@@ -81,8 +69,7 @@ fn join_chunks(mut bytes: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
-        let length =
-            usize::from_str_radix(std::str::from_utf8(&bytes[..end]).ok()?.trim(), 16).ok()?;
+        let length = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).ok()?.trim(), 16).ok()?;
         bytes = &bytes[end + 2..];
         if length == 0 {
             return Some(body);

@@ -77,9 +77,7 @@ impl Reply {
     pub fn text(&self) -> String {
         match self {
             Self::Simple(text) => text.clone(),
-            Self::Bulk(bytes) | Self::Verbatim(_, bytes) => {
-                String::from_utf8_lossy(bytes).into_owned()
-            }
+            Self::Bulk(bytes) | Self::Verbatim(_, bytes) => String::from_utf8_lossy(bytes).into_owned(),
             other => panic!("expected a string, got {other:?}"),
         }
     }
@@ -128,9 +126,7 @@ struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     fn reply(&mut self) -> Result<Reply, Stop> {
         let line = self.line()?;
-        let (kind, rest) = line
-            .split_at_checked(1)
-            .ok_or_else(|| Stop::Malformed("an empty line".into()))?;
+        let (kind, rest) = line.split_at_checked(1).ok_or_else(|| Stop::Malformed("an empty line".into()))?;
         Ok(match kind {
             "+" => Reply::Simple(rest.into()),
             "-" => Reply::Error(rest.into()),
@@ -144,28 +140,19 @@ impl<'a> Cursor<'a> {
             "!" => Reply::Error(String::from_utf8_lossy(self.body(number(rest)?)?).into_owned()),
             "=" => {
                 let body = self.body(number(rest)?)?;
-                let (format, text) = body
-                    .split_at_checked(4)
-                    .ok_or_else(|| Stop::Malformed(line.into()))?;
-                Reply::Verbatim(
-                    String::from_utf8_lossy(&format[..3]).into_owned(),
-                    text.to_vec(),
-                )
+                let (format, text) = body.split_at_checked(4).ok_or_else(|| Stop::Malformed(line.into()))?;
+                Reply::Verbatim(String::from_utf8_lossy(&format[..3]).into_owned(), text.to_vec())
             }
             "*" => Reply::Array(self.items(number(rest)?)?),
             "~" => Reply::Set(self.items(number(rest)?)?),
             ">" => Reply::Push(self.items(number(rest)?)?),
             "%" => {
                 let count: usize = number(rest)?;
-                let pairs: Result<_, Stop> = (0..count)
-                    .map(|_| Ok((self.reply()?, self.reply()?)))
-                    .collect();
+                let pairs: Result<_, Stop> = (0..count).map(|_| Ok((self.reply()?, self.reply()?))).collect();
                 Reply::Map(pairs?)
             }
             _ => {
-                return Err(Stop::Malformed(format!(
-                    "a line of no known kind: {line:?}"
-                )));
+                return Err(Stop::Malformed(format!("a line of no known kind: {line:?}")));
             }
         })
     }
@@ -176,13 +163,9 @@ impl<'a> Cursor<'a> {
 
     fn line(&mut self) -> Result<&'a str, Stop> {
         let rest = &self.bytes[self.at..];
-        let end = rest
-            .windows(2)
-            .position(|pair| pair == b"\r\n")
-            .ok_or(Stop::Incomplete)?;
+        let end = rest.windows(2).position(|pair| pair == b"\r\n").ok_or(Stop::Incomplete)?;
         self.at += end + 2;
-        std::str::from_utf8(&rest[..end])
-            .map_err(|_| Stop::Malformed("a line that is not UTF-8".into()))
+        std::str::from_utf8(&rest[..end]).map_err(|_| Stop::Malformed("a line that is not UTF-8".into()))
     }
 
     fn body(&mut self, length: usize) -> Result<&'a [u8], Stop> {
@@ -200,6 +183,5 @@ impl<'a> Cursor<'a> {
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, Stop> {
-    text.parse()
-        .map_err(|_| Stop::Malformed(format!("not a number: {text:?}")))
+    text.parse().map_err(|_| Stop::Malformed(format!("not a number: {text:?}")))
 }

@@ -68,13 +68,7 @@ impl Launch {
 
     /// Prepares a start on a data folder that another server has left.
     pub fn on(target: Target, folder: Arc<TempDir>) -> Self {
-        Self {
-            target,
-            folder,
-            arguments: Vec::new(),
-            variables: Vec::new(),
-            bare: false,
-        }
+        Self { target, folder, arguments: Vec::new(), variables: Vec::new(), bare: false }
     }
 
     /// Leaves out the flags for ports and folder, which otherwise come first.
@@ -100,9 +94,7 @@ impl Launch {
     /// # Panics
     /// When it ends instead, or does not accept within the deadline; its stderr is in the message.
     pub fn start(self) -> Server {
-        self.try_start().unwrap_or_else(|ended| {
-            panic!("the server ended with {}:\n{}", ended.status, ended.stderr)
-        })
+        self.try_start().unwrap_or_else(|ended| panic!("the server ended with {}:\n{}", ended.status, ended.stderr))
     }
 
     /// Starts a server that is expected to refuse to start.
@@ -131,9 +123,7 @@ impl Launch {
         let mut command = Command::new(binary());
         command.arg("serve");
         if !self.bare {
-            command
-                .args(["--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dir"])
-                .arg(self.folder.path());
+            command.args(["--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dir"]).arg(self.folder.path());
         }
         let (mut running, lines) = self.spawn(command);
         let mut addresses = [None, None];
@@ -143,52 +133,27 @@ impl Launch {
                 Ok(line) => {
                     for (slot, name) in addresses.iter_mut().zip(["resp", "http"]) {
                         if let Some(text) = line.strip_prefix(&format!("{name} listening on ")) {
-                            *slot = Some(
-                                text.trim()
-                                    .parse()
-                                    .unwrap_or_else(|_| panic!("no address in {line:?}")),
-                            );
+                            *slot = Some(text.trim().parse().unwrap_or_else(|_| panic!("no address in {line:?}")));
                         }
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(running.wait()),
                 Err(RecvTimeoutError::Timeout) => {
                     running.signal(Signal::KILL);
-                    panic!(
-                        "the server printed no addresses; stderr:\n{}",
-                        running.wait().stderr
-                    );
+                    panic!("the server printed no addresses; stderr:\n{}", running.wait().stderr);
                 }
             }
         }
         let [resp, http] = addresses.map(Option::unwrap);
-        Ok(Server {
-            running,
-            resp,
-            http: Some(http),
-            folder: self.folder,
-        })
+        Ok(Server { running, resp, http: Some(http), folder: self.folder })
     }
 
     fn start_redis(self) -> Result<Server, Ended> {
         let resp = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let mut command = Command::new("redis-server");
-        command.args([
-            "--bind",
-            "127.0.0.1",
-            "--port",
-            &resp.port().to_string(),
-            "--save",
-            "",
-            "--dir",
-        ]);
+        command.args(["--bind", "127.0.0.1", "--port", &resp.port().to_string(), "--save", "", "--dir"]);
         command.arg(self.folder.path());
-        command.args([
-            "--enable-debug-command",
-            "yes",
-            "--enable-protected-configs",
-            "yes",
-        ]);
+        command.args(["--enable-debug-command", "yes", "--enable-protected-configs", "yes"]);
         let (mut running, _) = self.spawn(command);
         wait::until("redis-server to accept", || {
             let ended = running.child.try_wait().unwrap().is_some();
@@ -198,20 +163,11 @@ impl Launch {
         if running.child.try_wait().unwrap().is_some() {
             return Err(running.wait());
         }
-        Ok(Server {
-            running,
-            resp,
-            http: None,
-            folder: self.folder,
-        })
+        Ok(Server { running, resp, http: None, folder: self.folder })
     }
 
     fn spawn(&self, mut command: Command) -> (Running, Receiver<String>) {
-        command
-            .args(&self.arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // What the caller's shell happens to set must not configure the server under test.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("SANDERLING_") {
@@ -219,9 +175,8 @@ impl Launch {
             }
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {:?}: {error}", command.get_program()));
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("cannot start {:?}: {error}", command.get_program()));
         let (sender, lines) = channel();
         let stdout = child.stdout.take().unwrap();
         std::thread::spawn(move || {
@@ -239,14 +194,7 @@ impl Launch {
                 sink.lock().unwrap().extend_from_slice(&chunk[..length]);
             }
         });
-        (
-            Running {
-                child,
-                stderr,
-                collector: Some(collector),
-            },
-            lines,
-        )
+        (Running { child, stderr, collector: Some(collector) }, lines)
     }
 }
 
@@ -333,10 +281,7 @@ impl Running {
         if let Some(collector) = self.collector.take() {
             collector.join().unwrap();
         }
-        Ended {
-            status,
-            stderr: self.stderr_text(),
-        }
+        Ended { status, stderr: self.stderr_text() }
     }
 
     fn stderr_text(&self) -> String {
@@ -355,12 +300,7 @@ impl Drop for Running {
 
 /// Makes an empty folder that is removed with its last handle.
 pub fn folder() -> Arc<TempDir> {
-    Arc::new(
-        tempfile::Builder::new()
-            .prefix("sanderling-")
-            .tempdir()
-            .expect("a temporary folder"),
-    )
+    Arc::new(tempfile::Builder::new().prefix("sanderling-").tempdir().expect("a temporary folder"))
 }
 
 /// Returns a TCP port of the loopback interface that was free a moment ago.
@@ -387,11 +327,7 @@ fn build() -> PathBuf {
     let profile = exe
         .ancestors()
         .skip(1)
-        .find(|folder| {
-            folder
-                .file_name()
-                .is_some_and(|name| name != "deps" && name != "examples")
-        })
+        .find(|folder| folder.file_name().is_some_and(|name| name != "deps" && name != "examples"))
         .expect("a profile's folder");
     let name = match profile.file_name().and_then(|name| name.to_str()) {
         Some("debug") => "dev",
@@ -399,14 +335,7 @@ fn build() -> PathBuf {
         None => panic!("no profile in {}", exe.display()),
     };
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "sanderling",
-            "--profile",
-            name,
-        ])
+        .args(["build", "--quiet", "--package", "sanderling", "--profile", name])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .expect("cargo runs");

@@ -78,11 +78,7 @@ pub fn parse(text: &str) -> Result<Vec<Block>, String> {
         if !open {
             if let Some(words) = line.strip_prefix("```redis") {
                 let words = words.split_whitespace().map(str::to_owned).collect();
-                blocks.push(Block {
-                    line: number,
-                    words,
-                    steps: Vec::new(),
-                });
+                blocks.push(Block { line: number, words, steps: Vec::new() });
                 open = true;
             }
             continue;
@@ -92,25 +88,14 @@ pub fn parse(text: &str) -> Result<Vec<Block>, String> {
             open = false;
         } else if let Some((session, command)) = prompt(line) {
             let (session, command) = (session.to_owned(), command.to_owned());
-            block.steps.push(Step {
-                line: number,
-                session,
-                command,
-                reply: Vec::new(),
-            });
+            block.steps.push(Step { line: number, session, command, reply: Vec::new() });
         } else if let Some(step) = block.steps.last_mut() {
             step.reply.push(line.to_owned());
         } else {
-            return Err(format!(
-                "line {number}: a reply before any command: {line:?}"
-            ));
+            return Err(format!("line {number}: a reply before any command: {line:?}"));
         }
     }
-    if open {
-        Err("the last block is not closed".into())
-    } else {
-        Ok(blocks)
-    }
+    if open { Err("the last block is not closed".into()) } else { Ok(blocks) }
 }
 
 /// Runs a block; `connect` opens a new session on the server under test.
@@ -137,8 +122,7 @@ pub fn run<S: Session>(block: &Block, mut connect: impl FnMut() -> S) -> Result<
                 lines.sort_unstable();
             }
         }
-        let same =
-            came.len() == expected.len() && came.iter().zip(&expected).all(|(a, b)| matches(a, b));
+        let same = came.len() == expected.len() && came.iter().zip(&expected).all(|(a, b)| matches(a, b));
         if !same {
             return Err(format!(
                 "line {}: {}\n  expected:\n{}\n  came:\n{reply}",
@@ -160,21 +144,13 @@ pub fn complete<S: Session>(text: &str, mut connect: impl FnMut() -> S) -> Resul
     // From the end, so that the lines above keep their numbers.
     for block in parse(text)?.into_iter().rev() {
         let mut sessions: BTreeMap<String, S> = BTreeMap::new();
-        sessions
-            .entry(String::new())
-            .or_insert_with(&mut connect)
-            .call(&words("FLUSHALL"));
+        sessions.entry(String::new()).or_insert_with(&mut connect).call(&words("FLUSHALL"));
         if block.has("resp3") {
-            sessions
-                .entry(String::new())
-                .or_insert_with(&mut connect)
-                .call(&words("HELLO 3"));
+            sessions.entry(String::new()).or_insert_with(&mut connect).call(&words("HELLO 3"));
         }
         let mut replies = Vec::new();
         for step in &block.steps {
-            let session = sessions
-                .entry(step.session.clone())
-                .or_insert_with(&mut connect);
+            let session = sessions.entry(step.session.clone()).or_insert_with(&mut connect);
             replies.push(render(&session.call(&split(&step.command)?)));
         }
         for (step, reply) in block.steps.iter().zip(replies).rev() {
@@ -196,19 +172,13 @@ pub fn run_folder<S: Session>(
     mut connect: impl FnMut() -> S,
 ) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("the folder of the specification");
-    let mut paths: Vec<_> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     paths.sort();
     let (mut failures, mut count) = (Vec::new(), 0);
     for path in paths {
         let text = std::fs::read_to_string(&path).expect("a file of the specification");
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match parse(&text) {
             Ok(blocks) => {
                 for block in blocks.iter().filter(|block| wanted(block)) {
@@ -227,15 +197,12 @@ pub fn run_folder<S: Session>(
 
 fn prompt(line: &str) -> Option<(&str, &str)> {
     let (name, command) = line.split_once("> ")?;
-    (name.len() <= 1 && name.bytes().all(|byte| byte.is_ascii_lowercase()))
-        .then_some((name, command))
+    (name.len() <= 1 && name.bytes().all(|byte| byte.is_ascii_lowercase())).then_some((name, command))
 }
 
 /// `1) "a"` → `"a"`: an element without its place.
 fn unnumbered(line: &str) -> &str {
-    let rest = line
-        .trim_start()
-        .trim_start_matches(|character: char| character.is_ascii_digit());
+    let rest = line.trim_start().trim_start_matches(|character: char| character.is_ascii_digit());
     match rest.split_at_checked(2) {
         Some((") " | "~ " | "# ", element)) => element,
         _ => line,
@@ -262,9 +229,7 @@ fn matches(came: &str, expected: &str) -> bool {
 }
 
 fn words(line: &str) -> Vec<Vec<u8>> {
-    line.split_whitespace()
-        .map(|word| word.as_bytes().to_vec())
-        .collect()
+    line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()
 }
 
 /// Splits a command as redis-cli does: blanks, `"…"` with escapes, `'…'` without.
@@ -326,8 +291,7 @@ mod tests {
 
     #[test]
     fn a_transcript_is_compared_line_by_line() {
-        let text =
-            "prose\n```redis\n> a \"b \\x00\"\n1) \"a\"\n2) \"b \\x00\"\nb> c\n1) \"…\"\n```\n";
+        let text = "prose\n```redis\n> a \"b \\x00\"\n1) \"a\"\n2) \"b \\x00\"\nb> c\n1) \"…\"\n```\n";
         let blocks = parse(text).unwrap();
         assert_eq!(blocks.len(), 1);
         assert_eq!(blocks[0].steps[1].session, "b");
@@ -340,11 +304,7 @@ mod tests {
     fn order_counts_unless_the_block_says_otherwise() {
         let text = "```redis\n> a b\n1) \"b\"\n2) \"a\"\n```\n";
         assert!(run(&parse(text).unwrap()[0], || Echo).is_err());
-        run(
-            &parse(&text.replace("redis", "redis unordered")).unwrap()[0],
-            || Echo,
-        )
-        .unwrap();
+        run(&parse(&text.replace("redis", "redis unordered")).unwrap()[0], || Echo).unwrap();
     }
 
     #[test]

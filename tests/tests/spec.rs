@@ -13,10 +13,7 @@ fn the_server_answers_as_the_specification_says() {
     let target = Target::from_env();
     let server = Launch::new(target).start();
     if std::env::var("SANDERLING_SPEC").as_deref() == Ok("complete") {
-        for path in std::fs::read_dir(folder())
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-        {
+        for path in std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()) {
             let text = std::fs::read_to_string(&path).unwrap();
             std::fs::write(&path, complete(&text, || server.client()).unwrap()).unwrap();
         }

@@ -1,1 +1,152 @@
-//! Where the keys live: the table.
+//! The data: logical databases of keys, their values and their deadlines.
+//!
+//! A keyspace changes by [`Keyspace::apply`] (see `effect`) and by undoing what that did, and in no other way.
+//! It doesn't know commands, sessions or protocols, and it never asks for the time: whether a deadline has
+//! passed is the caller's question.
+
+mod db;
+mod entry;
+mod expiry;
+
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+
+pub use db::Db;
+pub use entry::{Entry, Kind, Value};
+
+use crate::{limits::DATABASES, types::encoding::Encoding};
+
+/// All logical databases of an engine.
+#[derive(Debug)]
+pub struct Keyspace {
+    dbs: Vec<Db>,
+    /// Seeds and thresholds that decide how values are laid out, not what they hold.
+    pub encoding: Encoding,
+    /// Versions of the keys that a session watches: bumped at each change.
+    watched: Vec<BTreeMap<Box<[u8]>, Watched>>,
+    watched_count: usize,
+    /// What changed since the last drain, if anyone wants to know.
+    touched: Option<Touched>,
+    changes: u64,
+}
+
+/// What changed: single keys, or whole databases.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Database and key of each change, in order; a key that changed twice may stand twice.
+    pub keys: Vec<(u8, Box<[u8]>)>,
+    /// Databases that were emptied.
+    pub flushed: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    version: u64,
+    sessions: usize,
+}
+
+impl Keyspace {
+    /// Makes an empty keyspace.
+    pub fn new(encoding: Encoding) -> Self {
+        Self {
+            dbs: (0..DATABASES).map(|index| Db::new(encoding.seed.wrapping_add(u64::from(index)))).collect(),
+            encoding,
+            watched: (0..DATABASES).map(|_| BTreeMap::new()).collect(),
+            watched_count: 0,
+            touched: None,
+            changes: 0,
+        }
+    }
+
+    /// The database `index`. An index past the last is answered with the first: parsers check it before.
+    pub fn db(&self, index: u8) -> &Db {
+        debug_assert!(index < DATABASES, "database {index} was checked by the parser");
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "there are always DATABASES databases, and the index is reduced below it"
+        )]
+        &self.dbs[usize::from(index % DATABASES)]
+    }
+
+    /// The database `index`, to change it.
+    pub(crate) fn db_mut(&mut self, index: u8) -> &mut Db {
+        debug_assert!(index < DATABASES, "database {index} was checked by the parser");
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "there are always DATABASES databases, and the index is reduced below it"
+        )]
+        &mut self.dbs[usize::from(index % DATABASES)]
+    }
+
+    /// The database `index` together with the encoding that its values follow.
+    pub(crate) fn parts_mut(&mut self, index: u8) -> (&mut Db, &Encoding) {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "there are always DATABASES databases, and the index is reduced below it"
+        )]
+        (&mut self.dbs[usize::from(index % DATABASES)], &self.encoding)
+    }
+
+    /// Changes since the start, by which a cache in front of the keyspace can tell that it's stale.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Starts (or stops) collecting what changes, for [`Keyspace::drain_touched`].
+    pub fn collect_touched(&mut self, collect: bool) {
+        self.touched = collect.then(Touched::default);
+    }
+
+    /// What changed since the last call.
+    pub fn drain_touched(&mut self) -> Touched {
+        self.touched.as_mut().map(core::mem::take).unwrap_or_default()
+    }
+
+    /// Begins to count the changes of a key. Returns its version; to be ended by [`Keyspace::unwatch`].
+    pub(crate) fn watch(&mut self, db: u8, key: &[u8]) -> u64 {
+        let Some(watched) = self.watched.get_mut(usize::from(db)) else { return 0 };
+        self.watched_count += 1;
+        let watched = watched.entry(key.into()).or_default();
+        watched.sessions += 1;
+        watched.version
+    }
+
+    /// Ends one [`Keyspace::watch`] and returns the key's version by now.
+    pub(crate) fn unwatch(&mut self, db: u8, key: &[u8]) -> u64 {
+        let Some(map) = self.watched.get_mut(usize::from(db)) else { return 0 };
+        let Some(watched) = map.get_mut(key) else { return 0 };
+        self.watched_count -= 1;
+        watched.sessions -= 1;
+        let version = watched.version;
+        if watched.sessions == 0 {
+            map.remove(key);
+        }
+        version
+    }
+
+    /// Tells those who watch that a key changed.
+    pub(crate) fn note_change(&mut self, db: u8, key: &[u8]) {
+        self.changes += 1;
+        if self.watched_count > 0
+            && let Some(watched) = self.watched.get_mut(usize::from(db)).and_then(|map| map.get_mut(key))
+        {
+            watched.version += 1;
+        }
+        if let Some(touched) = &mut self.touched {
+            touched.keys.push((db, key.into()));
+        }
+    }
+
+    /// Tells those who watch that a database was emptied or replaced.
+    pub(crate) fn note_flush(&mut self, db: u8) {
+        self.changes += 1;
+        if let Some(map) = self.watched.get_mut(usize::from(db)) {
+            for watched in map.values_mut() {
+                watched.version += 1;
+            }
+        }
+        if let Some(touched) = &mut self.touched {
+            touched.keys.retain(|(other, _)| *other != db);
+            touched.flushed.push(db);
+        }
+    }
+}

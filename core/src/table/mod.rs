@@ -152,7 +152,7 @@ impl<T> Table<T> {
     /// or merged in between. Entries that share the upper 48 bits of their hash are visited together. A cursor fits in 48 bits.
     ///
     /// Cost: O(`count`) and a segment.
-    pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(&T)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(&'a T)) -> u64 {
         let mut from = cursor;
         let mut left = count.max(1);
         let mut found: Vec<(u64, usize)> = Vec::new();

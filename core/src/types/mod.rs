@@ -1,6 +1,12 @@
-//! The value types, a folder each, and what they share.
+//! The data types, one folder each: the value, its changes, its commands.
+//!
+//! A new type is a folder here, a variant in [`crate::keyspace::Value`] and in [`crate::effect::Change`], and its
+//! rows in [`crate::command::table`].
 
 pub mod encoding;
+pub mod hash;
 pub mod list;
 pub mod packed;
+pub mod set;
+pub mod string;
 pub mod zset;

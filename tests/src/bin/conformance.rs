@@ -46,14 +46,13 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
             "--update" => options.update = true,
             "--target" => {
                 let target = arguments.next().ok_or("--target wants a value")?;
-                options.against =
-                    match target.as_str() {
-                        "sanderling" => Against::Fresh(Target::Sanderling),
-                        "redis-server" => Against::Fresh(Target::Redis),
-                        address => Against::Running(address.parse().map_err(|_| {
-                            format!("--target {address}: no server and no IP:PORT")
-                        })?),
-                    };
+                options.against = match target.as_str() {
+                    "sanderling" => Against::Fresh(Target::Sanderling),
+                    "redis-server" => Against::Fresh(Target::Redis),
+                    address => Against::Running(
+                        address.parse().map_err(|_| format!("--target {address}: no server and no IP:PORT"))?,
+                    ),
+                };
             }
             flag if flag.starts_with('-') => return Err(format!("unknown option {flag}")),
             file => options.files.push(file.to_owned()),

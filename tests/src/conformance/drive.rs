@@ -42,17 +42,8 @@ pub(super) struct FileRun {
 impl FileRun {
     /// Says in one line why a test failed.
     pub(super) fn why(&self, name: &str) -> String {
-        let why = self
-            .outcomes
-            .get(name)
-            .map_or("it did not run", |outcome| outcome.why.as_str());
-        why.lines()
-            .nth(1)
-            .or(why.lines().next())
-            .unwrap_or("it did not run")
-            .chars()
-            .take(300)
-            .collect()
+        let why = self.outcomes.get(name).map_or("it did not run", |outcome| outcome.why.as_str());
+        why.lines().nth(1).or(why.lines().next()).unwrap_or("it did not run").chars().take(300).collect()
     }
 }
 
@@ -62,11 +53,7 @@ impl FileRun {
 ///
 /// # Errors
 /// When Tcl cannot be started.
-pub(super) fn run(
-    suite: &Suite,
-    file: &str,
-    mut server: impl FnMut() -> SocketAddr,
-) -> Result<FileRun, String> {
+pub(super) fn run(suite: &Suite, file: &str, mut server: impl FnMut() -> SocketAddr) -> Result<FileRun, String> {
     let mut hung: Vec<String> = Vec::new();
     loop {
         let mut run = FileRun::default();
@@ -109,12 +96,7 @@ fn attempt(
     let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/drive.tcl");
     let mut tcl = Command::new("tclsh")
         .arg(driver)
-        .args([
-            &server.ip().to_string(),
-            &server.port().to_string(),
-            file,
-            &READ_TIMEOUT_MS.to_string(),
-        ])
+        .args([&server.ip().to_string(), &server.port().to_string(), file, &READ_TIMEOUT_MS.to_string()])
         .args(skipped)
         .current_dir(&suite.folder)
         .env("TERM", "dumb")
@@ -129,10 +111,7 @@ fn attempt(
     std::thread::spawn(move || {
         // Test names are bytes to Tcl, and some are not UTF-8.
         for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
-            if sender
-                .send(String::from_utf8_lossy(&line).into_owned())
-                .is_err()
-            {
+            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
                 return;
             }
         }
@@ -153,9 +132,7 @@ fn attempt(
                 Event::Other => {}
             },
             Err(RecvTimeoutError::Timeout) if patience < STALL => {
-                break End::Broken(format!(
-                    "took more than {FILE_LIMIT:?}, stopped in {current:?}"
-                ));
+                break End::Broken(format!("took more than {FILE_LIMIT:?}, stopped in {current:?}"));
             }
             Err(RecvTimeoutError::Timeout) => break End::Hung(current),
             Err(RecvTimeoutError::Disconnected) => {
@@ -169,10 +146,7 @@ fn attempt(
     Ok(match end {
         End::Broken(why) => {
             let complaint = complaints.join().unwrap_or_default();
-            End::Broken(format!(
-                "{why}: {}",
-                complaint.lines().next().unwrap_or_default()
-            ))
+            End::Broken(format!("{why}: {}", complaint.lines().next().unwrap_or_default()))
         }
         end => end,
     })

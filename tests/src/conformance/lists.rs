@@ -46,23 +46,13 @@ impl Lists {
     pub(super) fn read() -> Result<Self, String> {
         let mut baseline: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
         each_line("baseline.txt", |file, line| {
-            *baseline
-                .entry(file.into())
-                .or_default()
-                .entry(line.into())
-                .or_default() += 1;
+            *baseline.entry(file.into()).or_default().entry(line.into()).or_default() += 1;
             Ok(())
         })?;
         let mut not_yet: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
         each_line("not-yet.txt", |file, line| {
-            let (reason, name) = line
-                .split_once('\t')
-                .ok_or("expected a reason, a tab and the test's name")?;
-            match not_yet
-                .entry(file.into())
-                .or_default()
-                .insert(name.into(), reason.trim().into())
-            {
+            let (reason, name) = line.split_once('\t').ok_or("expected a reason, a tab and the test's name")?;
+            match not_yet.entry(file.into()).or_default().insert(name.into(), reason.trim().into()) {
                 None => Ok(()),
                 Some(_) => Err("listed twice"),
             }
@@ -82,9 +72,7 @@ impl Lists {
 
     /// Returns how many tests of a file the baseline has.
     pub(super) fn expected(&self, file: &str) -> usize {
-        self.baseline
-            .get(file)
-            .map_or(0, |tests| tests.values().sum())
+        self.baseline.get(file).map_or(0, |tests| tests.values().sum())
     }
 
     /// Says whether any test of a file is listed as not passing yet.
@@ -94,18 +82,12 @@ impl Lists {
 
     /// Compares a run with the lists.
     pub(super) fn judge(&self, file: &str, outcomes: &BTreeMap<String, Outcome>) -> Verdict {
-        let mut verdict = Verdict {
-            expected: self.expected(file),
-            ..Verdict::default()
-        };
+        let mut verdict = Verdict { expected: self.expected(file), ..Verdict::default() };
         let (none, nothing) = (BTreeMap::new(), BTreeMap::new());
         let baseline = self.baseline.get(file).unwrap_or(&none);
         let not_yet = self.not_yet.get(file).unwrap_or(&nothing);
         for (name, &expected) in baseline {
-            let passed = outcomes
-                .get(name)
-                .map_or(0, |outcome| outcome.passed)
-                .min(expected);
+            let passed = outcomes.get(name).map_or(0, |outcome| outcome.passed).min(expected);
             verdict.passed += passed;
             match (passed == expected, not_yet.contains_key(name)) {
                 (false, false) => verdict.broken.push(name.clone()),
@@ -114,11 +96,7 @@ impl Lists {
             }
         }
         verdict.listed = not_yet.len();
-        verdict.unknown = not_yet
-            .keys()
-            .filter(|name| !baseline.contains_key(*name))
-            .cloned()
-            .collect();
+        verdict.unknown = not_yet.keys().filter(|name| !baseline.contains_key(*name)).cloned().collect();
         verdict
     }
 
@@ -129,10 +107,7 @@ impl Lists {
         let after: BTreeMap<String, String> = broken
             .into_iter()
             .map(|name| {
-                let reason = before
-                    .get(&name)
-                    .cloned()
-                    .unwrap_or_else(|| reason(outcomes.get(&name)));
+                let reason = before.get(&name).cloned().unwrap_or_else(|| reason(outcomes.get(&name)));
                 (name, reason)
             })
             .collect();
@@ -149,10 +124,7 @@ impl Lists {
         let mut text = String::from(NOT_YET_HEAD);
         for (file, tests) in &self.not_yet {
             text.push_str(&format!("\n[{file}]\n"));
-            let mut lines: Vec<_> = tests
-                .iter()
-                .map(|(name, reason)| format!("{reason}\t{name}\n"))
-                .collect();
+            let mut lines: Vec<_> = tests.iter().map(|(name, reason)| format!("{reason}\t{name}\n")).collect();
             lines.sort();
             text.extend(lines);
         }
@@ -179,33 +151,15 @@ fn reason(outcome: Option<&Outcome>) -> String {
         let command = rest.split('\'').next().unwrap_or_default();
         return format!("no subcommand {} yet", command.to_ascii_uppercase());
     }
-    let line = outcome
-        .why
-        .lines()
-        .nth(1)
-        .or(outcome.why.lines().next())
-        .unwrap_or("fails");
-    line.split(" (context:")
-        .next()
-        .unwrap_or(line)
-        .replace('\t', " ")
-        .chars()
-        .take(120)
-        .collect()
+    let line = outcome.why.lines().nth(1).or(outcome.why.lines().next()).unwrap_or("fails");
+    line.split(" (context:").next().unwrap_or(line).replace('\t', " ").chars().take(120).collect()
 }
 
-fn each_line(
-    name: &str,
-    mut take: impl FnMut(&str, &str) -> Result<(), &'static str>,
-) -> Result<(), String> {
-    let text =
-        fs::read(path(name)).map_err(|error| format!("{}: {error}", path(name).display()))?;
+fn each_line(name: &str, mut take: impl FnMut(&str, &str) -> Result<(), &'static str>) -> Result<(), String> {
+    let text = fs::read(path(name)).map_err(|error| format!("{}: {error}", path(name).display()))?;
     let mut file = String::new();
     for (index, line) in String::from_utf8_lossy(&text).lines().enumerate() {
-        if let Some(section) = line
-            .strip_prefix('[')
-            .and_then(|line| line.strip_suffix(']'))
-        {
+        if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             // Some test names are in brackets too, but no test is named like a path.
             if section.contains('/') && !section.contains(' ') {
                 file = section.to_owned();
@@ -221,9 +175,7 @@ fn each_line(
 }
 
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("conformance")
-        .join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("conformance").join(name)
 }
 
 #[cfg(test)]
@@ -231,18 +183,12 @@ mod tests {
     use super::*;
 
     fn outcome(passed: usize, why: &str) -> Outcome {
-        Outcome {
-            passed,
-            why: why.into(),
-        }
+        Outcome { passed, why: why.into() }
     }
 
     fn lists(not_yet: &[(&str, &str)]) -> Lists {
         let tests = [("once", 1), ("twice", 2)].map(|(name, count)| (name.to_owned(), count));
-        let listed = not_yet
-            .iter()
-            .map(|&(name, why)| (name.to_owned(), why.to_owned()))
-            .collect();
+        let listed = not_yet.iter().map(|&(name, why)| (name.to_owned(), why.to_owned())).collect();
         Lists {
             baseline: BTreeMap::from([("unit/x".to_owned(), BTreeMap::from(tests))]),
             not_yet: BTreeMap::from([("unit/x".to_owned(), listed)]),
@@ -251,10 +197,7 @@ mod tests {
 
     #[test]
     fn a_failure_must_be_listed_and_a_pass_must_not() {
-        let run = BTreeMap::from([
-            ("once".into(), outcome(1, "")),
-            ("twice".into(), outcome(1, "no")),
-        ]);
+        let run = BTreeMap::from([("once".into(), outcome(1, "")), ("twice".into(), outcome(1, "no"))]);
         let verdict = lists(&[("once", "late"), ("never", "gone")]).judge("unit/x", &run);
         assert_eq!((verdict.passed, verdict.expected), (2, 3));
         assert_eq!(verdict.stale, ["once"]);
@@ -264,17 +207,12 @@ mod tests {
 
     #[test]
     fn an_update_lists_what_fails_and_keeps_reasons() {
-        let run = BTreeMap::from([(
-            "twice".into(),
-            outcome(0, "x\nERR unknown command 'lpos', with"),
-        )]);
+        let run = BTreeMap::from([("twice".into(), outcome(0, "x\nERR unknown command 'lpos', with"))]);
         let mut lists = lists(&[("once", "late")]);
         lists.update("unit/x", &run);
         assert_eq!(lists.not_yet["unit/x"]["once"], "late");
         assert_eq!(lists.not_yet["unit/x"]["twice"], "no LPOS yet");
         let verdict = lists.judge("unit/x", &run);
-        assert!(
-            verdict.broken.is_empty() && verdict.stale.is_empty() && verdict.unknown.is_empty()
-        );
+        assert!(verdict.broken.is_empty() && verdict.stale.is_empty() && verdict.unknown.is_empty());
     }
 }

@@ -73,10 +73,7 @@ pub fn run(options: &Options) -> Result<bool, String> {
     let started = Instant::now();
     let mut surprises = 0;
     let mut passed = 0;
-    println!(
-        "{:<32} {:>6} {:>6} {:>7} {:>6}  note",
-        "file", "passed", "of", "not yet", "secs"
-    );
+    println!("{:<32} {:>6} {:>6} {:>7} {:>6}  note", "file", "passed", "of", "not yet", "secs");
     for file in &files {
         let file_started = Instant::now();
         let run = run_file(&suite, file, options)?;
@@ -117,11 +114,7 @@ pub fn run(options: &Options) -> Result<bool, String> {
 
 fn chosen(options: &Options, lists: &Lists) -> Vec<String> {
     if !options.files.is_empty() {
-        let plain = |file: &String| {
-            file.trim_start_matches("tests/")
-                .trim_end_matches(".tcl")
-                .to_owned()
-        };
+        let plain = |file: &String| file.trim_start_matches("tests/").trim_end_matches(".tcl").to_owned();
         options.files.iter().map(plain).collect()
     } else if options.all {
         lists.files()
@@ -136,9 +129,7 @@ fn run_file(suite: &suite::Suite, file: &str, options: &Options) -> Result<FileR
         Against::Fresh(target) => {
             // Kept until the file is through; a second attempt gets another one, because the first may be stuck.
             let mut server: Option<Server> = None;
-            drive::run(suite, file, || {
-                server.insert(Launch::new(*target).start()).resp
-            })
+            drive::run(suite, file, || server.insert(Launch::new(*target).start()).resp)
         }
     }
 }
@@ -151,20 +142,11 @@ fn explain(run: &FileRun, verdict: &Verdict, verbose: bool) {
         println!("  PASSES  {name}\n          it is listed in not-yet.txt: take it out");
     }
     for name in &verdict.unknown {
-        println!(
-            "  UNKNOWN {name}\n          it is listed in not-yet.txt, but the baseline has no such test"
-        );
+        println!("  UNKNOWN {name}\n          it is listed in not-yet.txt, but the baseline has no such test");
     }
     if verbose {
-        for (name, outcome) in run
-            .outcomes
-            .iter()
-            .filter(|(_, outcome)| !outcome.why.is_empty())
-        {
-            println!(
-                "  failed  {name}\n          {}",
-                outcome.why.replace('\n', "\n          ")
-            );
+        for (name, outcome) in run.outcomes.iter().filter(|(_, outcome)| !outcome.why.is_empty()) {
+            println!("  failed  {name}\n          {}", outcome.why.replace('\n', "\n          "));
         }
         for note in &run.setup {
             println!("  setup   {}", note.replace('\n', "\n          "));

@@ -20,11 +20,7 @@ pub(super) struct Suite {
 /// # Errors
 /// When a tool is missing or the source package cannot be fetched; the text says what to install.
 pub(super) fn prepare() -> Result<Suite, String> {
-    for (tool, package) in [
-        ("tclsh", "tcl"),
-        ("redis-cli", "redis-tools"),
-        ("redis-benchmark", "redis-tools"),
-    ] {
+    for (tool, package) in [("tclsh", "tcl"), ("redis-cli", "redis-tools"), ("redis-benchmark", "redis-tools")] {
         if which(tool).is_none() {
             return Err(format!("{tool} is missing: apt-get install {package}"));
         }
@@ -38,64 +34,35 @@ pub(super) fn prepare() -> Result<Suite, String> {
 
 fn fetch(folder: &Path) -> Result<(), String> {
     if which("apt-get").is_none() {
-        return Err(format!(
-            "apt-get is missing: unpack the sources of redis {VERSION} into {}",
-            folder.display()
-        ));
+        return Err(format!("apt-get is missing: unpack the sources of redis {VERSION} into {}", folder.display()));
     }
-    eprintln!(
-        "conformance: fetching the source package of redis {VERSION} (once, into {})",
-        folder.display()
-    );
+    eprintln!("conformance: fetching the source package of redis {VERSION} (once, into {})", folder.display());
     let work = folder.with_extension("tmp");
     let _ = fs::remove_dir_all(&work);
     for part in ["apt/lists/partial", "apt/sources", "package"] {
         fs::create_dir_all(work.join(part)).map_err(|error| in_folder(&work, &error))?;
     }
-    fs::write(work.join("apt/sources/src.list"), source_list()?)
-        .map_err(|error| in_folder(&work, &error))?;
+    fs::write(work.join("apt/sources/src.list"), source_list()?).map_err(|error| in_folder(&work, &error))?;
     let apt = |arguments: &[&str], folder: &Path| {
         let mut command = Command::new("apt-get");
         command.args(["-q", "-o", "Dir::Etc::sourcelist=/dev/null"]);
-        command.arg("-o").arg(format!(
-            "Dir::Etc::sourceparts={}",
-            work.join("apt/sources").display()
-        ));
-        command.arg("-o").arg(format!(
-            "Dir::State::Lists={}",
-            work.join("apt/lists").display()
-        ));
+        command.arg("-o").arg(format!("Dir::Etc::sourceparts={}", work.join("apt/sources").display()));
+        command.arg("-o").arg(format!("Dir::State::Lists={}", work.join("apt/lists").display()));
         run(command.args(arguments).current_dir(folder))
     };
     apt(&["update"], &work)?;
-    apt(
-        &["--download-only", "source", "redis"],
-        &work.join("package"),
-    )?;
+    apt(&["--download-only", "source", "redis"], &work.join("package"))?;
     let archive = fs::read_dir(work.join("package"))
         .map_err(|error| in_folder(&work, &error))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|path| path.to_string_lossy().ends_with(".orig.tar.gz"))
         .ok_or("apt-get source redis brought no .orig.tar.gz")?;
     if !archive.to_string_lossy().contains(VERSION) {
-        return Err(format!(
-            "this Debian has {}, but the baseline is of {VERSION}",
-            archive.display()
-        ));
+        return Err(format!("this Debian has {}, but the baseline is of {VERSION}", archive.display()));
     }
-    run(Command::new("tar")
-        .arg("xzf")
-        .arg(&archive)
-        .args(["--strip-components=1", "-C"])
-        .arg(&work))?;
+    run(Command::new("tar").arg("xzf").arg(&archive).args(["--strip-components=1", "-C"]).arg(&work))?;
     // Some tests call the tools by these paths.
-    for tool in [
-        "redis-cli",
-        "redis-benchmark",
-        "redis-server",
-        "redis-check-aof",
-        "redis-check-rdb",
-    ] {
+    for tool in ["redis-cli", "redis-benchmark", "redis-server", "redis-check-aof", "redis-check-rdb"] {
         if let Some(path) = which(tool) {
             symlink(path, work.join("src").join(tool)).map_err(|error| in_folder(&work, &error))?;
         }
@@ -110,13 +77,9 @@ fn fetch(folder: &Path) -> Result<(), String> {
 /// Makes `deb-src` lines of the archives that this machine already trusts.
 fn source_list() -> Result<String, String> {
     let mut texts = vec![fs::read_to_string("/etc/apt/sources.list").unwrap_or_default()];
-    let parts = fs::read_dir("/etc/apt/sources.list.d")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let parts = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
     texts.extend(parts.filter_map(|entry| fs::read_to_string(entry.path()).ok()));
-    let release = fs::read_to_string("/etc/os-release")
-        .map_err(|error| format!("/etc/os-release: {error}"))?;
+    let release = fs::read_to_string("/etc/os-release").map_err(|error| format!("/etc/os-release: {error}"))?;
     let codename = release
         .lines()
         .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
@@ -131,41 +94,28 @@ fn source_list() -> Result<String, String> {
     archives.sort_unstable();
     archives.dedup();
     let lines = archives.iter().map(|archive| {
-        let suffix = if archive.contains("security") {
-            "-security"
-        } else {
-            ""
-        };
+        let suffix = if archive.contains("security") { "-security" } else { "" };
         format!("deb-src {archive} {codename}{suffix} main\n")
     });
     Ok(lines.collect())
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{:?}: {error}", command.get_program()))?;
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
     if output.status.success() {
         return Ok(());
     }
-    Err(format!(
-        "{command:?}: {}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    ))
+    Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
 }
 
 fn which(tool: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|folder| folder.join(tool))
-        .find(|path| path.is_file())
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(tool)).find(|path| path.is_file())
 }
 
 /// Returns the folder that is kept between runs: `SANDERLING_CACHE`, else the user's cache folder.
 fn cache() -> PathBuf {
-    let under =
-        |name: &str, rest: &str| std::env::var_os(name).map(|base| PathBuf::from(base).join(rest));
+    let under = |name: &str, rest: &str| std::env::var_os(name).map(|base| PathBuf::from(base).join(rest));
     under("SANDERLING_CACHE", "")
         .or_else(|| under("XDG_CACHE_HOME", "sanderling"))
         .or_else(|| under("HOME", ".cache/sanderling"))

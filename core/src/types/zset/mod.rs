@@ -1,6 +1,7 @@
 //! Sorted sets: distinct members in order of their scores.
 
 mod bound;
+mod change;
 mod large;
 mod members;
 mod small;
@@ -11,4 +12,5 @@ mod value;
 mod tests;
 
 pub use bound::{LexBound, ScoreBound};
+pub use change::{ZSetChange, ZSetUndo};
 pub use value::{Insert, Iter, ZSet};

@@ -1,0 +1,44 @@
+//! All that a handler has at hand.
+
+use super::{Command, Data};
+use crate::{
+    engine::{Config, Facts, Stats},
+    limits::Limits,
+    resp::Reply,
+    session::{Session, SessionId, Sessions},
+};
+
+/// The surroundings of one call.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Keys and values.
+    pub data: Data<'a>,
+    /// Where the reply goes.
+    pub reply: Reply<'a>,
+    /// The bounds that hold.
+    pub limits: &'a Limits,
+    /// Settings that `CONFIG` shows.
+    pub config: &'a mut Config,
+    /// What `INFO` counts.
+    pub stats: &'a mut Stats,
+    /// What the shell tells of itself.
+    pub facts: &'a Facts,
+    pub(crate) sessions: &'a mut Sessions,
+    pub(crate) session: SessionId,
+    /// The row that is running.
+    pub(crate) row: &'static Command,
+    /// The connection ends after this reply.
+    pub(crate) closing: bool,
+}
+
+impl Context<'_> {
+    /// The state of the calling connection.
+    pub fn session(&mut self) -> &mut Session {
+        self.sessions.session_mut(self.session)
+    }
+
+    /// The calling connection.
+    pub fn session_id(&self) -> SessionId {
+        self.session
+    }
+}

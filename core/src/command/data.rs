@@ -1,0 +1,140 @@
+//! What a handler may do with data: read keys of the selected database, and apply effects to them.
+
+use alloc::vec::Vec;
+
+use crate::{
+    effect::{Applied, Change, Collection, Effect, Removal, Undo},
+    engine::Role,
+    env::{Env, UnixMillis},
+    error::{Error, Result},
+    format::Journal,
+    hash::Rng,
+    keyspace::{Db, Entry, Keyspace, Value},
+    types::string::Str,
+};
+
+/// The selected database, as a handler sees it.
+///
+/// Keys whose deadline has passed are absent here. A primary removes them when they are met; a replica hides them
+/// and waits for the primary's word, except before its own write, which would otherwise fall on the remains.
+#[derive(Debug)]
+pub struct Data<'a> {
+    pub(crate) keyspace: &'a mut Keyspace,
+    pub(crate) journal: &'a mut Journal,
+    pub(crate) undos: Option<&'a mut Vec<Undo>>,
+    pub(crate) env: Env,
+    pub(crate) role: Role,
+    pub(crate) db: u8,
+    /// The running command may write.
+    pub(crate) writing: bool,
+    /// Draws made by this call so far, so that two draws of one call differ.
+    pub(crate) draws: u64,
+}
+
+impl Data<'_> {
+    /// The moment at which the call runs.
+    pub fn now(&self) -> UnixMillis {
+        self.env.now
+    }
+
+    /// The selected database's index.
+    pub fn db_index(&self) -> u8 {
+        self.db
+    }
+
+    /// The selected database, with the keys in it whose deadline has passed.
+    pub fn db(&self) -> &Db {
+        self.keyspace.db(self.db)
+    }
+
+    /// A generator for this call, seeded from its environment.
+    pub fn rng(&mut self) -> Rng {
+        self.draws += 1;
+        Rng::new(self.env.entropy.wrapping_add(self.draws.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+
+    /// The entry of a key, `None` if it's absent or its deadline has passed.
+    pub fn entry(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.settle(key);
+        self.peek(key)
+    }
+
+    /// The value of a key, `None` if it's absent or its deadline has passed.
+    pub fn value(&mut self, key: &[u8]) -> Option<&Value> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// Whether a key is there.
+    pub fn contains(&mut self, key: &[u8]) -> bool {
+        self.entry(key).is_some()
+    }
+
+    /// The string at a key.
+    ///
+    /// # Errors
+    /// [`Error::WRONG_TYPE`].
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<&Str>> {
+        match self.value(key) {
+            None => Ok(None),
+            Some(Value::String(value)) => Ok(Some(value)),
+            Some(_) => Err(Error::WRONG_TYPE),
+        }
+    }
+
+    /// The collection at a key: `data.get::<Hash>(key)?`.
+    ///
+    /// # Errors
+    /// [`Error::WRONG_TYPE`].
+    pub fn get<C: Collection + 'static>(&mut self, key: &[u8]) -> Result<Option<&C>> {
+        self.settle(key);
+        self.peek_as(key)
+    }
+
+    /// Removes the key if its deadline has passed and removing is this engine's business.
+    ///
+    /// Call it for each key before reading several at once with [`Data::peek`].
+    pub fn settle(&mut self, key: &[u8]) {
+        let expired = self.keyspace.db(self.db).find(key).is_some_and(|entry| entry.is_expired(self.env.now));
+        if expired && (self.role == Role::Primary || self.writing) {
+            self.apply(&Effect::new(key, Change::Delete(Removal::Expired)));
+        }
+    }
+
+    /// The entry of a key without removing an expired one, for reading several keys at once.
+    pub fn peek(&self, key: &[u8]) -> Option<&Entry> {
+        self.keyspace.db(self.db).find(key).filter(|entry| !entry.is_expired(self.env.now))
+    }
+
+    /// The collection at a key without removing an expired one.
+    ///
+    /// # Errors
+    /// [`Error::WRONG_TYPE`].
+    pub fn peek_as<C: Collection + 'static>(&self, key: &[u8]) -> Result<Option<&C>> {
+        match self.peek(key) {
+            None => Ok(None),
+            Some(entry) => C::of(&entry.value).map(Some).ok_or(Error::WRONG_TYPE),
+        }
+    }
+
+    /// Applies an effect to the selected database, and logs it if it changed anything.
+    ///
+    /// The key must have been read before (or [settled](Data::settle)), or an expired value would be changed.
+    pub fn apply(&mut self, effect: &Effect<'_>) -> Applied {
+        self.apply_in(self.db, effect)
+    }
+
+    /// Applies an effect to another database.
+    pub fn apply_in(&mut self, db: u8, effect: &Effect<'_>) -> Applied {
+        let applied = self.keyspace.apply(db, effect, self.undos.as_deref_mut());
+        if applied.changed {
+            self.journal.record(db, effect);
+        }
+        applied
+    }
+
+    /// Removes a key; returns whether it was there.
+    pub fn delete(&mut self, key: &[u8]) -> bool {
+        self.settle(key);
+        self.apply(&Effect::delete(key)).changed
+    }
+}

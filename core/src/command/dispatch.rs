@@ -1,0 +1,112 @@
+//! From words to a handler: lookup, arity, transactions.
+
+use alloc::{format, string::String};
+
+use super::{Args, Command, Context, Flags, Group, Keys, table};
+use crate::{
+    error::{Error, Result},
+    session::Queued,
+};
+
+/// The row that `args` call: of a container's subcommand the inner one, with the number of words of its name.
+///
+/// # Errors
+/// Redis's texts for an unknown command or subcommand and for a wrong number of arguments.
+pub(crate) fn find_row(args: &[&[u8]]) -> Result<(&'static Command, usize)> {
+    let Some(name) = args.first() else { return Err(Error::new("ERR empty command")) };
+    let Some(row) = table::find(name) else { return Err(unknown_command(args)) };
+    if !row.subcommands.is_empty()
+        && let Some(word) = args.get(1)
+    {
+        let inner = row.subcommands.iter().find(|inner| word.eq_ignore_ascii_case(inner.name.as_bytes()));
+        let Some(inner) = inner else {
+            return Err(Error::owned(format!(
+                "ERR unknown subcommand '{}'. Try {} HELP.",
+                shown(word, 128),
+                row.name.to_ascii_uppercase()
+            )));
+        };
+        return match inner.accepts(args.len()) {
+            true => Ok((inner, 2)),
+            false => Err(Error::arity(&format!("{}|{}", row.name, inner.name))),
+        };
+    }
+    if !row.accepts(args.len()) {
+        return Err(Error::arity(row.name));
+    }
+    Ok((row, 1))
+}
+
+/// Runs a call, or queues it where a transaction is open. Whatever happens, exactly one reply is written.
+pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]]) {
+    let outcome = admit(ctx, args);
+    if outcome.is_err()
+        && let Some(transaction) = &mut ctx.session().transaction
+    {
+        transaction.aborted = true;
+    }
+    let outcome = match outcome {
+        Ok(Some((row, words))) => run(ctx, row, words),
+        Ok(None) => {
+            ctx.reply.simple("QUEUED");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = outcome {
+        ctx.stats.errors += 1;
+        ctx.reply.error(&error);
+    }
+}
+
+/// A row and the words to call it with, the name not among them.
+type Call<'a> = (&'static Command, &'a [&'a [u8]]);
+
+/// What is to run now, or `None` if the call was queued.
+fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]]) -> Result<Option<Call<'a>>> {
+    let (row, name_words) = find_row(args)?;
+    let limit = ctx.limits.queued_bytes_max;
+    let session = ctx.session();
+    if !session.authenticated && !row.flags.has(Flags::NO_AUTH) {
+        return Err(Error::new("NOAUTH Authentication required."));
+    }
+    match &mut session.transaction {
+        Some(transaction) if !row.flags.has(Flags::NO_QUEUE) => {
+            if row.flags.has(Flags::NO_MULTI) {
+                return Err(Error::new("ERR Command not allowed inside a transaction"));
+            }
+            transaction.queue(Queued::new(args), limit)?;
+            Ok(None)
+        }
+        _ => Ok(Some((row, args.get(name_words..).unwrap_or_default()))),
+    }
+}
+
+/// Runs a row's handler; `words` don't include the name.
+pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, words: &[&[u8]]) -> Result<()> {
+    ctx.row = row;
+    ctx.data.writing = row.flags.has(Flags::WRITE);
+    ctx.stats.commands += 1;
+    (row.handler)(ctx, &mut Args::new(words))
+}
+
+fn unknown_command(args: &[&[u8]]) -> Error {
+    let mut text = String::new();
+    for word in args.iter().skip(1) {
+        if text.len() >= 128 {
+            break;
+        }
+        let room = 128 - text.len();
+        text += &format!("'{}' ", shown(word, room));
+    }
+    let name = args.first().map(|name| shown(name, 128)).unwrap_or_default();
+    Error::owned(format!("ERR unknown command '{name}', with args beginning with: {text}"))
+}
+
+fn shown(word: &[u8], bytes_max: usize) -> String {
+    String::from_utf8_lossy(word.get(..word.len().min(bytes_max)).unwrap_or_default()).into_owned()
+}
+
+/// The row that stands in the context while a name that is no command is answered.
+pub(crate) static UNKNOWN: Command =
+    Command::new(Group::Server, "unknown", -1, Flags(0), Keys::None, |_, _| Err(Error::new("ERR unknown command")));

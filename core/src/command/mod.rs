@@ -1,0 +1,21 @@
+//! Commands: the one table that says what exists, and the machinery between a request and a handler.
+//!
+//! A row gives a command's name, arity, flags, keys, documentation and handler. Dispatch, arity errors, `COMMAND`,
+//! the footprint of a replica's pending commands, the TypeScript typings and the commands page all come from it.
+//! A handler receives parsed arguments from [`Args`], reads through [`Data`], changes by applying effects, and
+//! writes its reply; it never touches a log, a watcher or a socket.
+
+mod args;
+mod context;
+mod data;
+mod deadline;
+mod dispatch;
+mod row;
+pub mod table;
+
+pub use args::Args;
+pub use context::Context;
+pub use data::Data;
+pub use deadline::TimeUnit;
+pub(crate) use dispatch::{UNKNOWN, dispatch, find_row, run};
+pub use row::{Command, Flags, Group, Handler, Keys};

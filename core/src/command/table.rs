@@ -1,0 +1,88 @@
+//! The table of all commands: every family's rows, found by name.
+
+use super::Command;
+use crate::{families, types};
+
+/// Rows of each family. A new family is one line here.
+const FAMILIES: &[&[Command]] = &[
+    families::connection::COMMANDS,
+    families::keys::COMMANDS,
+    families::server::COMMANDS,
+    families::transactions::COMMANDS,
+    types::string::COMMANDS,
+    types::string::COUNTER_COMMANDS,
+];
+
+/// All rows, family by family.
+pub fn all() -> impl Iterator<Item = &'static Command> {
+    FAMILIES.iter().copied().flatten()
+}
+
+/// The row named `name`, in whatever case. Cost: O(1); the index is built by the compiler.
+pub fn find(name: &[u8]) -> Option<&'static Command> {
+    let mut slot = slot_of(name);
+    loop {
+        let at = *INDEX.get(slot)?;
+        let row = FAMILIES.get(usize::from(at >> 8)).and_then(|rows| rows.get(usize::from(at & 0xff)))?;
+        if name.eq_ignore_ascii_case(row.name.as_bytes()) {
+            return Some(row);
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+}
+
+/// Places in the index: a power of two with room for four times the commands there are, so that probes stay short.
+const SLOTS: usize = 1024;
+/// Marks a place without a row.
+const VACANT: u16 = u16::MAX;
+/// Family and row (8 bits each) of every name, by open addressing.
+static INDEX: [u16; SLOTS] = build_index();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
+const fn build_index() -> [u16; SLOTS] {
+    let mut index = [VACANT; SLOTS];
+    let mut family = 0;
+    while family < FAMILIES.len() {
+        let mut row = 0;
+        while row < FAMILIES[family].len() {
+            let mut slot = slot_of(FAMILIES[family][row].name.as_bytes());
+            while index[slot] != VACANT {
+                slot = (slot + 1) % SLOTS;
+            }
+            index[slot] = ((family << 8) | row) as u16;
+            row += 1;
+        }
+        family += 1;
+    }
+    index
+}
+
+/// FNV-1a over the lower-case name: small, good enough for a few hundred short names, and computable by the compiler.
+#[expect(clippy::indexing_slicing, reason = "the index stays below the length by the loop's condition")]
+const fn slot_of(name: &[u8]) -> usize {
+    let mut hash: u32 = 0x811c_9dc5;
+    let mut at = 0;
+    while at < name.len() {
+        hash = (hash ^ name[at].to_ascii_lowercase() as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    (hash ^ (hash >> 15)) as usize % SLOTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn every_row_is_found_under_its_name_and_no_name_stands_twice() {
+        let mut names = BTreeSet::new();
+        for row in all() {
+            assert!(names.insert(row.name), "{} stands twice", row.name);
+            assert_eq!(row.name, row.name.to_ascii_lowercase());
+            assert_eq!(find(row.name.to_ascii_uppercase().as_bytes()).map(|row| row.name), Some(row.name));
+            assert!(!row.summary.is_empty() && !row.since.is_empty(), "{} is documented", row.name);
+        }
+        assert!(find(b"").is_none() && find(b"nosuchcommand").is_none());
+    }
+}

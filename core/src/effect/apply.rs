@@ -1,0 +1,248 @@
+//! Applying effects: the one place where a keyspace changes.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use super::{
+    Change, Effect, Put, StoredValue, Undo,
+    undo::{TypeUndo, UndoKind},
+};
+use crate::{
+    keyspace::{Entry, Keyspace, Value},
+    types::{
+        encoding::Encoding,
+        hash::Hash,
+        list::List,
+        set::Set,
+        string::{Str, StringChange},
+        zset::ZSet,
+    },
+};
+
+/// What applying an effect did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Whether anything is different now. An effect that changed nothing isn't logged.
+    pub changed: bool,
+    /// Elements that came or went: what `SADD`, `HSET`, `ZREM` and their like answer.
+    pub count: usize,
+    /// Elements (of a string: bytes) that the value has now.
+    pub len: usize,
+}
+
+/// A type whose values are made of elements: its key exists as long as there are any.
+pub trait Collection: Sized {
+    /// The changes that the type knows.
+    type Change<'a>;
+    /// What takes a change back.
+    type Undo: Into<TypeUndo>;
+
+    /// A value without elements.
+    fn empty() -> Self;
+    /// Elements in the value.
+    fn len(&self) -> usize;
+    /// Whether there are no elements.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The value as this type, if it is of this type.
+    fn of(value: &Value) -> Option<&Self>;
+    /// The same, to change it.
+    fn of_mut(value: &mut Value) -> Option<&mut Self>;
+    /// The value of a key.
+    fn into_value(self) -> Value;
+    /// Makes a change. Returns its undo if `want_undo` and something changed; its size follows the change, not the value.
+    fn apply(
+        &mut self,
+        change: &Self::Change<'_>,
+        encoding: &Encoding,
+        want_undo: bool,
+    ) -> (Applied, Option<Self::Undo>);
+    /// Takes back what `apply` did.
+    fn undo(&mut self, undo: Self::Undo, encoding: &Encoding);
+    /// The content, for a snapshot.
+    fn stored(&self) -> StoredValue<'_>;
+}
+
+impl Keyspace {
+    /// Applies an effect to the database `db`, and adds what takes it back to `undos` where that is wanted.
+    ///
+    /// It never fails: a change that doesn't fit what the key holds (which only a corrupt or hostile source of
+    /// effects can ask for) changes nothing.
+    pub fn apply(&mut self, db: u8, effect: &Effect<'_>, undos: Option<&mut Vec<Undo>>) -> Applied {
+        let key = &*effect.key;
+        let mut kind = None;
+        let want_undo = undos.is_some();
+        let applied = match &effect.change {
+            Change::Delete(_) => {
+                let before = self.db_mut(db).remove(key);
+                let applied = Applied { changed: before.is_some(), count: usize::from(before.is_some()), len: 0 };
+                kind = before.map(|entry| UndoKind::Restore(Box::new(entry)));
+                applied
+            }
+            Change::Put(Put { value, expires_at }) => {
+                let (database, encoding) = self.parts_mut(db);
+                match restore_value(value, encoding) {
+                    Some(value) => {
+                        let entry = Entry { key: key.into(), value, expires_at: *expires_at };
+                        kind = Some(match database.replace(entry) {
+                            Some(before) => UndoKind::Restore(Box::new(before)),
+                            None => UndoKind::Remove,
+                        });
+                        Applied { changed: true, count: 1, len: 0 }
+                    }
+                    // A collection without elements is no key.
+                    None => Applied::default(),
+                }
+            }
+            Change::ExpireAt(at) => self.apply_expiry(db, key, Some(*at), &mut kind),
+            Change::Persist => self.apply_expiry(db, key, None, &mut kind),
+            Change::Flush => {
+                let count = self.db(db).len();
+                if count > 0 {
+                    let before = self.db_mut(db).take();
+                    self.note_flush(db);
+                    if let Some(undos) = undos {
+                        undos.push(Undo { db, key: Box::default(), kind: UndoKind::Refill(Box::new(before)) });
+                    }
+                }
+                return Applied { changed: count > 0, count, len: 0 };
+            }
+            Change::String(change) => self.apply_string(db, key, change, want_undo, &mut kind),
+            Change::List(change) => self.apply_collection::<List>(db, key, change, want_undo, &mut kind),
+            Change::Set(change) => self.apply_collection::<Set>(db, key, change, want_undo, &mut kind),
+            Change::Hash(change) => self.apply_collection::<Hash>(db, key, change, want_undo, &mut kind),
+            Change::ZSet(change) => self.apply_collection::<ZSet>(db, key, change, want_undo, &mut kind),
+        };
+        if applied.changed {
+            self.note_change(db, key);
+            if let Some(undos) = undos
+                && let Some(kind) = kind
+            {
+                undos.push(Undo { db, key: key.into(), kind });
+            }
+        }
+        applied
+    }
+
+    fn apply_expiry(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        expires_at: Option<crate::env::UnixMillis>,
+        kind: &mut Option<UndoKind>,
+    ) -> Applied {
+        match self.db_mut(db).set_expiry(key, expires_at) {
+            Some(before) if before != expires_at => {
+                *kind = Some(UndoKind::Expiry(before));
+                Applied { changed: true, count: 1, len: 0 }
+            }
+            _ => Applied::default(),
+        }
+    }
+
+    fn apply_string(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        change: &StringChange<'_>,
+        want_undo: bool,
+        kind: &mut Option<UndoKind>,
+    ) -> Applied {
+        let database = self.db_mut(db);
+        if let StringChange::Set { value, expiry } = change {
+            let before_expiry = match database.find_mut(key) {
+                Some(entry) => {
+                    let before = entry.expires_at;
+                    let value = core::mem::replace(&mut entry.value, Value::String(Str::from_bytes(value)));
+                    if want_undo {
+                        let entry = Entry { key: key.into(), value, expires_at: before };
+                        *kind = Some(UndoKind::Restore(Box::new(entry)));
+                    }
+                    before
+                }
+                None => {
+                    database.insert_new(key.into(), Value::String(Str::from_bytes(value)), None);
+                    *kind = Some(UndoKind::Remove);
+                    None
+                }
+            };
+            let expires_at = expiry.after(before_expiry);
+            if expires_at != before_expiry {
+                database.set_expiry(key, expires_at);
+            }
+            return Applied { changed: true, count: 1, len: value.len() };
+        }
+        match database.find_mut(key) {
+            Some(Entry { value: Value::String(value), .. }) => {
+                *kind = Some(UndoKind::Change { undo: value.apply(change).into(), revive: None });
+                Applied { changed: true, count: 1, len: value.len() }
+            }
+            Some(_) => Applied::default(),
+            None => {
+                let mut value = Str::default();
+                value.apply(change);
+                let len = value.len();
+                database.insert_new(key.into(), Value::String(value), None);
+                *kind = Some(UndoKind::Remove);
+                Applied { changed: true, count: 1, len }
+            }
+        }
+    }
+
+    fn apply_collection<C: Collection>(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        change: &C::Change<'_>,
+        want_undo: bool,
+        kind: &mut Option<UndoKind>,
+    ) -> Applied {
+        let (database, encoding) = self.parts_mut(db);
+        let Some(entry) = database.find_mut(key) else {
+            let mut value = C::empty();
+            let (applied, _) = value.apply(change, encoding, false);
+            if value.is_empty() {
+                return Applied::default();
+            }
+            database.insert_new(key.into(), value.into_value(), None);
+            *kind = Some(UndoKind::Remove);
+            return applied;
+        };
+        let expires_at = entry.expires_at;
+        let Some(value) = C::of_mut(&mut entry.value) else { return Applied::default() };
+        let (applied, undo) = value.apply(change, encoding, want_undo);
+        let vanished = value.is_empty();
+        *kind = undo.map(|undo| UndoKind::Change { undo: undo.into(), revive: vanished.then_some(expires_at) });
+        if vanished {
+            database.remove(key);
+        }
+        applied
+    }
+}
+
+/// Makes a value from its content; `None` for a collection without elements.
+fn restore_value(stored: &StoredValue<'_>, encoding: &Encoding) -> Option<Value> {
+    fn filled<C: Collection>(change: &C::Change<'_>, encoding: &Encoding) -> Option<Value> {
+        let mut value = C::empty();
+        value.apply(change, encoding, false);
+        (!value.is_empty()).then(|| value.into_value())
+    }
+    match stored {
+        StoredValue::String(bytes) => Some(Value::String(Str::from_bytes(bytes))),
+        StoredValue::List(elements) => filled::<List>(&List::filling(elements), encoding),
+        StoredValue::Set(members) => filled::<Set>(&Set::filling(members), encoding),
+        StoredValue::Hash(pairs) => filled::<Hash>(&Hash::filling(pairs), encoding),
+        StoredValue::ZSet(members) => filled::<ZSet>(&ZSet::filling(members), encoding),
+    }
+}
+
+/// The content of a value, for a snapshot or a `Put`.
+pub fn stored_value(value: &Value) -> StoredValue<'_> {
+    match value {
+        Value::String(value) => StoredValue::String(value.to_blob()),
+        Value::List(value) => value.stored(),
+        Value::Set(value) => value.stored(),
+        Value::Hash(value) => value.stored(),
+        Value::ZSet(value) => value.stored(),
+    }
+}

@@ -1,0 +1,40 @@
+//! What `INFO` shows: counters of the engine, and what the shell tells of itself.
+
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+
+use crate::env::UnixMillis;
+
+/// Counters since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    /// Commands run, those inside transactions included.
+    pub commands: u64,
+    /// Replies that were errors.
+    pub errors: u64,
+    /// Keys removed because their deadline had passed.
+    pub expired_keys: u64,
+    /// Reads that found their key.
+    pub hits: u64,
+    /// Reads that didn't.
+    pub misses: u64,
+}
+
+/// What the shell knows and the engine can't: versions, ports, persistence, memory of the process.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// When the process started.
+    pub started_at: UnixMillis,
+    /// Further lines of `INFO`, by section (lower case), in order.
+    pub info: BTreeMap<&'static str, Vec<(&'static str, String)>>,
+}
+
+impl Facts {
+    /// Sets a line of a section of `INFO`.
+    pub fn set(&mut self, section: &'static str, name: &'static str, value: impl Into<String>) {
+        let lines = self.info.entry(section).or_default();
+        match lines.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, old)) => *old = value.into(),
+            None => lines.push((name, value.into())),
+        }
+    }
+}

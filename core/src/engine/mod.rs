@@ -1,0 +1,266 @@
+//! The engine: the one door to data, commands and sessions.
+//!
+//! A shell opens a session for each client, hands in what the client calls, and drains what the engine produced:
+//! the reply from the buffer that it passed, the effects from the [journal](Engine::journal_mut). Mutate, then drain.
+//!
+//! ```
+//! use sanderling_core::{Engine, EngineOptions, Env};
+//!
+//! let mut engine = Engine::new(EngineOptions::default());
+//! let session = engine.open_session("127.0.0.1:50000", Env::new(0, 1));
+//! let mut reply = Vec::new();
+//! engine.execute(Env::new(0, 2), session, &[b"SET", b"greeting", b"hello"], &mut reply);
+//! engine.execute(Env::new(0, 3), session, &[b"GET", b"greeting"], &mut reply);
+//! assert_eq!(reply, b"+OK\r\n$5\r\nhello\r\n");
+//! ```
+
+mod config;
+mod facts;
+
+use alloc::{string::String, vec::Vec};
+
+pub use config::{Config, Setting};
+pub use facts::{Facts, Stats};
+
+use crate::{
+    command::{self, Context, Data},
+    effect::{Applied, Change, Effect, Removal, Undo},
+    env::Env,
+    format::{ChunkWriter, Journal},
+    keyspace::Keyspace,
+    limits::{DATABASES, Limits},
+    resp::Reply,
+    session::{SessionId, Sessions},
+};
+
+/// Whether an engine decides or follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Its word is final: it removes what has expired.
+    #[default]
+    Primary,
+    /// It guesses until the primary has spoken: it hides what it believes expired, and removes nothing by itself.
+    Replica,
+}
+
+/// What an engine is made with.
+#[derive(Clone, Debug, Default)]
+pub struct EngineOptions {
+    /// Seed of the hash tables. Unguessable on a server, so that nobody can choose keys that collide.
+    pub seed: u64,
+    /// Whether it decides or follows.
+    pub role: Role,
+    /// The bounds.
+    pub limits: Limits,
+    /// The password that `AUTH` asks for; none if `None`.
+    pub password: Option<String>,
+}
+
+/// A keyspace with its sessions and settings.
+#[derive(Debug)]
+pub struct Engine {
+    keyspace: Keyspace,
+    journal: Journal,
+    sessions: Sessions,
+    config: Config,
+    stats: Stats,
+    facts: Facts,
+    limits: Limits,
+    role: Role,
+    undos: Option<Vec<Undo>>,
+}
+
+/// What becomes of a connection after a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It goes on.
+    Continue,
+    /// It ends once the reply is written: `QUIT`.
+    Close,
+}
+
+impl Engine {
+    /// Makes an empty engine.
+    pub fn new(options: EngineOptions) -> Self {
+        let mut config = Config::new(&options.limits);
+        config.password = options.password;
+        let encoding = config.encoding(options.seed);
+        Self {
+            keyspace: Keyspace::new(encoding),
+            journal: Journal::default(),
+            sessions: Sessions::default(),
+            config,
+            stats: Stats::default(),
+            facts: Facts::default(),
+            limits: options.limits,
+            role: options.role,
+            undos: None,
+        }
+    }
+
+    /// Opens a session for a client at `address` (`host:port`, as `CLIENT LIST` shows it).
+    pub fn open_session(&mut self, address: &str, env: Env) -> SessionId {
+        let authenticated = self.config.password.is_none();
+        self.sessions.open(address.into(), env.now, authenticated)
+    }
+
+    /// Closes a session. Its id isn't to be used again.
+    pub fn close_session(&mut self, session: SessionId) {
+        self.sessions.close(session, &mut self.keyspace);
+    }
+
+    /// Runs one call, the command's name first, and appends its one reply to `out`.
+    ///
+    /// All that it did stands in the journal when it returns: a transaction's effects together.
+    pub fn execute(&mut self, env: Env, session: SessionId, args: &[&[u8]], out: &mut Vec<u8>) -> Flow {
+        let state = self.sessions.session_mut(session);
+        state.active_at = env.now;
+        let (db, protocol) = (state.db, state.protocol);
+        let row = match command::find_row(args) {
+            Ok((row, _)) => {
+                state.last_command = row.name;
+                row
+            }
+            Err(_) => &command::UNKNOWN,
+        };
+        let mut context = Context {
+            data: Data {
+                keyspace: &mut self.keyspace,
+                journal: &mut self.journal,
+                undos: self.undos.as_mut(),
+                env,
+                role: self.role,
+                db,
+                writing: false,
+                draws: 0,
+            },
+            reply: Reply::new(out, protocol),
+            limits: &self.limits,
+            config: &mut self.config,
+            stats: &mut self.stats,
+            facts: &self.facts,
+            sessions: &mut self.sessions,
+            session,
+            row,
+            closing: false,
+        };
+        command::dispatch(&mut context, args);
+        let closing = context.closing;
+        if self.config.take_changed() {
+            self.keyspace.encoding = self.config.encoding(self.keyspace.encoding.seed);
+            self.limits.bulk_bytes_max = self.config.bulk_bytes_max();
+        }
+        if closing { Flow::Close } else { Flow::Continue }
+    }
+
+    /// Removes keys whose deadline has passed, `keys_max` at most. Returns how many it removed.
+    ///
+    /// Only a primary does; each removal is an effect in the journal.
+    pub fn expire(&mut self, env: Env, keys_max: usize) -> usize {
+        if self.role == Role::Replica {
+            return 0;
+        }
+        let mut removed = 0;
+        for db in 0..DATABASES {
+            while removed < keys_max
+                && let Some(key) = self.keyspace.db_mut(db).pop_due(env.now)
+            {
+                self.apply(db, &Effect::new(&key, Change::Delete(Removal::Expired)));
+                self.stats.expired_keys += 1;
+                removed += 1;
+            }
+        }
+        removed
+    }
+
+    /// Applies an effect that was decided elsewhere: from a log, a snapshot, a primary. It is journaled like one's own.
+    pub fn apply(&mut self, db: u8, effect: &Effect<'_>) -> Applied {
+        let applied = self.keyspace.apply(db, effect, self.undos.as_mut());
+        if applied.changed {
+            self.journal.record(db, effect);
+        }
+        applied
+    }
+
+    /// Starts or stops keeping what takes effects back, for [`Engine::take_undos`].
+    pub fn keep_undos(&mut self, keep: bool) {
+        self.undos = keep.then(Vec::new);
+    }
+
+    /// Takes the undos of all effects since the last call, oldest first.
+    pub fn take_undos(&mut self) -> Vec<Undo> {
+        self.undos.as_mut().map(core::mem::take).unwrap_or_default()
+    }
+
+    /// Takes back effects, the newest first.
+    pub fn undo_all(&mut self, undos: Vec<Undo>) {
+        for undo in undos.into_iter().rev() {
+            self.keyspace.undo(undo);
+        }
+    }
+
+    /// Writes every key that `wanted` names, as snapshot chunks of about 128 KiB, to `write`.
+    pub fn snapshot(&self, mut wanted: impl FnMut(u8, &[u8]) -> bool, mut write: impl FnMut(Vec<u8>)) {
+        let mut writer = ChunkWriter::new();
+        for db in 0..DATABASES {
+            for entry in self.keyspace.db(db).iter() {
+                if wanted(db, &entry.key)
+                    && let Some(chunk) = writer.push(db, entry)
+                {
+                    write(chunk);
+                }
+            }
+        }
+        writer.finish().into_iter().for_each(write);
+    }
+
+    /// The data, to read it.
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    /// The data, to observe it. Changes go through [`Engine::execute`] and [`Engine::apply`].
+    pub fn keyspace_mut(&mut self) -> &mut Keyspace {
+        &mut self.keyspace
+    }
+
+    /// The effects of what ran since it was last cleared.
+    pub fn journal_mut(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    /// The sessions that are open.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The settings, to change them as the shell's own configuration says.
+    pub fn config_mut(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    /// What has been counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// What `INFO` tells of the shell, to be kept up to date by it.
+    pub fn facts_mut(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+
+    /// The bounds that hold.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether it decides or follows.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+}

@@ -1,0 +1,182 @@
+//! Commands that concern the connection: PING, ECHO, HELLO, AUTH, SELECT, QUIT, RESET.
+
+use alloc::format;
+
+use crate::{
+    command::{Args, Command, Context, Flags, Group, Keys},
+    error::{Error, Result},
+    limits::DATABASES,
+    num,
+    resp::Protocol,
+};
+
+const CONNECTION: Flags = Flags::CONNECTION.and(Flags::FAST);
+
+const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::command::Handler) -> Command {
+    Command::new(Group::Connection, name, arity, flags, Keys::None, handler)
+}
+
+/// The family's rows, `CLIENT` apart.
+#[rustfmt::skip]
+pub const COMMANDS: &[Command] = &[
+    row("auth", -2, CONNECTION.and(Flags::NO_AUTH), auth)
+        .doc("1.0.0", "O(N) where N is the number of passwords defined for the user", "[username] password", "Authenticates the connection."),
+    row("echo", 2, CONNECTION, echo)
+        .doc("1.0.0", "O(1)", "message", "Returns the given string."),
+    row("hello", -1, CONNECTION.and(Flags::NO_AUTH), hello)
+        .doc("6.0.0", "O(1)", "[protover [AUTH username password] [SETNAME clientname]]", "Handshakes with the server."),
+    row("ping", -1, CONNECTION, ping)
+        .doc("1.0.0", "O(1)", "[message]", "Returns the server's liveliness response."),
+    row("quit", -1, CONNECTION.and(Flags::NO_AUTH).and(Flags::NO_QUEUE), quit)
+        .doc("1.0.0", "O(1)", "", "Closes the connection."),
+    row("reset", 1, CONNECTION.and(Flags::NO_AUTH).and(Flags::NO_QUEUE), reset)
+        .doc("6.2.0", "O(1)", "", "Resets the connection."),
+    row("select", 2, CONNECTION, select)
+        .doc("1.0.0", "O(1)", "index", "Changes the selected database."),
+];
+
+fn ping(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    match args.take() {
+        None => ctx.reply.simple("PONG"),
+        Some(message) if args.is_empty() => ctx.reply.bulk(message),
+        Some(_) => return Err(Error::arity("ping")),
+    }
+    Ok(())
+}
+
+fn echo(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    ctx.reply.bulk(args.word()?);
+    Ok(())
+}
+
+fn quit(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    ctx.closing = true;
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn reset(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    let authenticated = ctx.config.password.is_none();
+    let keyspace = &mut *ctx.data.keyspace;
+    let session = ctx.sessions.session_mut(ctx.session);
+    session.unwatch(keyspace);
+    session.transaction = None;
+    session.name.clear();
+    session.db = 0;
+    session.protocol = Protocol::Resp2;
+    session.authenticated = authenticated;
+    ctx.data.db = 0;
+    ctx.reply.set_protocol(Protocol::Resp2);
+    ctx.reply.simple("RESET");
+    Ok(())
+}
+
+fn select(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let index = num::parse_i64(args.word()?).ok_or(Error::new("ERR invalid DB index"))?;
+    let index = u8::try_from(index).ok().filter(|index| *index < DATABASES);
+    let index = index.ok_or(Error::new("ERR DB index is out of range"))?;
+    ctx.session().db = index;
+    ctx.data.db = index;
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn auth(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let first = args.word()?;
+    let second = args.take();
+    args.end()?;
+    if second.is_none() && ctx.config.password.is_none() {
+        return Err(Error::new(
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+        ));
+    }
+    let (user, password) = match second {
+        None => (&b"default"[..], first),
+        Some(password) => (first, password),
+    };
+    authenticate(ctx, user, password)?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn authenticate(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<()> {
+    let matches = match &ctx.config.password {
+        Some(expected) => same_secret(expected.as_bytes(), password),
+        None => true,
+    };
+    if user != b"default" || !matches {
+        return Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."));
+    }
+    ctx.session().authenticated = true;
+    Ok(())
+}
+
+/// Compares without giving away by its duration how much of a guess is right.
+fn same_secret(expected: &[u8], given: &[u8]) -> bool {
+    let differing = expected.iter().zip(given).fold(0, |differing, (one, other)| differing | (one ^ other));
+    expected.len() == given.len() && differing == 0
+}
+
+fn hello(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let protocol = match args.take() {
+        None => None,
+        Some(version) => match num::parse_i64(version) {
+            Some(2) => Some(Protocol::Resp2),
+            Some(3) => Some(Protocol::Resp3),
+            Some(_) => return Err(Error::new("NOPROTO unsupported protocol version")),
+            None => return Err(Error::new("ERR Protocol version is not an integer or out of range")),
+        },
+    };
+    let mut name = None;
+    while let Some(option) = args.peek() {
+        if args.take_if("AUTH") && args.len() >= 2 {
+            authenticate(ctx, args.word()?, args.word()?)?;
+        } else if args.take_if("SETNAME") && !args.is_empty() {
+            let given = args.word()?;
+            check_name(given)?;
+            name = Some(alloc::string::String::from_utf8_lossy(given).into_owned());
+        } else {
+            let option = alloc::string::String::from_utf8_lossy(option);
+            return Err(Error::owned(format!("ERR Syntax error in HELLO option '{option}'")));
+        }
+    }
+    if !ctx.session().authenticated {
+        return Err(Error::new(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+        ));
+    }
+    let session = ctx.session();
+    if let Some(name) = name {
+        session.name = name;
+    }
+    if let Some(protocol) = protocol {
+        session.protocol = protocol;
+    }
+    let (id, protocol) = (session.id, session.protocol);
+    let reply = &mut ctx.reply;
+    reply.set_protocol(protocol);
+    reply.map(7);
+    reply.bulk(b"server");
+    reply.bulk(b"redis");
+    reply.bulk(b"version");
+    reply.bulk(super::server::REDIS_VERSION.as_bytes());
+    reply.bulk(b"proto");
+    reply.integer(i64::from(protocol.version()));
+    reply.bulk(b"id");
+    reply.integer(id as i64);
+    reply.bulk(b"mode");
+    reply.bulk(b"standalone");
+    reply.bulk(b"role");
+    reply.bulk(b"master");
+    reply.bulk(b"modules");
+    reply.array(0);
+    Ok(())
+}
+
+/// Refuses a client name that would break the lines of `CLIENT LIST`.
+pub(super) fn check_name(name: &[u8]) -> Result<()> {
+    match name.iter().all(|byte| (b'!'..=b'~').contains(byte)) {
+        true => Ok(()),
+        false => Err(Error::new("ERR Client names cannot contain spaces, newlines or special characters.")),
+    }
+}

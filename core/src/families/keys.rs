@@ -1,0 +1,177 @@
+//! Commands on keys of any type: DEL, EXISTS, RENAME, KEYS, SCAN and their kin. Deadlines are in [`super::expiry`].
+
+use alloc::vec::Vec;
+
+use crate::{
+    command::{Args, Command, Context, Flags, Group, Keys},
+    effect::{Change, Effect, Put, stored_value},
+    error::{Error, Result},
+    glob,
+    keyspace::Entry,
+};
+
+const fn row(name: &'static str, arity: i32, flags: Flags, keys: Keys, handler: crate::command::Handler) -> Command {
+    Command::new(Group::Generic, name, arity, flags, keys, handler)
+}
+
+/// The family's rows, deadlines apart.
+#[rustfmt::skip]
+pub const COMMANDS: &[Command] = &[
+    row("del", -2, Flags::WRITE, Keys::ALL, del)
+        .doc("1.0.0", "O(N) where N is the number of keys that will be removed", "key [key ...]", "Deletes one or more keys."),
+    row("exists", -2, Flags::READ.and(Flags::FAST), Keys::ALL, exists)
+        .doc("1.0.0", "O(N) where N is the number of keys to check", "key [key ...]", "Determines whether one or more keys exist."),
+    row("keys", 2, Flags::READ.and(Flags::ALL_KEYS), Keys::None, keys)
+        .doc("1.0.0", "O(N) with N being the number of keys in the database", "pattern", "Returns all key names that match a pattern."),
+    row("randomkey", 1, Flags::READ.and(Flags::RANDOM).and(Flags::ALL_KEYS), Keys::None, randomkey)
+        .doc("1.0.0", "O(1)", "", "Returns a random key name from the database."),
+    row("rename", 3, Flags::WRITE, Keys::FIRST_TWO, rename)
+        .doc("1.0.0", "O(N) where N is the size of the value", "key newkey", "Renames a key and overwrites the destination."),
+    row("renamenx", 3, Flags::WRITE, Keys::FIRST_TWO, renamenx)
+        .doc("1.0.0", "O(N) where N is the size of the value", "key newkey", "Renames a key only when the target key name doesn't exist."),
+    row("scan", -2, Flags::READ.and(Flags::ALL_KEYS), Keys::None, scan)
+        .doc("2.8.0", "O(1) for every call", "cursor [MATCH pattern] [COUNT count] [TYPE type]", "Iterates over the key names in the database."),
+    row("touch", -2, Flags::READ.and(Flags::FAST), Keys::ALL, exists)
+        .doc("3.2.1", "O(N) where N is the number of keys that will be touched", "key [key ...]", "Returns the number of existing keys out of those specified after updating the time they were last accessed."),
+    row("type", 2, Flags::READ.and(Flags::FAST), Keys::FIRST, kind)
+        .doc("1.0.0", "O(1)", "key", "Determines the type of value stored at a key."),
+    row("unlink", -2, Flags::WRITE.and(Flags::FAST), Keys::ALL, del)
+        .doc("4.0.0", "O(1) for each key removed", "key [key ...]", "Asynchronously deletes one or more keys."),
+];
+
+fn del(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let removed = args.rest().iter().filter(|key| ctx.data.delete(key)).count();
+    ctx.reply.count(removed);
+    Ok(())
+}
+
+fn exists(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let present = args.rest().iter().filter(|key| ctx.data.contains(key)).count();
+    ctx.reply.count(present);
+    Ok(())
+}
+
+fn kind(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let name = ctx.data.value(args.word()?).map_or("none", |value| value.kind().name());
+    ctx.reply.simple(name);
+    Ok(())
+}
+
+fn keys(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let (pattern, now) = (args.word()?, ctx.data.now());
+    let found: Vec<&Entry> =
+        ctx.data.db().iter().filter(|entry| !entry.is_expired(now) && glob::matches(pattern, &entry.key)).collect();
+    ctx.reply.array(found.len());
+    for entry in found {
+        ctx.reply.bulk(&entry.key);
+    }
+    Ok(())
+}
+
+fn randomkey(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    let (mut rng, now) = (ctx.data.rng(), ctx.data.now());
+    // Expired keys that weren't removed yet are drawn again; should nearly all be, giving up beats going on for ever.
+    let key = (0..100).find_map(|_| ctx.data.db().sample(&mut rng).filter(|entry| !entry.is_expired(now)));
+    let key = key.or_else(|| ctx.data.db().iter().find(|entry| !entry.is_expired(now)));
+    ctx.reply.bulk_or_null(key.map(|entry| &*entry.key));
+    Ok(())
+}
+
+/// `MATCH`, `COUNT` and `TYPE` of the scanning commands.
+#[derive(Debug, Default)]
+pub(crate) struct ScanOptions<'a> {
+    /// Only names that match.
+    pub(crate) pattern: Option<&'a [u8]>,
+    /// About how many to visit.
+    pub(crate) count: usize,
+    /// Only values of this type.
+    pub(crate) kind: Option<&'a [u8]>,
+}
+
+impl<'a> ScanOptions<'a> {
+    /// Reads the options; `TYPE` is allowed for `SCAN` itself.
+    ///
+    /// # Errors
+    /// A syntax error; [`Error::NOT_AN_INTEGER`].
+    pub(crate) fn read(args: &mut Args<'a>, with_kind: bool) -> Result<Self> {
+        let mut options = Self { count: 10, ..Self::default() };
+        while !args.is_empty() {
+            if args.take_if("MATCH") {
+                options.pattern = Some(args.word()?);
+            } else if args.take_if("COUNT") {
+                let count = args.integer()?;
+                options.count = usize::try_from(count).ok().filter(|count| *count > 0).ok_or(Error::SYNTAX)?;
+            } else if with_kind && args.take_if("TYPE") {
+                options.kind = Some(args.word()?);
+            } else {
+                return Err(Error::SYNTAX);
+            }
+        }
+        Ok(options)
+    }
+
+    /// Whether a name passes `MATCH`.
+    pub(crate) fn matches(&self, name: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
+    }
+}
+
+fn scan(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let cursor = args.cursor()?;
+    let options = ScanOptions::read(args, true)?;
+    let now = ctx.data.now();
+    let mut found: Vec<&Entry> = Vec::new();
+    let db = ctx.data.db();
+    let next = db.scan(cursor, options.count, |entry| {
+        let of_kind = options.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.value.kind().name().as_bytes()));
+        if of_kind && !entry.is_expired(now) && options.matches(&entry.key) {
+            found.push(entry);
+        }
+    });
+    ctx.reply.array(2);
+    ctx.reply.bulk(alloc::format!("{next}").as_bytes());
+    ctx.reply.array(found.len());
+    for entry in found {
+        ctx.reply.bulk(&entry.key);
+    }
+    Ok(())
+}
+
+fn rename(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let (from, to) = (args.word()?, args.word()?);
+    if !ctx.data.contains(from) {
+        return Err(Error::NO_SUCH_KEY);
+    }
+    move_key(ctx, from, to);
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn renamenx(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let (from, to) = (args.word()?, args.word()?);
+    if !ctx.data.contains(from) {
+        return Err(Error::NO_SUCH_KEY);
+    }
+    let absent = !ctx.data.contains(to);
+    if absent {
+        move_key(ctx, from, to);
+    }
+    ctx.reply.integer(i64::from(absent));
+    Ok(())
+}
+
+/// Puts the value of `from` at `to`. Two effects, one key each: a replica that is interested in one of the keys
+/// only needs no knowledge of the other.
+fn move_key(ctx: &mut Context<'_>, from: &[u8], to: &[u8]) {
+    if from == to {
+        return;
+    }
+    let Some(entry) = ctx.data.peek(from) else { return };
+    let mut bytes = Vec::new();
+    let put = Put { value: stored_value(&entry.value), expires_at: entry.expires_at };
+    Effect::new(to, Change::Put(put)).encode(ctx.data.db, &mut bytes);
+    ctx.data.apply(&Effect::delete(from));
+    if let Ok((_, effect, _)) = Effect::decode(&bytes) {
+        ctx.data.apply(&effect);
+    }
+}

@@ -1,0 +1,6 @@
+//! Commands that belong to no value type: keys, connection, server, transactions.
+
+pub mod connection;
+pub mod keys;
+pub mod server;
+pub mod transactions;

@@ -1,0 +1,124 @@
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+//!
+//! A transaction's commands run one after the other in one call of the engine, so their effects are one record:
+//! nobody ever sees half of it.
+
+use crate::{
+    command::{Args, Command, Context, Flags, Group, Keys, find_row, run},
+    error::{Error, Result},
+    session::Watch,
+};
+
+/// The family's rows.
+pub const COMMANDS: &[Command] = &[
+    Command::new(Group::Transactions, "multi", 1, Flags::FAST.and(Flags::NO_QUEUE), Keys::None, multi).doc(
+        "1.2.0",
+        "O(1)",
+        "",
+        "Starts a transaction.",
+    ),
+    Command::new(Group::Transactions, "exec", 1, Flags::NO_QUEUE, Keys::None, exec).doc(
+        "1.2.0",
+        "Depends on commands in the transaction",
+        "",
+        "Executes all commands in a transaction.",
+    ),
+    Command::new(Group::Transactions, "discard", 1, Flags::FAST.and(Flags::NO_QUEUE), Keys::None, discard).doc(
+        "2.0.0",
+        "O(N), where N is the number of queued commands",
+        "",
+        "Discards a transaction.",
+    ),
+    Command::new(Group::Transactions, "watch", -2, Flags::FAST.and(Flags::NO_QUEUE), Keys::ALL, watch).doc(
+        "2.2.0",
+        "O(1) for every key",
+        "key [key ...]",
+        "Monitors changes to keys to determine the execution of a transaction.",
+    ),
+    Command::new(Group::Transactions, "unwatch", 1, Flags::FAST, Keys::None, unwatch).doc(
+        "2.2.0",
+        "O(1)",
+        "",
+        "Forgets about watched keys of a transaction.",
+    ),
+];
+
+fn multi(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    let session = ctx.session();
+    if session.transaction.is_some() {
+        return Err(Error::new("ERR MULTI calls can not be nested"));
+    }
+    session.transaction = Some(Default::default());
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn exec(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    let Some(transaction) = ctx.session().transaction.take() else {
+        return Err(Error::new("ERR EXEC without MULTI"));
+    };
+    let changed = release_watches(ctx);
+    if transaction.aborted {
+        return Err(Error::EXEC_ABORTED);
+    }
+    if changed {
+        ctx.reply.null_array();
+        return Ok(());
+    }
+    ctx.reply.array(transaction.commands.len());
+    for command in &transaction.commands {
+        let words = command.words();
+        let outcome =
+            find_row(&words).and_then(|(row, name_words)| run(ctx, row, words.get(name_words..).unwrap_or_default()));
+        if let Err(error) = outcome {
+            ctx.stats.errors += 1;
+            ctx.reply.error(&error);
+        }
+    }
+    Ok(())
+}
+
+fn discard(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    if ctx.session().transaction.take().is_none() {
+        return Err(Error::new("ERR DISCARD without MULTI"));
+    }
+    release_watches(ctx);
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn watch(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    if ctx.session().transaction.is_some() {
+        return Err(Error::new("ERR WATCH inside MULTI is not allowed"));
+    }
+    for key in args.rest() {
+        let db = ctx.data.db_index();
+        if ctx.session().watched.iter().any(|watch| watch.db == db && *watch.key == **key) {
+            continue;
+        }
+        ctx.data.settle(key);
+        let version = ctx.data.keyspace.watch(db, key);
+        ctx.session().watched.push(Watch { db, key: (*key).into(), version });
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn unwatch(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    release_watches(ctx);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Ends every `WATCH` of the session. Returns whether one of the keys has changed, by expiring included.
+fn release_watches(ctx: &mut Context<'_>) -> bool {
+    let selected = ctx.data.db;
+    let watched: alloc::vec::Vec<_> = ctx.session().watched.iter().map(|watch| (watch.db, watch.key.clone())).collect();
+    for (db, key) in watched {
+        ctx.data.db = db;
+        ctx.data.settle(&key);
+    }
+    ctx.data.db = selected;
+    let keyspace = &mut *ctx.data.keyspace;
+    ctx.sessions.session_mut(ctx.session).unwatch(keyspace)
+}

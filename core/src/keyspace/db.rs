@@ -1,0 +1,143 @@
+//! One logical database: a table of entries and an index of deadlines.
+
+use alloc::boxed::Box;
+
+use super::{Entry, Value, expiry::ExpiryIndex};
+use crate::{
+    env::UnixMillis,
+    hash::{Rng, hash},
+    table::Table,
+};
+
+/// A logical database.
+#[derive(Debug)]
+pub struct Db {
+    seed: u64,
+    table: Table<Entry>,
+    expiring: ExpiryIndex,
+    /// Keys that have a deadline.
+    volatile: usize,
+}
+
+impl Db {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed, table: Table::new(), expiring: ExpiryIndex::default(), volatile: 0 }
+    }
+
+    /// Keys in the database, those included whose deadline has passed and that weren't removed yet.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether the database holds no key.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Keys that have a deadline.
+    pub fn volatile_len(&self) -> usize {
+        self.volatile
+    }
+
+    /// The entry of a key, whether its deadline has passed or not. Cost: O(1).
+    pub fn find(&self, key: &[u8]) -> Option<&Entry> {
+        self.table.find(hash(self.seed, key), |entry| *entry.key == *key)
+    }
+
+    /// All entries, in the order of the keys' hashes.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.table.iter()
+    }
+
+    /// Visits about `count` entries from `cursor` on; returns where to go on, 0 at the end. An entry that stays
+    /// is visited exactly once, whatever else comes and goes meanwhile.
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, visit: impl FnMut(&'a Entry)) -> u64 {
+        self.table.scan(cursor, count, visit)
+    }
+
+    /// An entry drawn at random, each about as likely.
+    pub fn sample(&self, rng: &mut Rng) -> Option<&Entry> {
+        self.table.sample(rng)
+    }
+
+    /// When the next key may be due.
+    pub fn next_expiry(&self) -> Option<UnixMillis> {
+        self.expiring.next_at()
+    }
+
+    /// Takes from the index the next key that is due at `now`. The caller removes the key, or it is lost to the index.
+    pub(crate) fn pop_due(&mut self, now: UnixMillis) -> Option<Box<[u8]>> {
+        while let Some(hash) = self.expiring.pop_due(now) {
+            // Of two keys with one hash both deadlines are in the heap, so each comes up in its turn.
+            if let Some(entry) = self.table.find(hash, |entry| entry.is_expired(now)) {
+                return Some(entry.key.clone());
+            }
+        }
+        None
+    }
+
+    pub(crate) fn find_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+        self.table.find_mut(hash(self.seed, key), |entry| *entry.key == *key)
+    }
+
+    /// Adds a key that doesn't exist.
+    pub(crate) fn insert_new(&mut self, key: Box<[u8]>, value: Value, expires_at: Option<UnixMillis>) {
+        let hash_of = hash(self.seed, &key);
+        debug_assert!(self.find(&key).is_none(), "a key is inserted once");
+        if let Some(at) = expires_at {
+            self.volatile += 1;
+            self.expiring.push(at, hash_of);
+        }
+        self.table.insert_unique(hash_of, Entry { key, value, expires_at });
+    }
+
+    /// Puts a whole entry in place; returns what stood there.
+    pub(crate) fn replace(&mut self, entry: Entry) -> Option<Entry> {
+        let before = self.remove(&entry.key);
+        self.insert_new(entry.key, entry.value, entry.expires_at);
+        before
+    }
+
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
+        let entry = self.table.remove(hash(self.seed, key), |entry| *entry.key == *key)?;
+        if entry.expires_at.is_some() {
+            self.volatile -= 1;
+            self.forget_stale_deadlines();
+        }
+        Some(entry)
+    }
+
+    /// Sets or clears a key's deadline; returns the one before, `None` if there's no such key.
+    pub(crate) fn set_expiry(&mut self, key: &[u8], expires_at: Option<UnixMillis>) -> Option<Option<UnixMillis>> {
+        let hash = hash(self.seed, key);
+        let entry = self.table.find_mut(hash, |entry| *entry.key == *key)?;
+        let before = core::mem::replace(&mut entry.expires_at, expires_at);
+        if before == expires_at {
+            return Some(before);
+        }
+        if let Some(at) = expires_at {
+            self.expiring.push(at, hash);
+        }
+        match (before.is_some(), expires_at.is_some()) {
+            (false, true) => self.volatile += 1,
+            (true, false) => self.volatile -= 1,
+            _ => {}
+        }
+        self.forget_stale_deadlines();
+        Some(before)
+    }
+
+    /// Empties the database and returns what it held.
+    pub(crate) fn take(&mut self) -> Self {
+        core::mem::replace(self, Self::new(self.seed))
+    }
+
+    fn forget_stale_deadlines(&mut self) {
+        if self.volatile == 0 {
+            self.expiring.clear();
+        } else if self.expiring.is_mostly_stale(self.volatile) {
+            let table = &self.table;
+            self.expiring.retain(|at, hash| table.find(hash, |entry| entry.expires_at == Some(at)).is_some());
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! One key with its value and its deadline.
+
+use alloc::boxed::Box;
+
+use crate::{
+    env::UnixMillis,
+    types::{hash::Hash, list::List, set::Set, string::Str, zset::ZSet},
+};
+
+/// A key, its value and when it expires.
+#[derive(Debug)]
+pub struct Entry {
+    /// The key.
+    pub key: Box<[u8]>,
+    /// The value.
+    pub value: Value,
+    /// When the key expires; never if `None`.
+    pub expires_at: Option<UnixMillis>,
+}
+
+impl Entry {
+    /// Whether the deadline lies at or before `now`.
+    pub fn is_expired(&self, now: UnixMillis) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}
+
+/// A value of any type. Collections are boxed, so that a table of strings isn't as wide as the widest type.
+#[derive(Debug)]
+pub enum Value {
+    /// Bytes, or an integer kept as one.
+    String(Str),
+    /// A deque of byte strings.
+    List(Box<List>),
+    /// Distinct byte strings.
+    Set(Box<Set>),
+    /// Fields with values.
+    Hash(Box<Hash>),
+    /// Distinct byte strings ordered by score.
+    ZSet(Box<ZSet>),
+}
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Bytes.
+    String,
+    /// A deque.
+    List,
+    /// Distinct members.
+    Set,
+    /// Fields with values.
+    Hash,
+    /// Members ordered by score.
+    ZSet,
+}
+
+impl Kind {
+    /// The name that `TYPE` answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::Hash => "hash",
+            Self::ZSet => "zset",
+        }
+    }
+}
+
+impl Value {
+    /// The value's type.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::String(_) => Kind::String,
+            Self::List(_) => Kind::List,
+            Self::Set(_) => Kind::Set,
+            Self::Hash(_) => Kind::Hash,
+            Self::ZSet(_) => Kind::ZSet,
+        }
+    }
+
+    /// What `OBJECT ENCODING` calls the value's layout.
+    pub fn encoding(&self) -> &'static str {
+        match self {
+            Self::String(value) => value.encoding(),
+            Self::List(value) => value.encoding(),
+            Self::Set(value) => value.encoding(),
+            Self::Hash(value) => value.encoding(),
+            Self::ZSet(value) => value.encoding(),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Every bound of the engine in one place, each with the reason for its value.
+//!
+//! A shell may lower or raise them; nothing in core grows past one of them because of what a peer sends.
+
+/// Bounds that a shell hands to the engine. The defaults are Redis's where Redis has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest single argument in bytes, and the longest string value. Redis's `proto-max-bulk-len`.
+    pub bulk_bytes_max: usize,
+    /// Most arguments in one command. Redis's own bound (1024 × 1024).
+    pub args_max: usize,
+    /// Longest inline command or header line in bytes. Redis's `PROTO_INLINE_MAX_SIZE`.
+    pub inline_bytes_max: usize,
+    /// Bytes of arguments that one `MULTI` may queue, so that a client can't fill memory without ever committing.
+    pub queued_bytes_max: usize,
+    /// Commands that a replica keeps pending while it can't reach the server. Past it, writes are refused
+    /// with a clear error instead of memory growing without end.
+    pub pending_commands_max: usize,
+    /// Longest message on the sync connection in bytes: a snapshot chunk and its envelope fit with room to spare.
+    pub sync_message_bytes_max: usize,
+    /// Records that the hub keeps in memory for replicas that reconnect, in bytes. Older ones cost the
+    /// replica a fresh snapshot.
+    pub backlog_bytes_max: usize,
+    /// Patterns that one replica may subscribe to.
+    pub interest_patterns_max: usize,
+    /// Bytes queued for one replica before it is told to come back later: bounds what a slow reader costs.
+    pub outbox_bytes_max: usize,
+}
+
+impl Limits {
+    /// The limits of an engine whose shell sets none.
+    pub const DEFAULT: Self = Self {
+        bulk_bytes_max: 512 * 1024 * 1024,
+        args_max: 1024 * 1024,
+        inline_bytes_max: 64 * 1024,
+        queued_bytes_max: 1024 * 1024 * 1024,
+        pending_commands_max: 100_000,
+        sync_message_bytes_max: 16 * 1024 * 1024,
+        backlog_bytes_max: 64 * 1024 * 1024,
+        interest_patterns_max: 1_000,
+        outbox_bytes_max: 32 * 1024 * 1024,
+    };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Logical databases of one engine, as in Redis's default configuration.
+pub const DATABASES: u8 = 16;
+
+/// Size at which a snapshot chunk is closed. IndexedDB is fastest with records of 64 KB to 1 MB, and a
+/// receiver can show progress chunk by chunk.
+pub const CHUNK_BYTES: usize = 128 * 1024;
+
+/// Levels of nesting that a decoded RESP value may have. No Redis reply goes past a handful; a hostile
+/// peer could otherwise exhaust the stack.
+pub const REPLY_DEPTH_MAX: usize = 32;
+
+/// Latest deadline that a key may have, in milliseconds: far enough for everyone, and additions to it can't overflow.
+pub const EXPIRES_AT_MS_MAX: u64 = i64::MAX as u64;

@@ -1,0 +1,134 @@
+//! Sessions: what a connection has chosen and begun.
+//!
+//! A session is the engine's side of one client: a RESP connection, a script's caller, the one tab of a replica.
+//! It knows nothing of sockets.
+
+mod transaction;
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use slab::Slab;
+pub use transaction::{Queued, Transaction};
+
+use crate::{env::UnixMillis, keyspace::Keyspace, resp::Protocol};
+
+/// Names a session of an engine until it is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub(crate) usize);
+
+/// The state of one connection.
+#[derive(Debug)]
+pub struct Session {
+    /// What `CLIENT ID` answers: never used twice.
+    pub id: u64,
+    /// Where the client connects from, `address:port`.
+    pub address: String,
+    /// The name that the client gave itself.
+    pub name: String,
+    /// The client library's name and version, as it told.
+    pub library: (String, String),
+    /// The selected database.
+    pub db: u8,
+    /// The version that replies are written in.
+    pub protocol: Protocol,
+    /// Whether it may run commands: always where no password is set.
+    pub authenticated: bool,
+    /// When it was opened.
+    pub opened_at: UnixMillis,
+    /// When it last called a command.
+    pub active_at: UnixMillis,
+    /// The command that it called last.
+    pub last_command: &'static str,
+    /// Between `MULTI` and `EXEC`.
+    pub transaction: Option<Transaction>,
+    /// Keys under `WATCH`, with their versions then.
+    pub(crate) watched: Vec<Watch>,
+}
+
+/// A key under `WATCH`.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) db: u8,
+    pub(crate) key: Box<[u8]>,
+    pub(crate) version: u64,
+}
+
+/// All sessions of an engine.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    slab: Slab<Session>,
+    opened: u64,
+}
+
+impl Sessions {
+    /// Opens a session for a client at `address`.
+    pub(crate) fn open(&mut self, address: String, now: UnixMillis, authenticated: bool) -> SessionId {
+        self.opened += 1;
+        SessionId(self.slab.insert(Session {
+            id: self.opened,
+            address,
+            name: String::new(),
+            library: Default::default(),
+            db: 0,
+            protocol: Protocol::Resp2,
+            authenticated,
+            opened_at: now,
+            active_at: now,
+            last_command: "NULL",
+            transaction: None,
+            watched: Vec::new(),
+        }))
+    }
+
+    /// Closes a session and lets go of what it held in the keyspace.
+    pub(crate) fn close(&mut self, id: SessionId, keyspace: &mut Keyspace) {
+        if let Some(mut session) = self.slab.try_remove(id.0) {
+            session.unwatch(keyspace);
+        }
+    }
+
+    /// The session `id`.
+    ///
+    /// # Panics
+    /// If it was closed, which is a bug of the shell.
+    pub fn session_mut(&mut self, id: SessionId) -> &mut Session {
+        #[expect(clippy::indexing_slicing, reason = "the shell opened the session and hasn't closed it")]
+        &mut self.slab[id.0]
+    }
+
+    /// The session `id`, if it is open.
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        self.slab.get(id.0)
+    }
+
+    /// All open sessions, in no promised order.
+    pub fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
+        self.slab.iter().map(|(index, session)| (SessionId(index), session))
+    }
+
+    /// Open sessions.
+    pub fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Whether no session is open.
+    pub fn is_empty(&self) -> bool {
+        self.slab.is_empty()
+    }
+
+    /// Sessions opened since the start.
+    pub fn opened(&self) -> u64 {
+        self.opened
+    }
+}
+
+impl Session {
+    /// Ends every `WATCH`. Returns whether one of the keys has changed since.
+    pub(crate) fn unwatch(&mut self, keyspace: &mut Keyspace) -> bool {
+        let mut changed = false;
+        for watch in self.watched.drain(..) {
+            changed |= keyspace.unwatch(watch.db, &watch.key) != watch.version;
+        }
+        changed
+    }
+}
