@@ -4,9 +4,11 @@
 //! its work. The program itself depends on next to nothing, so that it starts within seconds of a clone; it must never
 //! link the parts that it builds. What needs them is a binary of its own, started from here.
 
+mod bench;
 mod build;
 mod codegen;
 mod need;
+mod package;
 mod paths;
 mod serve;
 mod shell;
@@ -89,7 +91,7 @@ const TASKS: &[Task] = &[
         name: "package",
         arguments: "",
         summary: "make the release files: the npm package and the server's archive",
-        run: suites::conformance,
+        run: package::run,
     },
     Task {
         name: "codegen",
@@ -102,7 +104,7 @@ const TASKS: &[Task] = &[
         name: "bench",
         arguments: "[--requests N]",
         summary: "measure the server beside Debian's redis-server",
-        run: suites::conformance,
+        run: bench::run,
     },
     Task {
         name: "conformance",

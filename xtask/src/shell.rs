@@ -69,8 +69,7 @@ pub(crate) fn run_logged(label: &str, command: &mut Command) -> Result<()> {
         thread::sleep(POLL);
         if reported.elapsed() >= HEARTBEAT {
             reported = Instant::now();
-            let line = tail(&path, 1).unwrap_or_default();
-            let line: String = line.trim().chars().take(100).collect();
+            let line = last_line(label)?.unwrap_or_default();
             println!("    {label}: {} s … {line}", started.elapsed().as_secs());
         }
     };
@@ -80,6 +79,15 @@ pub(crate) fn run_logged(label: &str, command: &mut Command) -> Result<()> {
         println!("    ----");
     }
     check(command, status)
+}
+
+/// Returns the last line that a step logged, if it is not blank, cut to what fits on a line.
+///
+/// # Errors
+/// When there is no log.
+pub(crate) fn last_line(label: &str) -> Result<Option<String>> {
+    let line: String = tail(&log_path(label)?, 1)?.trim().chars().take(100).collect();
+    Ok(Some(line).filter(|line| !line.is_empty()))
 }
 
 /// Runs a command and returns what it printed on stdout, without the white space around it.

@@ -11,7 +11,6 @@ use crate::shell::{self, cargo, command};
 use crate::{build, need, paths};
 
 /// What a step does.
-#[expect(dead_code, reason = "some suites are not in the list yet")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
     /// A function of xtask.
@@ -20,16 +19,14 @@ pub(crate) enum Action {
     Cargo(&'static [&'static str]),
     /// A script in the `package.json` of a folder.
     NpmScript(&'static str, &'static str),
-    /// Python with these arguments.
-    Python(&'static [&'static str]),
 }
 
 /// What must be there before a step runs.
 #[expect(dead_code, reason = "some suites are not in the list yet")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Need {
-    /// The Python environment, with the Rust tools that come as Python packages.
-    Python,
+    /// The Rust tools that come as Python packages, on the search path.
+    Tools,
     /// The installed npm packages of a folder.
     Npm(&'static str),
     /// Programs, each with its Debian package.
@@ -69,10 +66,6 @@ impl Runner {
                 npm.args(["run", "--silent", script]).current_dir(paths::root().join(folder));
                 self.logged(step, &mut npm)
             }
-            Action::Python(arguments) => {
-                let python = need::python()?.join("python");
-                self.logged(step, command(python).args(arguments))
-            }
         }
     }
 
@@ -89,7 +82,7 @@ impl Runner {
 
     fn make(&mut self, need: Need) -> Result<()> {
         match need {
-            Need::Python => self.variables.push(("PATH", need::path_with(&need::python()?))),
+            Need::Tools => self.variables.push(("PATH", need::path_with(&need::tools()?))),
             Need::Npm(folder) => need::npm(&paths::root().join(folder))?,
             Need::Programs(programs) => need::programs(programs)?,
             Need::Chromium => self.variables.push(("SANDERLING_CHROMIUM", need::chromium()?.into())),
@@ -105,6 +98,10 @@ impl Runner {
 
     fn logged(&self, step: &Step, command: &mut Command) -> Result<()> {
         let variables = self.variables.iter().map(|(name, value)| (name, value));
-        shell::run_logged(step.name, command.envs(variables))
+        shell::run_logged(step.name, command.envs(variables))?;
+        if let Some(line) = shell::last_line(step.name)? {
+            println!("    {}: {line}", step.name);
+        }
+        Ok(())
     }
 }

@@ -37,7 +37,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "deny",
         proves: "licences, sources and banned crates are in order",
-        needs: &[Need::Python],
+        needs: &[Need::Tools],
         action: Action::Cargo(&["deny", "--all-features", "check", "bans", "licenses", "sources"]),
     },
     Step {
@@ -55,7 +55,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "unit",
         proves: "the unit and property tests of every crate",
-        needs: &[Need::Python],
+        needs: &[Need::Tools],
         action: Action::Cargo(&[
             "nextest",
             "run",
