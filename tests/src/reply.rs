@@ -140,7 +140,7 @@ impl<'a> Cursor<'a> {
             "!" => Reply::Error(String::from_utf8_lossy(self.body(number(rest)?)?).into_owned()),
             "=" => {
                 let body = self.body(number(rest)?)?;
-                let (format, text) = body.split_at_checked(4).ok_or_else(|| Stop::Malformed(line.into()))?;
+                let (format, text) = body.split_at_checked(4).ok_or_else(|| Stop::Malformed(line.clone()))?;
                 Reply::Verbatim(String::from_utf8_lossy(&format[..3]).into_owned(), text.to_vec())
             }
             "*" => Reply::Array(self.items(number(rest)?)?),
@@ -161,11 +161,12 @@ impl<'a> Cursor<'a> {
         (0..count).map(|_| self.reply()).collect()
     }
 
-    fn line(&mut self) -> Result<&'a str, Stop> {
+    fn line(&mut self) -> Result<String, Stop> {
         let rest = &self.bytes[self.at..];
         let end = rest.windows(2).position(|pair| pair == b"\r\n").ok_or(Stop::Incomplete)?;
         self.at += end + 2;
-        std::str::from_utf8(&rest[..end]).map_err(|_| Stop::Malformed("a line that is not UTF-8".into()))
+        // An error may quote bytes that are no text.
+        Ok(String::from_utf8_lossy(&rest[..end]).into_owned())
     }
 
     fn body(&mut self, length: usize) -> Result<&'a [u8], Stop> {

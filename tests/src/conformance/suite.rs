@@ -113,7 +113,7 @@ fn which(tool: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(tool)).find(|path| path.is_file())
 }
 
-/// Returns the folder that is kept between runs: `SANDERLING_CACHE`, else the user's cache folder.
+/// Returns the folder that is kept between runs: `SANDERLING_CACHE`, else ours in the user's cache folder.
 fn cache() -> PathBuf {
     let under = |name: &str, rest: &str| std::env::var_os(name).map(|base| PathBuf::from(base).join(rest));
     under("SANDERLING_CACHE", "")

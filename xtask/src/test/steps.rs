@@ -112,6 +112,20 @@ pub(crate) const STEPS: &[Step] = &[
         ]),
     },
     Step {
+        name: "clients",
+        proves: "redis-py and ioredis, as programs use them",
+        needs: &[Need::Server],
+        action: Action::Cargo(&[
+            "run",
+            "--quiet",
+            "--package",
+            "sanderling-tests",
+            "--bin",
+            "with-server",
+            "tests/clients/run.sh",
+        ]),
+    },
+    Step {
         name: "conformance",
         proves: "Redis's own tests for the commands that exist",
         needs: &[Need::Server, Need::Programs(CONFORMANCE_PROGRAMS)],
