@@ -21,10 +21,12 @@ extern crate alloc;
 
 pub mod blob;
 pub mod command;
+pub mod config;
 pub mod effect;
 pub mod engine;
 pub mod env;
 pub mod error;
+pub mod facts;
 pub mod families;
 pub mod format;
 pub mod glob;
@@ -33,12 +35,14 @@ pub mod keyspace;
 pub mod limits;
 pub mod num;
 pub mod resp;
+pub mod role;
 pub mod session;
 pub mod table;
 pub mod types;
 
-pub use engine::{Engine, EngineOptions, Flow, Role};
+pub use engine::{Engine, EngineOptions, Flow};
 pub use env::{Env, UnixMillis};
 pub use error::Error;
 pub use limits::Limits;
+pub use role::Role;
 pub use session::SessionId;

@@ -2,7 +2,8 @@
 
 use super::{Command, Data};
 use crate::{
-    engine::{Config, Facts, Stats},
+    config::Config,
+    facts::{Facts, Stats},
     limits::Limits,
     resp::Reply,
     session::{Session, SessionId, Sessions},

@@ -4,12 +4,12 @@ use alloc::vec::Vec;
 
 use crate::{
     effect::{Applied, Change, Collection, Effect, Removal, Undo},
-    engine::Role,
     env::{Env, UnixMillis},
     error::{Error, Result},
     format::Journal,
     hash::Rng,
     keyspace::{Db, Entry, Keyspace, Value},
+    role::Role,
     types::string::Str,
 };
 

@@ -1,3 +1,5 @@
+//! The table against a model: a `BTreeMap` that goes through the same steps.
+
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,

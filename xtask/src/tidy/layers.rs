@@ -5,18 +5,18 @@
 
 use super::{File, Problem};
 
-/// The layers of core from the lowest up, each with the modules in it. `*` stands for any one name; the longest match
-/// decides, so `types/*/commands` is not in the layer of `types`.
+/// The layers of core from the lowest up, each with the modules in it. `*` at the start of a name stands for
+/// anything; the longest match decides, so `types/*/*commands` is not in the layer of `types`.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("the ground", &["blob", "env", "error", "glob", "hash", "limits", "num"]),
+    ("the ground", &["blob", "env", "error", "facts", "glob", "hash", "limits", "num", "role", "table"]),
     ("RESP and the values of the types", &["resp", "types"]),
-    ("the keyspace", &["keyspace"]),
-    ("effects", &["effect"]),
+    ("the keyspace and the settings", &["keyspace", "config"]),
+    ("the state of a session", &["session"]),
+    ("effects", &["effect", "types/*/change"]),
     ("formats", &["format"]),
-    ("the command's row, arguments and context", &["command"]),
-    ("the commands of the types", &["types/*/commands", "types/*/command"]),
-    ("families and the table of all rows", &["families", "command/table", "command/data", "command/dispatch"]),
-    ("the session", &["session"]),
+    ("a command's row, arguments and context", &["command"]),
+    ("the commands of the types", &["types/*/*commands", "types/*/counters"]),
+    ("families and the table of all rows", &["families", "command/table", "command/dispatch"]),
     ("the engine", &["engine"]),
     ("sync", &["sync"]),
 ];
@@ -63,7 +63,11 @@ fn layer(path: &[String]) -> Option<usize> {
 
 fn begins_with(path: &[String], row: &str) -> bool {
     let count = row.split('/').count();
-    path.len() >= count && row.split('/').zip(path).all(|(pattern, name)| pattern == "*" || pattern == name)
+    path.len() >= count
+        && row
+            .split('/')
+            .zip(path)
+            .all(|(pattern, name)| pattern.strip_prefix('*').map_or(pattern == name, |end| name.ends_with(end)))
 }
 
 /// Returns the paths within core that a file names, with their lines.

@@ -14,34 +14,21 @@
 //! assert_eq!(reply, b"+OK\r\n$5\r\nhello\r\n");
 //! ```
 
-mod config;
-mod facts;
-
 use alloc::{string::String, vec::Vec};
-
-pub use config::{Config, Setting};
-pub use facts::{Facts, Stats};
 
 use crate::{
     command::{self, Context, Data},
+    config::Config,
     effect::{Applied, Change, Effect, Removal, Undo},
     env::Env,
+    facts::{Facts, Stats},
     format::{ChunkWriter, Journal},
     keyspace::Keyspace,
     limits::{DATABASES, Limits},
     resp::Reply,
+    role::Role,
     session::{SessionId, Sessions},
 };
-
-/// Whether an engine decides or follows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Role {
-    /// Its word is final: it removes what has expired.
-    #[default]
-    Primary,
-    /// It guesses until the primary has spoken: it hides what it believes expired, and removes nothing by itself.
-    Replica,
-}
 
 /// What an engine is made with.
 #[derive(Clone, Debug, Default)]
