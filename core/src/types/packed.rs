@@ -9,7 +9,7 @@
 //! It knows neither fields nor scores: an owner decides what an entry means, and how many belong together. Everything
 //! but appending walks the entries, so owners bound their count. The layout is not a format: it never leaves memory.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 /// Binary-safe entries in order, back to back in one allocation.
 ///
@@ -231,6 +231,22 @@ impl ExactSizeIterator for Iter<'_> {}
 /// The most bytes that the length of an entry takes.
 const LENGTH_SIZE_MAX: usize = 10;
 
+/// Returns a field and a value in one allocation: `length │ field │ value`.
+pub(super) fn join_pair(field: &[u8], value: &[u8]) -> Box<[u8]> {
+    let (prefix, size) = encode_length(field.len());
+    let mut bytes = Vec::with_capacity(size + field.len() + value.len());
+    bytes.extend_from_slice(prefix.get(..size).unwrap_or_default());
+    bytes.extend_from_slice(field);
+    bytes.extend_from_slice(value);
+    bytes.into_boxed_slice()
+}
+
+/// Returns what [`join_pair`] joined.
+#[inline]
+pub(super) fn split_pair(bytes: &[u8]) -> (&[u8], &[u8]) {
+    split_entry(bytes).unwrap_or_default()
+}
+
 fn length_size(length: usize) -> usize {
     encode_length(length).1
 }
@@ -340,6 +356,12 @@ mod tests {
                     prop_assert_eq!(packed.after(packed.position(0).unwrap()), model.get(1).map(Vec::as_slice));
                 }
             }
+        }
+
+        #[test]
+        fn pairs_come_apart_again(field in entry(), value in entry()) {
+            let pair = join_pair(&field, &value);
+            prop_assert_eq!(split_pair(&pair), (field.as_slice(), value.as_slice()));
         }
 
         #[test]

@@ -1,31 +1,272 @@
-//! Stub.
-#![allow(missing_docs)]
-use crate::types::encoding::Encoding;
-use alloc::{collections::BTreeMap, vec::Vec};
+//! The value of a hash: packed while it is small, a table from then on.
+//!
+//! It knows neither keys nor commands. A hash that has become a table stays one, as in Redis, since what grew once is
+//! likely to grow again.
 
-#[derive(Debug, Default)]
-pub struct Hash(BTreeMap<Vec<u8>, Vec<u8>>);
+use alloc::boxed::Box;
+
+use crate::{
+    hash::{self, Rng},
+    table::{self, Table},
+    types::{
+        encoding::Encoding,
+        packed::{self, Packed, join_pair, split_pair},
+    },
+};
+
+/// Fields with values, both binary-safe.
+///
+/// ```
+/// use sanderling_core::types::{encoding::Encoding, hash::Hash};
+/// let mut hash = Hash::new();
+/// assert!(hash.insert(b"field", b"value", &Encoding::default()));
+/// assert_eq!(hash.get(b"field"), Some(&b"value"[..]));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Hash {
+    repr: Repr,
+}
+
+#[derive(Debug, Clone)]
+enum Repr {
+    /// Field and value by turns.
+    Packed(Packed),
+    Table(Box<Fields>),
+}
+
+#[derive(Debug, Clone)]
+struct Fields {
+    /// Field and value of an entry in one allocation, joined by [`join_pair`].
+    table: Table<Box<[u8]>>,
+    seed: u64,
+    /// What the entries themselves have allocated.
+    bytes: usize,
+}
 
 impl Hash {
-    pub fn new() -> Self {
-        Self::default()
+    /// Returns a hash without fields, without allocating.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { repr: Repr::Packed(Packed::new()) }
     }
+
+    /// Returns the number of fields.
+    #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        match &self.repr {
+            Repr::Packed(packed) => packed.len() / 2,
+            Repr::Table(fields) => fields.table.len(),
+        }
     }
+
+    /// Tells whether there are no fields.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the value of a field. Cost: O(1); O(bytes) while packed.
+    #[must_use]
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
-        self.0.get(field).map(Vec::as_slice)
+        match &self.repr {
+            Repr::Packed(packed) => packed.after(packed.find(field, 2)?),
+            Repr::Table(fields) => fields.get(field),
+        }
     }
-    pub fn insert(&mut self, field: &[u8], value: &[u8], _: &Encoding) -> bool {
-        self.0.insert(field.to_vec(), value.to_vec()).is_none()
+
+    /// Tells whether the field exists. Cost: as [`Self::get`].
+    #[must_use]
+    pub fn contains(&self, field: &[u8]) -> bool {
+        self.get(field).is_some()
     }
+
+    /// Sets a field, and returns whether it is new. Cost: as [`Self::get`]; O(n) once, when the hash becomes a table.
+    pub fn insert(&mut self, field: &[u8], value: &[u8], encoding: &Encoding) -> bool {
+        if let Repr::Packed(packed) = &mut self.repr {
+            let found = packed.find(field, 2);
+            let is_short = field.len().max(value.len()) <= encoding.hash_max_listpack_value;
+            let is_small = found.is_some() || packed.len() / 2 < encoding.hash_max_listpack_entries;
+            match found.and_then(|position| packed.next(position)) {
+                Some(position) if is_short => {
+                    packed.replace(position, value);
+                    return false;
+                }
+                None if is_short && is_small => {
+                    packed.push(field);
+                    packed.push(value);
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        self.unpack(encoding).insert(field, value)
+    }
+
+    /// Removes a field, and returns whether it existed. Cost: as [`Self::get`].
     pub fn remove(&mut self, field: &[u8]) -> bool {
-        self.0.remove(field).is_some()
+        match &mut self.repr {
+            Repr::Packed(packed) => packed.find(field, 2).is_some_and(|position| packed.remove(position, 2) == 2),
+            Repr::Table(fields) => fields.remove(field),
+        }
     }
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.0.iter().map(|(f, v)| (f.as_slice(), v.as_slice()))
+
+    /// Yields fields and values: in the order of their insertion while packed, then in the table's.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        match &self.repr {
+            Repr::Packed(packed) => Iter(IterRepr::Packed(packed.iter())),
+            Repr::Table(fields) => Iter(IterRepr::Table(fields.table.iter())),
+        }
     }
-    pub fn encoding(&self) -> &'static str {
-        "hashtable"
+
+    /// Visits about `count` fields from a cursor on, and returns the next; see [`Table::scan`]. All at once while packed.
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(&'a [u8], &'a [u8])) -> u64 {
+        match &self.repr {
+            Repr::Packed(_) => {
+                self.iter().for_each(|(field, value)| visit(field, value));
+                0
+            }
+            Repr::Table(fields) => fields.table.scan(cursor, count, |pair| {
+                let (field, value) = split_pair(pair);
+                visit(field, value);
+            }),
+        }
+    }
+
+    /// Returns a field drawn at random, each equally likely. Cost: O(1) expected; O(n) while packed.
+    #[must_use]
+    pub fn sample(&self, rng: &mut Rng) -> Option<(&[u8], &[u8])> {
+        match &self.repr {
+            Repr::Packed(packed) => {
+                let position = packed.position(rng.index(self.len()) * 2)?;
+                Some((packed.at(position)?, packed.after(position)?))
+            }
+            Repr::Table(fields) => fields.table.sample(rng).map(|pair| split_pair(pair)),
+        }
+    }
+
+    /// Returns how `OBJECT ENCODING` calls the present representation.
+    #[must_use]
+    pub const fn encoding(&self) -> &'static str {
+        match &self.repr {
+            Repr::Packed(_) => "listpack",
+            Repr::Table(_) => "hashtable",
+        }
+    }
+
+    /// Returns the bytes allocated on the heap. Cost: O(1).
+    #[must_use]
+    pub fn allocated_bytes(&self) -> usize {
+        match &self.repr {
+            Repr::Packed(packed) => packed.allocated_bytes(),
+            Repr::Table(fields) => size_of::<Fields>() + fields.table.allocated_bytes() + fields.bytes,
+        }
+    }
+
+    fn unpack(&mut self, encoding: &Encoding) -> &mut Fields {
+        if let Repr::Packed(_) = &self.repr {
+            let mut fields = Fields { table: Table::new(), seed: encoding.seed, bytes: 0 };
+            for (field, value) in self.iter() {
+                fields.insert_new(field, value);
+            }
+            self.repr = Repr::Table(Box::new(fields));
+        }
+        match &mut self.repr {
+            Repr::Table(fields) => fields,
+            Repr::Packed(_) => unreachable!("it has just become a table"),
+        }
     }
 }
+
+impl Default for Repr {
+    fn default() -> Self {
+        Self::Packed(Packed::new())
+    }
+}
+
+/// Hashes are equal when they have the same fields with the same values, however they hold them.
+impl PartialEq for Hash {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|(field, value)| other.get(field) == Some(value))
+    }
+}
+
+impl Eq for Hash {}
+
+impl<'a> IntoIterator for &'a Hash {
+    type Item = (&'a [u8], &'a [u8]);
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl Fields {
+    fn get(&self, field: &[u8]) -> Option<&[u8]> {
+        let hash = hash::hash(self.seed, field);
+        self.table.find(hash, |pair| split_pair(pair).0 == field).map(|pair| split_pair(pair).1)
+    }
+
+    fn insert(&mut self, field: &[u8], value: &[u8]) -> bool {
+        let hash = hash::hash(self.seed, field);
+        let Some(pair) = self.table.find_mut(hash, |pair| split_pair(pair).0 == field) else {
+            self.insert_new(field, value);
+            return true;
+        };
+        let value_start = pair.len() - split_pair(pair).1.len();
+        match pair.get_mut(value_start..) {
+            Some(old) if old.len() == value.len() => old.copy_from_slice(value),
+            _ => {
+                let before = pair.len();
+                *pair = join_pair(field, value);
+                self.bytes = self.bytes + pair.len() - before;
+            }
+        }
+        false
+    }
+
+    fn insert_new(&mut self, field: &[u8], value: &[u8]) {
+        let pair = join_pair(field, value);
+        self.bytes += pair.len();
+        self.table.insert_unique(hash::hash(self.seed, field), pair);
+    }
+
+    fn remove(&mut self, field: &[u8]) -> bool {
+        let hash = hash::hash(self.seed, field);
+        let removed = self.table.remove(hash, |pair| split_pair(pair).0 == field);
+        self.bytes -= removed.as_ref().map_or(0, |pair| pair.len());
+        removed.is_some()
+    }
+}
+
+/// The fields and values of a [`Hash`].
+#[derive(Debug, Clone)]
+pub struct Iter<'a>(IterRepr<'a>);
+
+#[derive(Debug, Clone)]
+enum IterRepr<'a> {
+    Packed(packed::Iter<'a>),
+    Table(table::Iter<'a, Box<[u8]>>),
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            IterRepr::Packed(entries) => Some((entries.next()?, entries.next()?)),
+            IterRepr::Table(pairs) => pairs.next().map(|pair| split_pair(pair)),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = match &self.0 {
+            IterRepr::Packed(entries) => entries.len() / 2,
+            IterRepr::Table(pairs) => pairs.len(),
+        };
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}

@@ -1,7 +1,9 @@
 //! The set type: its value, its changes, its commands.
 
 mod change;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use change::{SetChange, SetUndo};
-pub use value::Set;
+pub use value::{Iter, Member, Set};

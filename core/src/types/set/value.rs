@@ -1,28 +1,326 @@
-//! Stub.
-#![allow(missing_docs)]
-use crate::types::encoding::Encoding;
-use alloc::{collections::BTreeSet, vec::Vec};
+//! The value of a set: a sorted array while all members are integers, packed while it is small, a table from then on.
+//!
+//! ```text
+//! integers ──► packed ──► table          never back, as in Redis
+//!     └──────────────────────┘
+//! ```
+//!
+//! It knows neither keys nor commands.
 
-#[derive(Debug, Default)]
-pub struct Set(BTreeSet<Vec<u8>>);
+use alloc::{boxed::Box, vec::Vec};
+
+use crate::{
+    blob::Blob,
+    hash::{self, Rng},
+    num::{IntText, parse_i64},
+    table::{self, Table},
+    types::{
+        encoding::Encoding,
+        packed::{self, Packed},
+    },
+};
+
+/// Distinct binary-safe members.
+///
+/// ```
+/// use sanderling_core::types::{encoding::Encoding, set::Set};
+/// let mut set = Set::new();
+/// assert!(set.add(b"42", &Encoding::default()));
+/// assert!(!set.add(b"42", &Encoding::default()));
+/// assert_eq!(set.iter().next().unwrap().as_bytes(), b"42");
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Set {
+    repr: Repr,
+}
+
+#[derive(Debug, Clone)]
+enum Repr {
+    /// In ascending order.
+    Ints(Vec<i64>),
+    Packed(Packed),
+    Table(Box<Members>),
+}
+
+#[derive(Debug, Clone)]
+struct Members {
+    table: Table<Box<[u8]>>,
+    seed: u64,
+    /// What the members themselves have allocated.
+    bytes: usize,
+}
+
+/// A member as it is handed out: borrowed, or an integer that has just been written as text.
+#[derive(Debug, Clone, Copy)]
+pub enum Member<'a> {
+    /// A member of a packed set or of a table.
+    Bytes(&'a [u8]),
+    /// A member of an array of integers.
+    Int(IntText),
+}
 
 impl Set {
-    pub fn new() -> Self {
-        Self::default()
+    /// Returns a set without members, without allocating.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { repr: Repr::Ints(Vec::new()) }
     }
+
+    /// Returns the number of members.
+    #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        match &self.repr {
+            Repr::Ints(ints) => ints.len(),
+            Repr::Packed(packed) => packed.len(),
+            Repr::Table(members) => members.table.len(),
+        }
     }
-    pub fn add(&mut self, member: &[u8], _: &Encoding) -> bool {
-        self.0.insert(member.to_vec())
+
+    /// Tells whether there are no members.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
+
+    /// Tells whether this is a member. Cost: O(1); O(log n) among integers, O(bytes) while packed.
+    #[must_use]
+    pub fn contains(&self, member: &[u8]) -> bool {
+        match &self.repr {
+            Repr::Ints(ints) => parse_i64(member).is_some_and(|int| ints.binary_search(&int).is_ok()),
+            Repr::Packed(packed) => packed.find(member, 1).is_some(),
+            Repr::Table(members) => members.contains(member),
+        }
+    }
+
+    /// Adds a member, and returns whether it is new.
+    ///
+    /// Cost: O(1) amortised; O(n) among integers, O(bytes) while packed, O(n) once for a change of representation.
+    pub fn add(&mut self, member: &[u8], encoding: &Encoding) -> bool {
+        let mut may_be_packed = true;
+        match &mut self.repr {
+            Repr::Table(members) => return members.add(member),
+            Repr::Packed(packed) if packed.find(member, 1).is_some() => return false,
+            Repr::Packed(_) => {}
+            Repr::Ints(ints) => {
+                if let Some(int) = parse_i64(member) {
+                    match ints.binary_search(&int) {
+                        Ok(_) => return false,
+                        Err(index) if ints.len() < encoding.set_max_intset_entries => {
+                            ints.insert(index, int);
+                            return true;
+                        }
+                        // Too many integers become a table at once, as in Redis.
+                        Err(_) => may_be_packed = false,
+                    }
+                }
+            }
+        }
+        let is_small = self.len() < encoding.set_max_listpack_entries;
+        if may_be_packed && is_small && member.len() <= encoding.set_max_listpack_value {
+            self.pack().push(member);
+            true
+        } else {
+            self.unpack(encoding).add(member)
+        }
+    }
+
+    /// Removes a member, and returns whether it was one. Cost: as [`Self::contains`]; O(n) among integers.
     pub fn remove(&mut self, member: &[u8]) -> bool {
-        self.0.remove(member)
+        match &mut self.repr {
+            Repr::Ints(ints) => {
+                let Some(index) = parse_i64(member).and_then(|int| ints.binary_search(&int).ok()) else { return false };
+                ints.remove(index);
+                if ints.capacity() > 16 && ints.len() < ints.capacity() / 2 {
+                    ints.shrink_to(ints.len() + ints.len() / 4);
+                }
+                true
+            }
+            Repr::Packed(packed) => packed.find(member, 1).is_some_and(|position| packed.remove(position, 1) == 1),
+            Repr::Table(members) => members.remove(member),
+        }
     }
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(Vec::as_slice)
+
+    /// Yields the members: integers ascending, packed ones in the order of their insertion, else in the table's.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter(match &self.repr {
+            Repr::Ints(ints) => IterRepr::Ints(ints.iter()),
+            Repr::Packed(packed) => IterRepr::Packed(packed.iter()),
+            Repr::Table(members) => IterRepr::Table(members.table.iter()),
+        })
     }
-    pub fn encoding(&self) -> &'static str {
-        "hashtable"
+
+    /// Visits about `count` members from a cursor on, and returns the next; see [`Table::scan`]. All at once while small.
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Member<'a>)) -> u64 {
+        match &self.repr {
+            Repr::Table(members) => members.table.scan(cursor, count, |member| visit(Member::Bytes(member))),
+            Repr::Ints(_) | Repr::Packed(_) => {
+                self.iter().for_each(visit);
+                0
+            }
+        }
+    }
+
+    /// Returns a member drawn at random, each equally likely. Cost: O(1) expected; O(n) while packed.
+    #[must_use]
+    pub fn sample(&self, rng: &mut Rng) -> Option<Member<'_>> {
+        match &self.repr {
+            Repr::Ints(ints) => ints.get(rng.index(ints.len())).map(|int| Member::Int(IntText::new(*int))),
+            Repr::Packed(packed) => packed.get(rng.index(packed.len())).map(Member::Bytes),
+            Repr::Table(members) => members.table.sample(rng).map(|member| Member::Bytes(member)),
+        }
+    }
+
+    /// Returns how `OBJECT ENCODING` calls the present representation.
+    #[must_use]
+    pub const fn encoding(&self) -> &'static str {
+        match &self.repr {
+            Repr::Ints(_) => "intset",
+            Repr::Packed(_) => "listpack",
+            Repr::Table(_) => "hashtable",
+        }
+    }
+
+    /// Returns the bytes allocated on the heap. Cost: O(1).
+    #[must_use]
+    pub fn allocated_bytes(&self) -> usize {
+        match &self.repr {
+            Repr::Ints(ints) => ints.capacity() * size_of::<i64>(),
+            Repr::Packed(packed) => packed.allocated_bytes(),
+            Repr::Table(members) => size_of::<Members>() + members.table.allocated_bytes() + members.bytes,
+        }
+    }
+    /// Turns integers into packed members. Not to be asked of a table.
+    fn pack(&mut self) -> &mut Packed {
+        if let Repr::Ints(ints) = &self.repr {
+            let mut packed = Packed::new();
+            ints.iter().for_each(|int| packed.push(IntText::new(*int).as_bytes()));
+            self.repr = Repr::Packed(packed);
+        }
+        match &mut self.repr {
+            Repr::Packed(packed) => packed,
+            Repr::Ints(_) | Repr::Table(_) => {
+                unreachable!("integers have just been packed, and a table is never asked")
+            }
+        }
+    }
+
+    fn unpack(&mut self, encoding: &Encoding) -> &mut Members {
+        if !matches!(self.repr, Repr::Table(_)) {
+            let mut members = Members { table: Table::new(), seed: encoding.seed, bytes: 0 };
+            for member in self.iter() {
+                members.add(member.as_bytes());
+            }
+            self.repr = Repr::Table(Box::new(members));
+        }
+        match &mut self.repr {
+            Repr::Table(members) => members,
+            Repr::Ints(_) | Repr::Packed(_) => unreachable!("it has just become a table"),
+        }
     }
 }
+
+impl Default for Repr {
+    fn default() -> Self {
+        Self::Ints(Vec::new())
+    }
+}
+
+/// Sets are equal when they have the same members, however they hold them.
+impl PartialEq for Set {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|member| other.contains(member.as_bytes()))
+    }
+}
+
+impl Eq for Set {}
+
+impl<'a> IntoIterator for &'a Set {
+    type Item = Member<'a>;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl Members {
+    fn contains(&self, member: &[u8]) -> bool {
+        self.table.find(hash::hash(self.seed, member), |other| **other == *member).is_some()
+    }
+
+    fn add(&mut self, member: &[u8]) -> bool {
+        let hash = hash::hash(self.seed, member);
+        let is_new = self.table.find(hash, |other| **other == *member).is_none();
+        if is_new {
+            self.bytes += member.len();
+            self.table.insert_unique(hash, member.into());
+        }
+        is_new
+    }
+
+    fn remove(&mut self, member: &[u8]) -> bool {
+        let removed = self.table.remove(hash::hash(self.seed, member), |other| **other == *member);
+        self.bytes -= removed.as_ref().map_or(0, |member| member.len());
+        removed.is_some()
+    }
+}
+
+impl Member<'_> {
+    /// Returns the member's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Int(text) => text.as_bytes(),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Member<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl<'a> From<Member<'a>> for Blob<'a> {
+    fn from(member: Member<'a>) -> Self {
+        match member {
+            Member::Bytes(bytes) => bytes.into(),
+            Member::Int(text) => text.as_bytes().to_vec().into(),
+        }
+    }
+}
+
+/// The members of a [`Set`].
+#[derive(Debug, Clone)]
+pub struct Iter<'a>(IterRepr<'a>);
+
+#[derive(Debug, Clone)]
+enum IterRepr<'a> {
+    Ints(core::slice::Iter<'a, i64>),
+    Packed(packed::Iter<'a>),
+    Table(table::Iter<'a, Box<[u8]>>),
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Member<'a>;
+
+    fn next(&mut self) -> Option<Member<'a>> {
+        match &mut self.0 {
+            IterRepr::Ints(ints) => ints.next().map(|int| Member::Int(IntText::new(*int))),
+            IterRepr::Packed(members) => members.next().map(Member::Bytes),
+            IterRepr::Table(members) => members.next().map(|member| Member::Bytes(member)),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.0 {
+            IterRepr::Ints(ints) => ints.size_hint(),
+            IterRepr::Packed(members) => members.size_hint(),
+            IterRepr::Table(members) => members.size_hint(),
+        }
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
