@@ -9,6 +9,9 @@ const FAMILIES: &[&[Command]] = &[
     families::keys::COMMANDS,
     families::server::COMMANDS,
     families::transactions::COMMANDS,
+    types::list::commands::COMMANDS,
+    types::list::search::COMMANDS,
+    types::list::transfer::COMMANDS,
     types::string::COMMANDS,
     types::string::COUNTER_COMMANDS,
 ];

@@ -7,6 +7,7 @@ pub mod encoding;
 pub mod hash;
 pub mod list;
 pub mod packed;
+pub mod range;
 pub mod set;
 pub mod string;
 pub mod zset;

@@ -1,8 +1,11 @@
 //! Lists: sequences of binary strings with cheap ends.
 
 mod change;
+pub mod commands;
 mod deque;
 mod node;
+pub mod search;
+pub mod transfer;
 mod value;
 
 #[cfg(test)]

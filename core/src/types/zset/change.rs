@@ -112,3 +112,76 @@ impl Collection for ZSet {
         StoredValue::ZSet(self.iter().map(|(member, score)| (score, member.into())).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn member() -> impl Strategy<Value = Blob<'static>> {
+        prop_oneof![
+            4 => prop::collection::vec(0..4_u8, 0..4),
+            1 => prop::collection::vec(any::<u8>(), 60..80),
+        ]
+        .prop_map(Blob::from)
+    }
+
+    fn score() -> impl Strategy<Value = f64> {
+        prop_oneof![8 => (-4..4_i8).prop_map(f64::from), 1 => any::<f64>()]
+    }
+
+    fn change() -> impl Strategy<Value = ZSetChange<'static>> {
+        prop_oneof![
+            4 => prop::collection::vec((score(), member()), 0..40).prop_map(ZSetChange::Set),
+            2 => prop::collection::vec(member(), 0..40).prop_map(ZSetChange::Remove),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn undos_restore_and_the_wire_form_round_trips(
+            changes in prop::collection::vec(change(), 1..20),
+            entries in prop::sample::select(alloc::vec![4_usize, 128]),
+        ) {
+            let encoding = Encoding { zset_max_listpack_entries: entries, ..Encoding::default() };
+            let mut set = ZSet::new();
+            let mut history = Vec::new();
+            for change in &changes {
+                let bytes = postcard::to_allocvec(change).unwrap();
+                let received: ZSetChange<'_> = postcard::from_bytes(&bytes).unwrap();
+                prop_assert_eq!(postcard::to_allocvec(&received).unwrap(), bytes);
+
+                let before = set.clone();
+                let mut copy = set.clone();
+                let (applied, undo) = set.apply(change, &encoding, true);
+                prop_assert_eq!(copy.apply(change, &Encoding::default(), false).0, applied);
+                prop_assert_eq!(&copy, &set);
+                prop_assert_eq!(applied.len, set.len());
+                prop_assert_eq!(applied.changed, undo.is_some());
+                if !applied.changed {
+                    prop_assert_eq!(&before, &set);
+                }
+                history.push((before, undo));
+            }
+            for (before, undo) in history.into_iter().rev() {
+                if let Some(undo) = undo {
+                    set.undo(undo, &encoding);
+                }
+                prop_assert_eq!(&set, &before);
+            }
+        }
+
+        #[test]
+        fn a_stored_sorted_set_fills_another(members in prop::collection::btree_map(prop::collection::vec(any::<u8>(), 0..9), 0..3_u8, 0..40)) {
+            let mut set = ZSet::new();
+            for (member, score) in &members {
+                set.insert(member, f64::from(*score), &Encoding::default());
+            }
+            let StoredValue::ZSet(stored) = set.stored() else { panic!("not a sorted set") };
+            let mut copy = ZSet::new();
+            copy.apply(&ZSet::filling(&stored), &Encoding::default(), false);
+            prop_assert_eq!(&copy, &set);
+            prop_assert_eq!(copy.len(), members.len());
+        }
+    }
+}
