@@ -11,6 +11,7 @@ mod data;
 mod deadline;
 mod dispatch;
 mod row;
+mod scan;
 pub mod table;
 
 pub use args::Args;
@@ -19,3 +20,4 @@ pub use data::Data;
 pub use deadline::TimeUnit;
 pub(crate) use dispatch::{UNKNOWN, dispatch, find_row, run};
 pub use row::{Command, Flags, Group, Handler, Keys};
+pub use scan::ScanOptions;

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    command::{Args, Command, Context, Flags, Group, Keys},
+    command::{Args, Command, Context, Flags, Group, Keys, ScanOptions},
     effect::{Change, Effect, Put, stored_value},
     error::{Error, Result},
     glob,
@@ -75,45 +75,6 @@ fn randomkey(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     let key = key.or_else(|| ctx.data.db().iter().find(|entry| !entry.is_expired(now)));
     ctx.reply.bulk_or_null(key.map(|entry| &*entry.key));
     Ok(())
-}
-
-/// `MATCH`, `COUNT` and `TYPE` of the scanning commands.
-#[derive(Debug, Default)]
-pub(crate) struct ScanOptions<'a> {
-    /// Only names that match.
-    pub(crate) pattern: Option<&'a [u8]>,
-    /// About how many to visit.
-    pub(crate) count: usize,
-    /// Only values of this type.
-    pub(crate) kind: Option<&'a [u8]>,
-}
-
-impl<'a> ScanOptions<'a> {
-    /// Reads the options; `TYPE` is allowed for `SCAN` itself.
-    ///
-    /// # Errors
-    /// A syntax error; [`Error::NOT_AN_INTEGER`].
-    pub(crate) fn read(args: &mut Args<'a>, with_kind: bool) -> Result<Self> {
-        let mut options = Self { count: 10, ..Self::default() };
-        while !args.is_empty() {
-            if args.take_if("MATCH") {
-                options.pattern = Some(args.word()?);
-            } else if args.take_if("COUNT") {
-                let count = args.integer()?;
-                options.count = usize::try_from(count).ok().filter(|count| *count > 0).ok_or(Error::SYNTAX)?;
-            } else if with_kind && args.take_if("TYPE") {
-                options.kind = Some(args.word()?);
-            } else {
-                return Err(Error::SYNTAX);
-            }
-        }
-        Ok(options)
-    }
-
-    /// Whether a name passes `MATCH`.
-    pub(crate) fn matches(&self, name: &[u8]) -> bool {
-        self.pattern.is_none_or(|pattern| glob::matches(pattern, name))
-    }
 }
 
 fn scan(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
