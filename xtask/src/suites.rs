@@ -12,7 +12,7 @@ use crate::{build, need};
 pub(crate) fn conformance(arguments: &[String]) -> Result<()> {
     let mut suite = tests_binary("conformance");
     if !wants_help(arguments) {
-        need::programs(CONFORMANCE_PROGRAMS)?;
+        need::programs(REDIS_TOOLS)?;
         suite.env("SANDERLING_BIN", build::server("fast")?);
     }
     shell::run(suite.arg("--").args(arguments))
@@ -37,6 +37,6 @@ fn wants_help(arguments: &[String]) -> bool {
     arguments.iter().any(|argument| argument == "--help" || argument == "-h")
 }
 
-/// Redis's suite is written in Tcl and uses Redis's own tools.
-pub(crate) const CONFORMANCE_PROGRAMS: &[(&str, &str)] =
+/// Redis's suite is written in Tcl and uses Redis's own tools, and so do some of our tests.
+pub(crate) const REDIS_TOOLS: &[(&str, &str)] =
     &[("redis-server", "redis-server"), ("redis-cli", "redis-tools"), ("tclsh", "tcl")];

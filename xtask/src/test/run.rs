@@ -27,6 +27,8 @@ pub(crate) enum Action {
 pub(crate) enum Need {
     /// The Rust tools that come as Python packages, on the search path.
     Tools,
+    /// Node.js and npm.
+    Node,
     /// The installed npm packages of a folder.
     Npm(&'static str),
     /// Programs, each with its Debian package.
@@ -83,6 +85,7 @@ impl Runner {
     fn make(&mut self, need: Need) -> Result<()> {
         match need {
             Need::Tools => self.variables.push(("PATH", need::path_with(&need::tools()?))),
+            Need::Node => need::node()?,
             Need::Npm(folder) => need::npm(&paths::root().join(folder))?,
             Need::Programs(programs) => need::programs(programs)?,
             Need::Chromium => self.variables.push(("SANDERLING_CHROMIUM", need::chromium()?.into())),

@@ -4,7 +4,7 @@
 //! makes each of those things only once.
 
 use super::run::{Action, Need};
-use crate::suites::CONFORMANCE_PROGRAMS;
+use crate::suites::REDIS_TOOLS;
 use crate::{codegen, tidy, wasm};
 
 /// One row: a check or a suite.
@@ -92,6 +92,12 @@ pub(crate) const STEPS: &[Step] = &[
         action: Action::NpmScript("wasm/js", "check"),
     },
     Step {
+        name: "page",
+        proves: "the TypeScript of the page type-checks, and the page can be bundled",
+        needs: &[Need::Npm("www"), Need::Page],
+        action: Action::NpmScript("www", "check"),
+    },
+    Step {
         name: "npm",
         proves: "the npm package's own tests",
         needs: &[Need::Npm("wasm/js"), Need::NpmPackage, Need::Server],
@@ -100,35 +106,33 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "server",
         proves: "the real binary, over its sockets and across restarts",
-        needs: &[Need::Server],
-        action: Action::Cargo(&[
-            "nextest",
-            "run",
-            "--package",
-            "sanderling-tests",
-            "--no-fail-fast",
-            "--no-tests",
-            "pass",
-        ]),
+        needs: &[Need::Tools, Need::Server, Need::Programs(REDIS_TOOLS)],
+        action: Action::Cargo(&["nextest", "run", "--package", "sanderling-tests", "--no-fail-fast"]),
     },
     Step {
-        name: "clients",
-        proves: "redis-py and ioredis, as programs use them",
+        name: "redis-py",
+        proves: "redis-py, unchanged, against the server",
         needs: &[Need::Server],
-        action: Action::Cargo(&[
-            "run",
-            "--quiet",
-            "--package",
-            "sanderling-tests",
-            "--bin",
-            "with-server",
-            "tests/clients/run.sh",
-        ]),
+        action: Action::Cargo(&with_server!["tests/clients/run.sh", "python"]),
+    },
+    Step {
+        name: "ioredis",
+        proves: "ioredis, unchanged, against the server",
+        needs: &[Need::Node, Need::Server],
+        action: Action::Cargo(&with_server!["tests/clients/run.sh", "node"]),
     },
     Step {
         name: "conformance",
         proves: "Redis's own tests for the commands that exist",
-        needs: &[Need::Server, Need::Programs(CONFORMANCE_PROGRAMS)],
+        needs: &[Need::Server, Need::Programs(REDIS_TOOLS)],
         action: Action::Cargo(&["run", "--quiet", "--package", "sanderling-tests", "--bin", "conformance"]),
     },
 ];
+
+/// The arguments of cargo that run a command beside a fresh server.
+macro_rules! with_server {
+    ($($word:literal),+) => {
+        ["run", "--quiet", "--package", "sanderling-tests", "--bin", "with-server", "--", $($word),+]
+    };
+}
+use with_server;

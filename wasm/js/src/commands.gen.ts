@@ -1,0 +1,81 @@
+/**
+ * The commands as methods: their names, and how each is called.
+ *
+ * Generated from the command table by `cargo xtask codegen`: do not edit.
+ */
+
+/** One method for each command; `A` is what goes in as an argument, `R` what comes back as a reply. */
+export interface CommandMethods<A, R> {
+  /** Appends a string to the value of a key. Creates the key if it doesn't exist. Since 2.0.0. Cost: O(1). */
+  append(key: A, value: A): R;
+  /** Returns the number of keys in the database. Since 1.0.0. Cost: O(1). */
+  dbsize(): R;
+  /** Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
+  decr(key: A): R;
+  /** Decrements a number from the integer value of a key. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
+  decrby(key: A, decrement: A): R;
+  /** Deletes one or more keys. Since 1.0.0. Cost: O(N) where N is the number of keys that will be removed. */
+  del(key: A, ...more: A[]): R;
+  /** Determines whether one or more keys exist. Since 1.0.0. Cost: O(N) where N is the number of keys to check. */
+  exists(key: A, ...more: A[]): R;
+  /** Removes all keys from all databases. Since 1.0.0. Cost: O(N) where N is the total number of keys in all databases. */
+  flushall(...more: A[]): R;
+  /** Remove all keys from the current database. Since 1.0.0. Cost: O(N) where N is the number of keys in the selected database. */
+  flushdb(...more: A[]): R;
+  /** Returns the string value of a key. Since 1.0.0. Cost: O(1). */
+  get(key: A): R;
+  /** Returns the string value of a key after deleting the key. Since 6.2.0. Cost: O(1). */
+  getdel(key: A): R;
+  /** Returns the string value of a key after setting its expiration time. Since 6.2.0. Cost: O(1). */
+  getex(key: A, ...more: A[]): R;
+  /** Returns a substring of the string stored at a key. Since 2.4.0. Cost: O(N) where N is the length of the returned string. */
+  getrange(key: A, start: A, end: A): R;
+  /** Returns the previous string value of a key after setting it to a new value. Since 1.0.0. Cost: O(1). */
+  getset(key: A, value: A): R;
+  /** Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
+  incr(key: A): R;
+  /** Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
+  incrby(key: A, increment: A): R;
+  /** Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist. Since 2.6.0. Cost: O(1). */
+  incrbyfloat(key: A, increment: A): R;
+  /** Returns all key names that match a pattern. Since 1.0.0. Cost: O(N) with N being the number of keys in the database. */
+  keys(pattern: A): R;
+  /** Atomically returns the string values of one or more keys. Since 1.0.0. Cost: O(N) where N is the number of keys to retrieve. */
+  mget(key: A, ...more: A[]): R;
+  /** Atomically creates or modifies the string values of one or more keys. Since 1.0.1. Cost: O(N) where N is the number of keys to set. */
+  mset(key: A, value: A, ...more: A[]): R;
+  /** Atomically modifies the string values of one or more keys only when all keys don't exist. Since 1.0.1. Cost: O(N) where N is the number of keys to set. */
+  msetnx(key: A, value: A, ...more: A[]): R;
+  /** Sets both string value and expiration time in milliseconds of a key. Since 2.6.0. Cost: O(1). */
+  psetex(key: A, milliseconds: A, value: A): R;
+  /** Returns a random key name from the database. Since 1.0.0. Cost: O(1). */
+  randomkey(): R;
+  /** Renames a key and overwrites the destination. Since 1.0.0. Cost: O(N) where N is the size of the value. */
+  rename(key: A, newkey: A): R;
+  /** Renames a key only when the target key name doesn't exist. Since 1.0.0. Cost: O(N) where N is the size of the value. */
+  renamenx(key: A, newkey: A): R;
+  /** Iterates over the key names in the database. Since 2.8.0. Cost: O(1) for every call. */
+  scan(cursor: A, ...more: A[]): R;
+  /** Sets the string value of a key, ignoring its type. The key is created if it doesn't exist. Since 1.0.0. Cost: O(1). */
+  set(key: A, value: A, ...more: A[]): R;
+  /** Sets the string value and expiration time of a key. Creates the key if it doesn't exist. Since 2.0.0. Cost: O(1). */
+  setex(key: A, seconds: A, value: A): R;
+  /** Sets the string value of a key only when the key doesn't exist. Since 1.0.0. Cost: O(1). */
+  setnx(key: A, value: A): R;
+  /** Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist. Since 2.2.0. Cost: O(1), not counting the time taken to copy the new string in place. */
+  setrange(key: A, offset: A, value: A): R;
+  /** Returns the length of a string value. Since 2.2.0. Cost: O(1). */
+  strlen(key: A): R;
+  /** Returns a substring from a string value. Since 1.0.0. Cost: O(N) where N is the length of the returned string. */
+  substr(key: A, start: A, end: A): R;
+  /** Returns the number of existing keys out of those specified after updating the time they were last accessed. Since 3.2.1. Cost: O(N) where N is the number of keys that will be touched. */
+  touch(key: A, ...more: A[]): R;
+  /** Determines the type of value stored at a key. Since 1.0.0. Cost: O(1). */
+  type(key: A): R;
+  /** Asynchronously deletes one or more keys. Since 4.0.0. Cost: O(1) for each key removed. */
+  unlink(key: A, ...more: A[]): R;
+}
+
+/** The names of all methods, which are those of the commands. */
+export const COMMAND_NAMES =
+  'append dbsize decr decrby del exists flushall flushdb get getdel getex getrange getset incr incrby incrbyfloat keys mget mset msetnx psetex randomkey rename renamenx scan set setex setnx setrange strlen substr touch type unlink'.split(' ') as (keyof CommandMethods<never, never>)[];
