@@ -40,6 +40,32 @@ export interface CommandMethods<A, R> {
   incrbyfloat(key: A, increment: A): R;
   /** Returns all key names that match a pattern. Since 1.0.0. Cost: O(N) with N being the number of keys in the database. */
   keys(pattern: A): R;
+  /** Returns an element from a list by its index. Since 1.0.0. Cost: O(N) where N is the number of elements to traverse to get to the element at index. */
+  lindex(key: A, index: A): R;
+  /** Inserts an element before or after another element in a list. Since 2.2.0. Cost: O(N) where N is the number of elements to traverse before seeing the value pivot. */
+  linsert(key: A, beforeAfter: A, pivot: A, element: A): R;
+  /** Returns the length of a list. Since 1.0.0. Cost: O(1). */
+  llen(key: A): R;
+  /** Returns an element after popping it from one list and pushing it to another. Deletes the list if the last element was moved. Since 6.2.0. Cost: O(1). */
+  lmove(source: A, destination: A, leftRight: A, leftRight2: A): R;
+  /** Returns multiple elements from a list after removing them. Deletes the list if the last element was popped. Since 7.0.0. Cost: O(N+M) where N is the number of provided keys and M is the number of elements returned. */
+  lmpop(numkeys: A, key: A, ...more: A[]): R;
+  /** Returns the first elements in a list after removing it. Deletes the list if the last element was popped. Since 1.0.0. Cost: O(N) where N is the number of elements returned. */
+  lpop(key: A, ...more: A[]): R;
+  /** Returns the index of matching elements in a list. Since 6.0.6. Cost: O(N) where N is the number of elements in the list, for the average case. */
+  lpos(key: A, element: A, ...more: A[]): R;
+  /** Prepends one or more elements to a list. Creates the key if it doesn't exist. Since 1.0.0. Cost: O(1) for each element added. */
+  lpush(key: A, element: A, ...more: A[]): R;
+  /** Prepends one or more elements to a list only when the list exists. Since 2.2.0. Cost: O(1) for each element added. */
+  lpushx(key: A, element: A, ...more: A[]): R;
+  /** Returns a range of elements from a list. Since 1.0.0. Cost: O(S+N) where S is the distance of start offset from HEAD or TAIL and N is the number of elements in the range. */
+  lrange(key: A, start: A, stop: A): R;
+  /** Removes elements from a list. Deletes the list if the last element was removed. Since 1.0.0. Cost: O(N+M) where N is the length of the list and M is the number of elements removed. */
+  lrem(key: A, count: A, element: A): R;
+  /** Sets the value of an element in a list by its index. Since 1.0.0. Cost: O(N) where N is the distance of the index from HEAD or TAIL. */
+  lset(key: A, index: A, element: A): R;
+  /** Removes elements from both ends of a list. Deletes the list if all elements were trimmed. Since 1.0.0. Cost: O(N) where N is the number of elements to be removed. */
+  ltrim(key: A, start: A, stop: A): R;
   /** Atomically returns the string values of one or more keys. Since 1.0.0. Cost: O(N) where N is the number of keys to retrieve. */
   mget(key: A, ...more: A[]): R;
   /** Atomically creates or modifies the string values of one or more keys. Since 1.0.1. Cost: O(N) where N is the number of keys to set. */
@@ -54,6 +80,14 @@ export interface CommandMethods<A, R> {
   rename(key: A, newkey: A): R;
   /** Renames a key only when the target key name doesn't exist. Since 1.0.0. Cost: O(N) where N is the size of the value. */
   renamenx(key: A, newkey: A): R;
+  /** Returns and removes the last elements of a list. Deletes the list if the last element was popped. Since 1.0.0. Cost: O(N) where N is the number of elements returned. */
+  rpop(key: A, ...more: A[]): R;
+  /** Returns the last element of a list after removing and pushing it to another list. Deletes the list if the last element was popped. Since 1.2.0. Cost: O(1). */
+  rpoplpush(source: A, destination: A): R;
+  /** Appends one or more elements to a list. Creates the key if it doesn't exist. Since 1.0.0. Cost: O(1) for each element added. */
+  rpush(key: A, element: A, ...more: A[]): R;
+  /** Appends one or more elements to a list only when the list exists. Since 2.2.0. Cost: O(1) for each element added. */
+  rpushx(key: A, element: A, ...more: A[]): R;
   /** Iterates over the key names in the database. Since 2.8.0. Cost: O(1) for every call. */
   scan(cursor: A, ...more: A[]): R;
   /** Sets the string value of a key, ignoring its type. The key is created if it doesn't exist. Since 1.0.0. Cost: O(1). */
@@ -78,4 +112,4 @@ export interface CommandMethods<A, R> {
 
 /** The names of all methods, which are those of the commands. */
 export const COMMAND_NAMES =
-  'append dbsize decr decrby del exists flushall flushdb get getdel getex getrange getset incr incrby incrbyfloat keys mget mset msetnx psetex randomkey rename renamenx scan set setex setnx setrange strlen substr touch type unlink'.split(' ') as (keyof CommandMethods<never, never>)[];
+  'append dbsize decr decrby del exists flushall flushdb get getdel getex getrange getset incr incrby incrbyfloat keys lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx psetex randomkey rename renamenx rpop rpoplpush rpush rpushx scan set setex setnx setrange strlen substr touch type unlink'.split(' ') as (keyof CommandMethods<never, never>)[];
