@@ -48,6 +48,8 @@ proc send_data_packet {fd status data {elapsed 0}} {
             set first [lindex [split $data \n] 0]
             regsub { in tests/\S+\.tcl$} $first {} first
             report err $first [string range $data 0 1500]
+            # A test that failed between MULTI and EXEC must not leave the next one in the transaction.
+            catch {r discard}
         }
     }
 }

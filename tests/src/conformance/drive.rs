@@ -42,8 +42,17 @@ pub(super) struct FileRun {
 impl FileRun {
     /// Says in one line why a test failed.
     pub(super) fn why(&self, name: &str) -> String {
-        let why = self.outcomes.get(name).map_or("it did not run", |outcome| outcome.why.as_str());
-        why.lines().nth(1).or(why.lines().next()).unwrap_or("it did not run").chars().take(300).collect()
+        self.outcomes.get(name).map_or("it did not run", Outcome::line).chars().take(300).collect()
+    }
+}
+
+impl Outcome {
+    /// Returns the line of the complaint that tells most.
+    pub(super) fn line(&self) -> &str {
+        // First the test and its file, then the assertion; of any other error the suite cuts the start off, but
+        // shows it whole in the trace that follows.
+        let lines: Vec<&str> = self.why.lines().collect();
+        lines.get(2).or(lines.get(1)).or(lines.first()).copied().unwrap_or("it did not run")
     }
 }
 

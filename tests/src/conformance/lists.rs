@@ -151,7 +151,7 @@ fn reason(outcome: Option<&Outcome>) -> String {
         let command = rest.split('\'').next().unwrap_or_default();
         return format!("no subcommand {} yet", command.to_ascii_uppercase());
     }
-    let line = outcome.why.lines().nth(1).or(outcome.why.lines().next()).unwrap_or("fails");
+    let line = outcome.line();
     line.split(" (context:").next().unwrap_or(line).replace('\t', " ").chars().take(120).collect()
 }
 

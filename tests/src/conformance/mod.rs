@@ -32,6 +32,9 @@ pub const FAST: &[&str] = &[
     "unit/multi",
 ];
 
+/// How many unexpected failures of a file are shown.
+const SHOWN_MAX: usize = 25;
+
 /// What to run and against what.
 #[derive(Debug, Default)]
 pub struct Options {
@@ -135,8 +138,12 @@ fn run_file(suite: &suite::Suite, file: &str, options: &Options) -> Result<FileR
 }
 
 fn explain(run: &FileRun, verdict: &Verdict, verbose: bool) {
-    for name in &verdict.broken {
+    let shown = if verbose { usize::MAX } else { SHOWN_MAX };
+    for name in verdict.broken.iter().take(shown) {
         println!("  FAILS   {name}\n          {}", run.why(name));
+    }
+    if verdict.broken.len() > shown {
+        println!("  … and {} more: --verbose shows all", verdict.broken.len() - shown);
     }
     for name in &verdict.stale {
         println!("  PASSES  {name}\n          it is listed in not-yet.txt: take it out");

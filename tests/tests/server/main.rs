@@ -7,6 +7,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bad_input;
+mod config;
+mod durability;
 mod pipelining;
 mod spec;
 mod tools;
+mod web;
