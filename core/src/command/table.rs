@@ -6,6 +6,7 @@ use crate::{families, types};
 /// Rows of each family. A new family is one line here.
 const FAMILIES: &[&[Command]] = &[
     families::connection::COMMANDS,
+    families::expiry::COMMANDS,
     families::keys::COMMANDS,
     families::server::COMMANDS,
     families::transactions::COMMANDS,
