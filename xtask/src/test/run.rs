@@ -15,8 +15,8 @@ use crate::{build, need, paths};
 pub(crate) enum Action {
     /// A function of xtask.
     Ours(fn() -> Result<()>),
-    /// Cargo with these arguments.
-    Cargo(&'static [&'static str]),
+    /// Cargo with these arguments, separated by spaces.
+    Cargo(&'static str),
     /// A script in the `package.json` of a folder.
     NpmScript(&'static str, &'static str),
 }
@@ -62,7 +62,7 @@ impl Runner {
         }
         match step.action {
             Action::Ours(check) => check(),
-            Action::Cargo(arguments) => self.logged(step, cargo().args(arguments)),
+            Action::Cargo(arguments) => self.logged(step, cargo().args(arguments.split(' '))),
             Action::NpmScript(folder, script) => {
                 let mut npm = command("npm");
                 npm.args(["run", "--silent", script]).current_dir(paths::root().join(folder));

@@ -22,12 +22,7 @@ pub(crate) struct Step {
 
 /// All steps, in the order in which they run.
 pub(crate) const STEPS: &[Step] = &[
-    Step {
-        name: "fmt",
-        proves: "the Rust code is formatted",
-        needs: &[],
-        action: Action::Cargo(&["fmt", "--all", "--check"]),
-    },
+    Step { name: "fmt", proves: "the Rust code is formatted", needs: &[], action: Action::Cargo("fmt --all --check") },
     Step {
         name: "tidy",
         proves: "layers, file sizes, links and wording are in order",
@@ -38,7 +33,7 @@ pub(crate) const STEPS: &[Step] = &[
         name: "deny",
         proves: "licences, sources and banned crates are in order",
         needs: &[Need::Tools],
-        action: Action::Cargo(&["deny", "--all-features", "check", "bans", "licenses", "sources"]),
+        action: Action::Cargo("deny --all-features check bans licenses sources"),
     },
     Step {
         name: "codegen",
@@ -50,28 +45,21 @@ pub(crate) const STEPS: &[Step] = &[
         name: "clippy",
         proves: "no lint fires in any crate",
         needs: &[],
-        action: Action::Cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]),
+        action: Action::Cargo("clippy --workspace --all-targets --features xtask/codegen --quiet -- -D warnings"),
     },
     Step {
         name: "unit",
         proves: "the unit and property tests of every crate",
         needs: &[Need::Tools],
-        action: Action::Cargo(&[
-            "nextest",
-            "run",
-            "--workspace",
-            "--exclude",
-            "sanderling-tests",
-            "--no-fail-fast",
-            "--no-tests",
-            "pass",
-        ]),
+        action: Action::Cargo(
+            "nextest run --workspace --exclude sanderling-tests --features xtask/codegen --no-fail-fast --no-tests pass",
+        ),
     },
     Step {
         name: "doc",
         proves: "the examples in the documentation run",
         needs: &[],
-        action: Action::Cargo(&["test", "--workspace", "--doc", "--quiet"]),
+        action: Action::Cargo("test --workspace --doc --quiet"),
     },
     Step {
         name: "no-std",
@@ -107,32 +95,32 @@ pub(crate) const STEPS: &[Step] = &[
         name: "server",
         proves: "the real binary, over its sockets and across restarts",
         needs: &[Need::Tools, Need::Server, Need::Programs(REDIS_TOOLS)],
-        action: Action::Cargo(&["nextest", "run", "--package", "sanderling-tests", "--no-fail-fast"]),
+        action: Action::Cargo("nextest run --package sanderling-tests --no-fail-fast"),
     },
     Step {
         name: "redis-py",
         proves: "redis-py, unchanged, against the server",
         needs: &[Need::Server],
-        action: Action::Cargo(&with_server!["tests/clients/run.sh", "python"]),
+        action: Action::Cargo(concat!(with_server!(), "tests/clients/run.sh python")),
     },
     Step {
         name: "ioredis",
         proves: "ioredis, unchanged, against the server",
         needs: &[Need::Node, Need::Server],
-        action: Action::Cargo(&with_server!["tests/clients/run.sh", "node"]),
+        action: Action::Cargo(concat!(with_server!(), "tests/clients/run.sh node")),
     },
     Step {
         name: "conformance",
         proves: "Redis's own tests for the commands that exist",
         needs: &[Need::Server, Need::Programs(REDIS_TOOLS)],
-        action: Action::Cargo(&["run", "--quiet", "--package", "sanderling-tests", "--bin", "conformance"]),
+        action: Action::Cargo("run --quiet --package sanderling-tests --bin conformance"),
     },
 ];
 
-/// The arguments of cargo that run a command beside a fresh server.
+/// What cargo is told to run the command that follows beside a fresh server.
 macro_rules! with_server {
-    ($($word:literal),+) => {
-        ["run", "--quiet", "--package", "sanderling-tests", "--bin", "with-server", "--", $($word),+]
+    () => {
+        "run --quiet --package sanderling-tests --bin with-server -- "
     };
 }
 use with_server;

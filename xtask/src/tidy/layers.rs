@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("effects", &["effect", "types/*/change"]),
     ("formats", &["format"]),
     ("a command's row, arguments and context", &["command"]),
-    ("the commands of the types", &["types/*/*commands", "types/*/counters"]),
+    ("the commands of the types", &["types/*/*commands", "types/*/counters", "types/*/search", "types/*/transfer"]),
     ("families and the table of all rows", &["families", "command/table", "command/dispatch"]),
     ("the engine", &["engine"]),
     ("sync", &["sync"]),
