@@ -18,6 +18,12 @@ export interface CommandMethods<A, R> {
   del(key: A, ...more: A[]): R;
   /** Determines whether one or more keys exist. Since 1.0.0. Cost: O(N) where N is the number of keys to check. */
   exists(key: A, ...more: A[]): R;
+  /** Sets the expiration time of a key in seconds. Since 1.0.0. Cost: O(1). */
+  expire(key: A, seconds: A, ...more: A[]): R;
+  /** Sets the expiration time of a key to a Unix timestamp. Since 1.2.0. Cost: O(1). */
+  expireat(key: A, unixTimeSeconds: A, ...more: A[]): R;
+  /** Returns the expiration time of a key as a Unix timestamp. Since 7.0.0. Cost: O(1). */
+  expiretime(key: A): R;
   /** Removes all keys from all databases. Since 1.0.0. Cost: O(N) where N is the total number of keys in all databases. */
   flushall(...more: A[]): R;
   /** Remove all keys from the current database. Since 1.0.0. Cost: O(N) where N is the number of keys in the selected database. */
@@ -72,8 +78,18 @@ export interface CommandMethods<A, R> {
   mset(key: A, value: A, ...more: A[]): R;
   /** Atomically modifies the string values of one or more keys only when all keys don't exist. Since 1.0.1. Cost: O(N) where N is the number of keys to set. */
   msetnx(key: A, value: A, ...more: A[]): R;
+  /** Removes the expiration time of a key. Since 2.2.0. Cost: O(1). */
+  persist(key: A): R;
+  /** Sets the expiration time of a key in milliseconds. Since 2.6.0. Cost: O(1). */
+  pexpire(key: A, milliseconds: A, ...more: A[]): R;
+  /** Sets the expiration time of a key to a Unix milliseconds timestamp. Since 2.6.0. Cost: O(1). */
+  pexpireat(key: A, unixTimeMilliseconds: A, ...more: A[]): R;
+  /** Returns the expiration time of a key as a Unix milliseconds timestamp. Since 7.0.0. Cost: O(1). */
+  pexpiretime(key: A): R;
   /** Sets both string value and expiration time in milliseconds of a key. Since 2.6.0. Cost: O(1). */
   psetex(key: A, milliseconds: A, value: A): R;
+  /** Returns the expiration time in milliseconds of a key. Since 2.6.0. Cost: O(1). */
+  pttl(key: A): R;
   /** Returns a random key name from the database. Since 1.0.0. Cost: O(1). */
   randomkey(): R;
   /** Renames a key and overwrites the destination. Since 1.0.0. Cost: O(N) where N is the size of the value. */
@@ -104,6 +120,8 @@ export interface CommandMethods<A, R> {
   substr(key: A, start: A, end: A): R;
   /** Returns the number of existing keys out of those specified after updating the time they were last accessed. Since 3.2.1. Cost: O(N) where N is the number of keys that will be touched. */
   touch(key: A, ...more: A[]): R;
+  /** Returns the expiration time in seconds of a key. Since 1.0.0. Cost: O(1). */
+  ttl(key: A): R;
   /** Determines the type of value stored at a key. Since 1.0.0. Cost: O(1). */
   type(key: A): R;
   /** Asynchronously deletes one or more keys. Since 4.0.0. Cost: O(1) for each key removed. */
@@ -112,4 +130,4 @@ export interface CommandMethods<A, R> {
 
 /** The names of all methods, which are those of the commands. */
 export const COMMAND_NAMES =
-  'append dbsize decr decrby del exists flushall flushdb get getdel getex getrange getset incr incrby incrbyfloat keys lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx psetex randomkey rename renamenx rpop rpoplpush rpush rpushx scan set setex setnx setrange strlen substr touch type unlink'.split(' ') as (keyof CommandMethods<never, never>)[];
+  'append dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getdel getex getrange getset incr incrby incrbyfloat keys lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx rpop rpoplpush rpush rpushx scan set setex setnx setrange strlen substr touch ttl type unlink'.split(' ') as (keyof CommandMethods<never, never>)[];
