@@ -216,6 +216,14 @@ impl Engine {
         &mut self.journal
     }
 
+    /// The state of a session.
+    ///
+    /// # Panics
+    /// If it was closed, which is a bug of the shell.
+    pub fn session_mut(&mut self, session: SessionId) -> &mut crate::session::Session {
+        self.sessions.session_mut(session)
+    }
+
     /// The sessions that are open.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions

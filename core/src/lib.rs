@@ -37,6 +37,7 @@ pub mod num;
 pub mod resp;
 pub mod role;
 pub mod session;
+pub mod sync;
 pub mod table;
 pub mod types;
 

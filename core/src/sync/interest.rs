@@ -1,0 +1,80 @@
+//! Interest sets: which keys a replica holds.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use crate::{
+    blob::Blob,
+    effect::{Change, Effect},
+    glob,
+};
+
+/// The keys that match one of a few globs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    patterns: Vec<Pattern>,
+}
+
+/// A glob, sorted by how it is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    Everything,
+    Exact(Box<[u8]>),
+    Prefix(Box<[u8]>),
+    Glob(Box<[u8]>),
+}
+
+impl Interest {
+    /// Makes the set of keys that match one of `globs`.
+    pub fn new<'a>(globs: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        Self { patterns: globs.into_iter().map(Pattern::new).collect() }
+    }
+
+    /// Makes the set from a message's globs.
+    pub fn from_blobs(globs: &[Blob<'_>]) -> Self {
+        Self::new(globs.iter().map(|glob| &**glob))
+    }
+
+    /// Whether a key is in the set.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.patterns.iter().any(|pattern| match pattern {
+            Pattern::Everything => true,
+            Pattern::Exact(exact) => **exact == *key,
+            Pattern::Prefix(prefix) => key.starts_with(prefix),
+            Pattern::Glob(glob) => glob::matches(glob, key),
+        })
+    }
+
+    /// Whether an effect concerns a key in the set, or all keys.
+    pub fn concerns(&self, effect: &Effect<'_>) -> bool {
+        matches!(effect.change, Change::Flush) || self.contains(&effect.key)
+    }
+}
+
+impl Pattern {
+    fn new(glob: &[u8]) -> Self {
+        let prefix = glob::literal_prefix(glob);
+        match glob.get(prefix.len()..) {
+            Some(b"*") if prefix.is_empty() => Self::Everything,
+            // A prefix that had escapes isn't literal in the pattern: leave it to the matcher.
+            Some(b"*") => Self::Prefix(prefix.into()),
+            _ if glob::is_literal(glob) => Self::Exact(glob.into()),
+            _ => Self::Glob(glob.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_shortcuts_agree_with_the_matcher(glob in "[ab*?\\\\\\[\\]^-]{0,6}", key in "[ab*?\\\\]{0,6}") {
+            prop_assert_eq!(
+                Interest::new([glob.as_bytes()]).contains(key.as_bytes()),
+                glob::matches(glob.as_bytes(), key.as_bytes())
+            );
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Replication: a server that orders, replicas that guess.
+//!
+//! Two state machines without I/O. The [`Hub`] stands beside the server's engine: it numbers what the engine did,
+//! keeps the recent log, runs what replicas push, and tells each replica what concerns it. The [`Replica`] owns an
+//! engine of its own: it runs its user's commands at once, remembers how to take them back, and *rebases* them on
+//! what the hub says. Shells carry messages and stored values between them, in whatever way they can.
+//!
+//! ```text
+//!  replica                                   hub
+//!    | Hello {clients, interest, resume}  →   |
+//!    |   ← Welcome {log, seq, now, resumed}   |   resumed: records since the token
+//!    |   ← Chunk* SnapshotEnd                 |   else: everything in the interest set
+//!    | Push {commands}                    →   |   executed in one order with all others
+//!    |   ← Batch {items, through}             |   effects, and what became of one's own commands
+//!    | Ping                               →   |   the replica learns the server's clock
+//!    |   ← Pong                               |
+//! ```
+//!
+//! # Promises
+//! - What a replica shows is a prefix of the hub's log, restricted to its interest, with its own pending commands on top.
+//! - A pushed command takes effect once: the hub logs its number together with its effects.
+//! - Nothing is sent before it is as durable as the hub's shell promises ([`Hub::handle_durable`]).
+
+mod clock;
+mod history;
+mod hub;
+mod interest;
+mod message;
+mod peer;
+mod replica;
+
+pub use clock::Clock;
+pub use history::{Epoch, History, LogId, ResumeToken};
+pub use hub::{Hub, HubOptions};
+pub use interest::Interest;
+pub use message::{Batch, CloseReason, Hello, Item, PushedCommand, SUBPROTOCOL, ToHub, ToReplica, VERSION, Welcome};
+pub use peer::PeerId;
+pub use replica::{Event, LoadError, Replica, ReplicaOptions, State, Status, StoreBatch, StoreOp, SyncError};

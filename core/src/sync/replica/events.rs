@@ -1,0 +1,109 @@
+//! What a replica tells its shell.
+
+use core::fmt;
+
+use alloc::vec::Vec;
+
+use crate::format::{ClientSeq, LogSeq};
+
+/// Something that the replica's user should know.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The connection's state changed.
+    State(State),
+    /// A command took effect, as predicted.
+    Acknowledged(ClientSeq),
+    /// A command took effect, but the server's reply differs from the one that its caller was given.
+    Corrected {
+        /// The command.
+        seq: ClientSeq,
+        /// The server's reply, in RESP3.
+        reply: Vec<u8>,
+    },
+    /// The server refused a command; what it had done here was taken back.
+    Refused {
+        /// The command.
+        seq: ClientSeq,
+        /// The server's error, in RESP3.
+        reply: Vec<u8>,
+    },
+    /// The data was replaced by a fresh snapshot.
+    Resynced,
+}
+
+/// The state of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// There is none.
+    Offline,
+    /// The hub hasn't answered yet.
+    Connecting,
+    /// A snapshot is coming in.
+    Loading,
+    /// Up to date but for what is on its way.
+    Live,
+}
+
+impl State {
+    /// A word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Connecting => "connecting",
+            Self::Loading => "loading",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// How a replica stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The connection.
+    pub state: State,
+    /// The position in the log that it shows; `None` before the first snapshot.
+    pub seq: Option<LogSeq>,
+    /// Commands that the hub hasn't answered.
+    pub pending: usize,
+    /// Bytes of messages received.
+    pub bytes_in: u64,
+    /// Bytes of messages sent.
+    pub bytes_out: u64,
+    /// Commands that were run again by rebases.
+    pub reruns: u64,
+}
+
+/// Why a connection can't go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncError {
+    /// A message that can't be read.
+    Malformed(&'static str),
+    /// A message in the wrong place.
+    Unexpected(&'static str),
+    /// The hub speaks another version.
+    UnsupportedVersion(u16),
+    /// Nothing was heard for too long.
+    Silent,
+}
+
+impl SyncError {
+    /// Whether connecting again may help.
+    pub const fn may_retry(self) -> bool {
+        !matches!(self, Self::UnsupportedVersion(_))
+    }
+}
+
+impl fmt::Display for SyncError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(what) => write!(f, "the server sent a malformed message: {what}"),
+            Self::Unexpected(what) => write!(f, "the server sent {what}"),
+            Self::UnsupportedVersion(version) => {
+                write!(f, "the server speaks version {version} of the protocol; this release speaks {}", super::VERSION)
+            }
+            Self::Silent => f.write_str("the server has been silent for too long"),
+        }
+    }
+}
+
+impl core::error::Error for SyncError {}

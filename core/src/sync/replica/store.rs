@@ -1,0 +1,280 @@
+//! What a replica leaves behind for its next run, as key-value pairs in any store that has transactions.
+//!
+//! ```text
+//!  head              Frame(Head: format, generation, token, globs)
+//!  base/GGGGGGGG/NNNNNNNN   Frame(Chunk)      the confirmed data when generation G began
+//!  tail/GGGGGGGG/NNNNNNNN   Frame(Records)    effects confirmed since, in order
+//!  pend/OOOOOOOOOOOOOOOO    Frame(Pending)    commands without an answer, in the order in which they ran
+//! ```
+//! Numbers are hexadecimal, so that the order of keys is the order of things. A batch is stored whole or not at all,
+//! so a replica that is killed at any moment comes back to a state that it had. When the tail has outgrown the base a
+//! new generation begins.
+
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Replica,
+    pending::{Command, Outcome},
+};
+use crate::{
+    format::{ClientSeq, FrameError, FrameKind, effects, encode_frame, split_frame},
+    limits::CHUNK_BYTES,
+    sync::{history::ResumeToken, message::PushedCommand},
+};
+
+/// One change to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreOp {
+    /// A pair comes, or changes.
+    Put(Vec<u8>, Vec<u8>),
+    /// A pair goes.
+    Delete(Vec<u8>),
+    /// All pairs go whose keys begin so.
+    DeletePrefix(Vec<u8>),
+}
+
+/// Changes to the store that belong together, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreBatch {
+    /// The changes.
+    pub ops: Vec<StoreOp>,
+    /// Whether a command of the user's is among them, which nobody else has: worth a strict transaction.
+    pub strict: bool,
+}
+
+/// Why a store can't be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadError {
+    /// A value is damaged.
+    Damaged {
+        /// Its key.
+        key: String,
+        /// What is wrong with it.
+        reason: FrameError,
+    },
+    /// A value is sound, but its content isn't what its key promises.
+    Invalid {
+        /// Its key.
+        key: String,
+    },
+    /// Something that must be there is missing.
+    Missing(&'static str),
+    /// Another release wrote it.
+    UnknownFormat(u16),
+}
+
+/// Gathers what is to be stored.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    batch: StoreBatch,
+    generation: u32,
+    tail_next: u32,
+    tail_bytes: usize,
+    base_bytes: usize,
+    /// Confirmed effects since the last batch was taken.
+    confirmed: Vec<u8>,
+    token: Option<ResumeToken>,
+    head_changed: bool,
+    globs: Vec<Vec<u8>>,
+}
+
+/// What stands at `head`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    format: u16,
+    generation: u32,
+    token: Option<ResumeToken>,
+    globs: Vec<Vec<u8>>,
+}
+
+/// The format described above.
+const FORMAT: u16 = 1;
+/// A tail shorter than this isn't worth a new generation.
+const TAIL_BYTES_MIN: usize = 2 * CHUNK_BYTES;
+
+impl Store {
+    pub(super) fn put_pending(&mut self, command: &Command) {
+        let payload = postcard::to_extend(&PushedCommand::from(command), Vec::new()).unwrap_or_default();
+        self.batch.ops.push(StoreOp::Put(pending_key(command), framed(FrameKind::Pending, &payload)));
+        self.batch.strict = true;
+    }
+
+    pub(super) fn delete_pending(&mut self, command: &Command) {
+        let key = pending_key(command);
+        // A command that was answered before it was stored needn't be stored at all.
+        match self.batch.ops.iter().rposition(|op| matches!(op, StoreOp::Put(other, _) if *other == key)) {
+            Some(at) => {
+                self.batch.ops.remove(at);
+                self.batch.strict =
+                    self.batch.ops.iter().any(|op| matches!(op, StoreOp::Put(key, _) if key.starts_with(b"pend/")));
+            }
+            None => self.batch.ops.push(StoreOp::Delete(key)),
+        }
+    }
+
+    pub(super) fn put_confirmed(&mut self, effects: &[u8], token: Option<ResumeToken>) {
+        self.confirmed.extend_from_slice(effects);
+        self.token = token;
+        self.head_changed = true;
+    }
+
+    /// Begins a new generation with these chunks.
+    pub(super) fn put_base(&mut self, chunks: Vec<Vec<u8>>, token: Option<ResumeToken>, globs: &[Vec<u8>]) {
+        self.batch.ops.push(StoreOp::DeletePrefix(b"base/".to_vec()));
+        self.batch.ops.push(StoreOp::DeletePrefix(b"tail/".to_vec()));
+        self.generation += 1;
+        (self.tail_next, self.tail_bytes, self.base_bytes) = (0, 0, 0);
+        self.confirmed.clear();
+        for (index, chunk) in chunks.into_iter().enumerate() {
+            self.base_bytes += chunk.len();
+            let key = format!("base/{:08x}/{index:08x}", self.generation).into_bytes();
+            self.batch.ops.push(StoreOp::Put(key, framed(FrameKind::Chunk, &chunk)));
+        }
+        self.token = token;
+        self.globs = globs.to_vec();
+        self.head_changed = true;
+    }
+
+    pub(super) fn wants_compaction(&self) -> bool {
+        self.tail_bytes + self.confirmed.len() > self.base_bytes.max(TAIL_BYTES_MIN)
+    }
+
+    pub(super) fn take_batch(&mut self) -> Option<StoreBatch> {
+        if !self.confirmed.is_empty() {
+            let confirmed = core::mem::take(&mut self.confirmed);
+            self.tail_bytes += confirmed.len();
+            let key = format!("tail/{:08x}/{:08x}", self.generation, self.tail_next).into_bytes();
+            self.tail_next += 1;
+            self.batch.ops.push(StoreOp::Put(key, framed(FrameKind::Records, &confirmed)));
+        }
+        if core::mem::take(&mut self.head_changed) {
+            let head =
+                Head { format: FORMAT, generation: self.generation, token: self.token, globs: self.globs.clone() };
+            let payload = postcard::to_extend(&head, Vec::new()).unwrap_or_default();
+            self.batch.ops.push(StoreOp::Put(b"head".to_vec(), framed(FrameKind::Head, &payload)));
+        }
+        (!self.batch.ops.is_empty()).then(|| core::mem::take(&mut self.batch))
+    }
+}
+
+impl Replica {
+    /// Begins a new generation with the confirmed data as it is now.
+    pub(super) fn compact(&mut self) {
+        self.roll_back();
+        let mut chunks = Vec::new();
+        let db = self.db;
+        self.engine.snapshot(|other, _| other == db, |chunk| chunks.push(chunk));
+        self.redo();
+        self.store.put_base(chunks, self.token, &self.globs);
+    }
+}
+
+/// Makes a fresh replica what was stored.
+pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<(), LoadError> {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let of = |prefix: &'static [u8]| pairs.iter().filter(move |(key, _)| key.starts_with(prefix));
+    // A replica that never heard from a server has commands and nothing else.
+    let head = match of(b"head").next() {
+        Some((key, value)) => {
+            let head: Head = postcard::from_bytes(payload(key, value, FrameKind::Head)?).map_err(|_| invalid(key))?;
+            if head.format != FORMAT {
+                return Err(LoadError::UnknownFormat(head.format));
+            }
+            head
+        }
+        None if of(b"base/").next().is_some() => return Err(LoadError::Missing("head")),
+        None => Head { format: FORMAT, generation: 0, token: None, globs: replica.globs.clone() },
+    };
+    for (prefix, kind) in [("base", FrameKind::Chunk), ("tail", FrameKind::Records)] {
+        let prefix = format!("{prefix}/{:08x}/", head.generation).into_bytes();
+        for (index, (key, value)) in pairs.iter().filter(|(key, _)| key.starts_with(&prefix)).enumerate() {
+            let number = key.get(prefix.len()..).unwrap_or_default();
+            if number != format!("{index:08x}").as_bytes() {
+                return Err(LoadError::Missing("a part of the data"));
+            }
+            let payload = payload(key, value, kind)?;
+            for effect in effects(payload) {
+                let (db, effect) = effect.map_err(|_| invalid(key))?;
+                replica.engine.apply(db, &effect);
+            }
+            match kind {
+                FrameKind::Chunk => replica.store.base_bytes += payload.len(),
+                _ => {
+                    replica.store.tail_bytes += payload.len();
+                    replica.store.tail_next += 1;
+                }
+            }
+        }
+    }
+    replica.store.generation = head.generation;
+    replica.store.globs = head.globs;
+    replica.store.token = head.token;
+    // Other keys than those stored are wanted now: the position says nothing about them.
+    replica.token = head.token.filter(|_| replica.store.globs == replica.globs);
+    let mut commands = Vec::new();
+    for (key, value) in of(b"pend/") {
+        let pushed: PushedCommand<'_> =
+            postcard::from_bytes(payload(key, value, FrameKind::Pending)?).map_err(|_| invalid(key))?;
+        let order = order_of(key).ok_or_else(|| invalid(key))?;
+        replica.next_order = order.saturating_add(1);
+        commands.push(Command::from_stored(pushed, order));
+    }
+    for command in commands {
+        if !replica.clients.iter().any(|(client, _)| *client == command.client) {
+            replica.clients.push((command.client, ClientSeq(command.seq.0.saturating_sub(1))));
+        }
+        let outcome: Outcome = replica.run_again(&command);
+        replica.pending.push(command, None, outcome);
+    }
+    Ok(())
+}
+
+fn payload<'a>(key: &[u8], value: &'a [u8], kind: FrameKind) -> Result<&'a [u8], LoadError> {
+    match split_frame(value) {
+        Ok((frame, [])) if frame.kind == kind => Ok(frame.payload),
+        Ok(_) => Err(invalid(key)),
+        Err(reason) => Err(LoadError::Damaged { key: shown(key), reason }),
+    }
+}
+
+fn invalid(key: &[u8]) -> LoadError {
+    LoadError::Invalid { key: shown(key) }
+}
+
+fn shown(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
+}
+
+fn framed(kind: FrameKind, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(payload.len() + 12);
+    encode_frame(kind, payload, &mut bytes);
+    bytes
+}
+
+fn pending_key(command: &Command) -> Vec<u8> {
+    format!("pend/{:016x}", command.order).into_bytes()
+}
+
+fn order_of(key: &[u8]) -> Option<u64> {
+    u64::from_str_radix(core::str::from_utf8(key.strip_prefix(b"pend/")?).ok()?, 16).ok()
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged { key, reason } => write!(f, "the stored value '{key}' is damaged: {reason}"),
+            Self::Invalid { key } => write!(f, "the stored value '{key}' doesn't hold what it should"),
+            Self::Missing(what) => write!(f, "the store lacks {what}"),
+            Self::UnknownFormat(format) => {
+                write!(f, "the store has format {format}, and this release reads format {FORMAT}: use a newer one")
+            }
+        }
+    }
+}
+
+impl core::error::Error for LoadError {}
