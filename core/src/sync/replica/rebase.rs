@@ -58,7 +58,7 @@ impl Replica {
     fn take_item(&mut self, item: &Item<'_>, rolled_back: &mut bool) {
         let own = self.own_command(item);
         let as_predicted = own && self.pending.front().is_some_and(|front| *front.outcome.effects == *item.effects);
-        if !*rolled_back && !(own && as_predicted) {
+        if !(*rolled_back || own && as_predicted) {
             let disturbs =
                 own || effects(&item.effects).flatten().any(|(_, effect)| self.pending.conflicts_with(&effect));
             if disturbs {
