@@ -1,7 +1,9 @@
 //! Doing one step: first what it needs, made at most once a run, then the step itself.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -17,6 +19,8 @@ pub(crate) enum Action {
     Ours(fn() -> Result<()>),
     /// Cargo with these arguments, separated by spaces.
     Cargo(&'static str),
+    /// A program with these arguments, separated by spaces.
+    Program(&'static str, &'static str),
     /// A script in the `package.json` of a folder.
     NpmScript(&'static str, &'static str),
 }
@@ -63,12 +67,24 @@ impl Runner {
         match step.action {
             Action::Ours(check) => check(),
             Action::Cargo(arguments) => self.logged(step, cargo().args(arguments.split(' '))),
+            Action::Program(program, arguments) => {
+                self.logged(step, command(self.find(program)).args(arguments.split(' ')))
+            }
             Action::NpmScript(folder, script) => {
                 let mut npm = command("npm");
                 npm.args(["run", "--silent", script]).current_dir(paths::root().join(folder));
                 self.logged(step, &mut npm)
             }
         }
+    }
+
+    /// Returns where a program lies that may be on our own search path only.
+    fn find(&self, program: &str) -> PathBuf {
+        let own = self.variables.iter().filter(|(name, _)| *name == "PATH");
+        own.flat_map(|(_, path)| env::split_paths(path))
+            .map(|folder| folder.join(program))
+            .find(|path| path.is_file())
+            .unwrap_or_else(|| program.into())
     }
 
     fn meet(&mut self, need: Need) -> Result<()> {

@@ -30,6 +30,12 @@ pub(crate) const STEPS: &[Step] = &[
         action: Action::Ours(tidy::check),
     },
     Step {
+        name: "typos",
+        proves: "nothing is misspelt",
+        needs: &[Need::Tools],
+        action: Action::Program("typos", "--format brief"),
+    },
+    Step {
         name: "deny",
         proves: "licences, sources and banned crates are in order",
         needs: &[Need::Tools],
