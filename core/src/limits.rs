@@ -61,3 +61,7 @@ pub const REPLY_DEPTH_MAX: usize = 32;
 
 /// Latest deadline that a key may have, in milliseconds: far enough for everyone, and additions to it can't overflow.
 pub const EXPIRES_AT_MS_MAX: u64 = i64::MAX as u64;
+
+/// Elements that one call may draw with repetition. Redis has no bound; but a number in an argument must not be enough
+/// to fill memory with a reply.
+pub const DRAWS_MAX: usize = 16 * 1024 * 1024;

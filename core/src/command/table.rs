@@ -13,6 +13,9 @@ const FAMILIES: &[&[Command]] = &[
     types::list::commands::COMMANDS,
     types::list::search::COMMANDS,
     types::list::transfer::COMMANDS,
+    types::hash::COMMANDS,
+    types::set::COMMANDS,
+    types::set::ALGEBRA_COMMANDS,
     types::string::COMMANDS,
     types::string::COUNTER_COMMANDS,
 ];

@@ -93,6 +93,11 @@ impl<'a> Reply<'a> {
         self.bulk(itoa::Buffer::new().format(value).as_bytes());
     }
 
+    /// A cursor as a string.
+    pub fn bulk_unsigned(&mut self, value: u64) {
+        self.bulk(itoa::Buffer::new().format(value).as_bytes());
+    }
+
     /// A string, or null for `None`.
     pub fn bulk_or_null(&mut self, bytes: Option<&[u8]>) {
         match bytes {

@@ -38,6 +38,38 @@ export interface CommandMethods<A, R> {
   getrange(key: A, start: A, end: A): R;
   /** Returns the previous string value of a key after setting it to a new value. Since 1.0.0. Cost: O(1). */
   getset(key: A, value: A): R;
+  /** Deletes one or more fields and their values from a hash. Deletes the hash if no fields remain. Since 2.0.0. Cost: O(N) where N is the number of fields to be removed. */
+  hdel(key: A, field: A, ...more: A[]): R;
+  /** Determines whether a field exists in a hash. Since 2.0.0. Cost: O(1). */
+  hexists(key: A, field: A): R;
+  /** Returns the value of a field in a hash. Since 2.0.0. Cost: O(1). */
+  hget(key: A, field: A): R;
+  /** Returns all fields and values in a hash. Since 2.0.0. Cost: O(N) where N is the size of the hash. */
+  hgetall(key: A): R;
+  /** Increments the integer value of a field in a hash by a number. Uses 0 as initial value if the field doesn't exist. Since 2.0.0. Cost: O(1). */
+  hincrby(key: A, field: A, increment: A): R;
+  /** Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist. Since 2.6.0. Cost: O(1). */
+  hincrbyfloat(key: A, field: A, increment: A): R;
+  /** Returns all fields in a hash. Since 2.0.0. Cost: O(N) where N is the size of the hash. */
+  hkeys(key: A): R;
+  /** Returns the number of fields in a hash. Since 2.0.0. Cost: O(1). */
+  hlen(key: A): R;
+  /** Returns the values of all fields in a hash. Since 2.0.0. Cost: O(N) where N is the number of fields being requested. */
+  hmget(key: A, field: A, ...more: A[]): R;
+  /** Sets the values of multiple fields. Since 2.0.0. Cost: O(N) where N is the number of fields being set. */
+  hmset(key: A, field: A, value: A, ...more: A[]): R;
+  /** Returns one or more random fields from a hash. Since 6.2.0. Cost: O(N) where N is the number of fields returned. */
+  hrandfield(key: A, ...more: A[]): R;
+  /** Iterates over fields and values of a hash. Since 2.8.0. Cost: O(1) for every call. O(N) for a complete iteration. */
+  hscan(key: A, cursor: A, ...more: A[]): R;
+  /** Creates or modifies the value of a field in a hash. Since 2.0.0. Cost: O(N) where N is the number of field/value pairs. */
+  hset(key: A, field: A, value: A, ...more: A[]): R;
+  /** Sets the value of a field in a hash only when the field doesn't exist. Since 2.0.0. Cost: O(1). */
+  hsetnx(key: A, field: A, value: A): R;
+  /** Returns the length of the value of a field. Since 3.2.0. Cost: O(1). */
+  hstrlen(key: A, field: A): R;
+  /** Returns all values in a hash. Since 2.0.0. Cost: O(N) where N is the size of the hash. */
+  hvals(key: A): R;
   /** Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
   incr(key: A): R;
   /** Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
@@ -104,8 +136,16 @@ export interface CommandMethods<A, R> {
   rpush(key: A, element: A, ...more: A[]): R;
   /** Appends one or more elements to a list only when the list exists. Since 2.2.0. Cost: O(1) for each element added. */
   rpushx(key: A, element: A, ...more: A[]): R;
+  /** Adds one or more members to a set. Creates the key if it doesn't exist. Since 1.0.0. Cost: O(N) where N is the number of members to be added. */
+  sadd(key: A, member: A, ...more: A[]): R;
   /** Iterates over the key names in the database. Since 2.8.0. Cost: O(1) for every call. */
   scan(cursor: A, ...more: A[]): R;
+  /** Returns the number of members in a set. Since 1.0.0. Cost: O(1). */
+  scard(key: A): R;
+  /** Returns the difference of multiple sets. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
+  sdiff(key: A, ...more: A[]): R;
+  /** Stores the difference of multiple sets in a key. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
+  sdiffstore(destination: A, key: A, ...more: A[]): R;
   /** Sets the string value of a key, ignoring its type. The key is created if it doesn't exist. Since 1.0.0. Cost: O(1). */
   set(key: A, value: A, ...more: A[]): R;
   /** Sets the string value and expiration time of a key. Creates the key if it doesn't exist. Since 2.0.0. Cost: O(1). */
@@ -114,10 +154,36 @@ export interface CommandMethods<A, R> {
   setnx(key: A, value: A): R;
   /** Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist. Since 2.2.0. Cost: O(1), not counting the time taken to copy the new string in place. */
   setrange(key: A, offset: A, value: A): R;
+  /** Returns the intersect of multiple sets. Since 1.0.0. Cost: O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets. */
+  sinter(key: A, ...more: A[]): R;
+  /** Returns the number of members of the intersect of multiple sets. Since 7.0.0. Cost: O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets. */
+  sintercard(numkeys: A, key: A, ...more: A[]): R;
+  /** Stores the intersect of multiple sets in a key. Since 1.0.0. Cost: O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets. */
+  sinterstore(destination: A, key: A, ...more: A[]): R;
+  /** Determines whether a member belongs to a set. Since 1.0.0. Cost: O(1). */
+  sismember(key: A, member: A): R;
+  /** Returns all members of a set. Since 1.0.0. Cost: O(N) where N is the set cardinality. */
+  smembers(key: A): R;
+  /** Determines whether multiple members belong to a set. Since 6.2.0. Cost: O(N) where N is the number of elements being checked for membership. */
+  smismember(key: A, member: A, ...more: A[]): R;
+  /** Moves a member from one set to another. Since 1.0.0. Cost: O(1). */
+  smove(source: A, destination: A, member: A): R;
+  /** Returns one or more random members from a set after removing them. Deletes the set if the last member was popped. Since 1.0.0. Cost: Without the count argument O(1), otherwise O(N) where N is the value of the passed count. */
+  spop(key: A, ...more: A[]): R;
+  /** Gets one or multiple random members from a set. Since 1.0.0. Cost: Without the count argument O(1), otherwise O(N) where N is the absolute value of the passed count. */
+  srandmember(key: A, ...more: A[]): R;
+  /** Removes one or more members from a set. Deletes the set if the last member was removed. Since 1.0.0. Cost: O(N) where N is the number of members to be removed. */
+  srem(key: A, member: A, ...more: A[]): R;
+  /** Iterates over members of a set. Since 2.8.0. Cost: O(1) for every call. O(N) for a complete iteration. */
+  sscan(key: A, cursor: A, ...more: A[]): R;
   /** Returns the length of a string value. Since 2.2.0. Cost: O(1). */
   strlen(key: A): R;
   /** Returns a substring from a string value. Since 1.0.0. Cost: O(N) where N is the length of the returned string. */
   substr(key: A, start: A, end: A): R;
+  /** Returns the union of multiple sets. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
+  sunion(key: A, ...more: A[]): R;
+  /** Stores the union of multiple sets in a key. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
+  sunionstore(destination: A, key: A, ...more: A[]): R;
   /** Returns the number of existing keys out of those specified after updating the time they were last accessed. Since 3.2.1. Cost: O(N) where N is the number of keys that will be touched. */
   touch(key: A, ...more: A[]): R;
   /** Returns the expiration time in seconds of a key. Since 1.0.0. Cost: O(1). */
@@ -130,4 +196,4 @@ export interface CommandMethods<A, R> {
 
 /** The names of all methods, which are those of the commands. */
 export const COMMAND_NAMES =
-  'append dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getdel getex getrange getset incr incrby incrbyfloat keys lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx rpop rpoplpush rpush rpushx scan set setex setnx setrange strlen substr touch ttl type unlink'.split(' ') as (keyof CommandMethods<never, never>)[];
+  'append dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getdel getex getrange getset hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby incrbyfloat keys lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx rpop rpoplpush rpush rpushx sadd scan scard sdiff sdiffstore set setex setnx setrange sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan strlen substr sunion sunionstore touch ttl type unlink'.split(' ') as (keyof CommandMethods<never, never>)[];

@@ -8,6 +8,7 @@
 //! It knows neither keys nor commands.
 
 use alloc::{boxed::Box, vec::Vec};
+use core::cmp::Ordering;
 
 use crate::{
     blob::Blob,
@@ -276,6 +277,27 @@ impl Member<'_> {
         }
     }
 }
+
+/// Members are ordered by their bytes, however they are handed out.
+impl Ord for Member<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl PartialOrd for Member<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Member<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Member<'_> {}
 
 impl AsRef<[u8]> for Member<'_> {
     fn as_ref(&self) -> &[u8] {
