@@ -36,6 +36,9 @@ impl Error {
     pub const INVALID_CURSOR: Self = Self::new("ERR invalid cursor");
     /// A timeout, offset or count outside its range.
     pub const VALUE_OUT_OF_RANGE: Self = Self::new("ERR value is out of range");
+    /// The one integer whose opposite doesn't fit, where the sign says from which end to count.
+    pub const NO_OPPOSITE: Self =
+        Self::new("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
     /// A count that has to be positive.
     pub const NOT_POSITIVE: Self = Self::new("ERR value is out of range, must be positive");
     /// A bound of a score range that isn't a number.

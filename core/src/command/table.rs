@@ -18,6 +18,10 @@ const FAMILIES: &[&[Command]] = &[
     types::set::ALGEBRA_COMMANDS,
     types::string::COMMANDS,
     types::string::COUNTER_COMMANDS,
+    types::zset::add::COMMANDS,
+    types::zset::commands::COMMANDS,
+    types::zset::pops::COMMANDS,
+    types::zset::ranges::COMMANDS,
 ];
 
 /// All rows, family by family.

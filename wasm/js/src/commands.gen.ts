@@ -192,8 +192,58 @@ export interface CommandMethods<A, R> {
   type(key: A): R;
   /** Asynchronously deletes one or more keys. Since 4.0.0. Cost: O(1) for each key removed. */
   unlink(key: A, ...more: A[]): R;
+  /** Adds one or more members to a sorted set, or updates their scores. Creates the key if it doesn't exist. Since 1.2.0. Cost: O(log(N)) for each item added, where N is the number of elements in the sorted set. */
+  zadd(key: A, ...more: A[]): R;
+  /** Returns the number of members in a sorted set. Since 1.2.0. Cost: O(1). */
+  zcard(key: A): R;
+  /** Returns the count of members in a sorted set that have scores within a range. Since 2.0.0. Cost: O(log(N)) with N being the number of elements in the sorted set. */
+  zcount(key: A, min: A, max: A): R;
+  /** Increments the score of a member in a sorted set. Since 1.2.0. Cost: O(log(N)) where N is the number of elements in the sorted set. */
+  zincrby(key: A, increment: A, member: A): R;
+  /** Returns the number of members in a sorted set within a lexicographical range. Since 2.8.9. Cost: O(log(N)) with N being the number of elements in the sorted set. */
+  zlexcount(key: A, min: A, max: A): R;
+  /** Returns the highest- or lowest-scoring members from one or more sorted sets after removing them. Deletes the sorted set if the last member was popped. Since 7.0.0. Cost: O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped. */
+  zmpop(numkeys: A, key: A, ...more: A[]): R;
+  /** Returns the score of one or more members in a sorted set. Since 6.2.0. Cost: O(N) where N is the number of members being requested. */
+  zmscore(key: A, member: A, ...more: A[]): R;
+  /** Returns the highest-scoring members from a sorted set after removing them. Deletes the sorted set if the last member was popped. Since 5.0.0. Cost: O(log(N)*M) with N being the number of elements in the sorted set, and M being the number of elements popped. */
+  zpopmax(key: A, ...more: A[]): R;
+  /** Returns the lowest-scoring members from a sorted set after removing them. Deletes the sorted set if the last member was popped. Since 5.0.0. Cost: O(log(N)*M) with N being the number of elements in the sorted set, and M being the number of elements popped. */
+  zpopmin(key: A, ...more: A[]): R;
+  /** Returns one or more random members from a sorted set. Since 6.2.0. Cost: O(N) where N is the number of members returned. */
+  zrandmember(key: A, ...more: A[]): R;
+  /** Returns members in a sorted set within a range of indexes. Since 1.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
+  zrange(key: A, start: A, stop: A, ...more: A[]): R;
+  /** Returns members in a sorted set within a lexicographical range. Since 2.8.9. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
+  zrangebylex(key: A, min: A, max: A, ...more: A[]): R;
+  /** Returns members in a sorted set within a range of scores. Since 1.0.5. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
+  zrangebyscore(key: A, min: A, max: A, ...more: A[]): R;
+  /** Stores a range of members from sorted set in a key. Since 6.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements stored into the destination key. */
+  zrangestore(dst: A, src: A, min: A, max: A, ...more: A[]): R;
+  /** Returns the index of a member in a sorted set ordered by ascending scores. Since 2.0.0. Cost: O(log(N)). */
+  zrank(key: A, member: A): R;
+  /** Removes one or more members from a sorted set. Deletes the sorted set if all members were removed. Since 1.2.0. Cost: O(M*log(N)) with N being the number of elements in the sorted set and M the number of elements to be removed. */
+  zrem(key: A, member: A, ...more: A[]): R;
+  /** Removes members in a sorted set within a lexicographical range. Deletes the sorted set if all members were removed. Since 2.8.9. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements removed by the operation. */
+  zremrangebylex(key: A, min: A, max: A): R;
+  /** Removes members in a sorted set within a range of indexes. Deletes the sorted set if all members were removed. Since 2.0.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements removed by the operation. */
+  zremrangebyrank(key: A, start: A, stop: A): R;
+  /** Removes members in a sorted set within a range of scores. Deletes the sorted set if all members were removed. Since 1.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements removed by the operation. */
+  zremrangebyscore(key: A, min: A, max: A): R;
+  /** Returns members in a sorted set within a range of indexes in reverse order. Since 1.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
+  zrevrange(key: A, start: A, stop: A, ...more: A[]): R;
+  /** Returns members in a sorted set within a lexicographical range in reverse order. Since 2.8.9. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
+  zrevrangebylex(key: A, max: A, min: A, ...more: A[]): R;
+  /** Returns members in a sorted set within a range of scores in reverse order. Since 2.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
+  zrevrangebyscore(key: A, max: A, min: A, ...more: A[]): R;
+  /** Returns the index of a member in a sorted set ordered by descending scores. Since 2.0.0. Cost: O(log(N)). */
+  zrevrank(key: A, member: A): R;
+  /** Iterates over members and scores of a sorted set. Since 2.8.0. Cost: O(1) for every call. */
+  zscan(key: A, cursor: A, ...more: A[]): R;
+  /** Returns the score of a member in a sorted set. Since 1.2.0. Cost: O(1). */
+  zscore(key: A, member: A): R;
 }
 
 /** The names of all methods, which are those of the commands. */
 export const COMMAND_NAMES =
-  'append dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getdel getex getrange getset hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby incrbyfloat keys lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx rpop rpoplpush rpush rpushx sadd scan scard sdiff sdiffstore set setex setnx setrange sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan strlen substr sunion sunionstore touch ttl type unlink'.split(' ') as (keyof CommandMethods<never, never>)[];
+  'append dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getdel getex getrange getset hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby incrbyfloat keys lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx rpop rpoplpush rpush rpushx sadd scan scard sdiff sdiffstore set setex setnx setrange sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan strlen substr sunion sunionstore touch ttl type unlink zadd zcard zcount zincrby zlexcount zmpop zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore'.split(' ') as (keyof CommandMethods<never, never>)[];

@@ -73,7 +73,7 @@ impl Deque {
             return None;
         }
         // From the tail: `left` counts the elements behind the one that is sought.
-        let mut left = self.len.checked_sub(index + 1)?;
+        let mut left = self.len.checked_sub(index)?.checked_sub(1)?;
         for (at, node) in self.nodes.iter().enumerate().rev() {
             if left < node.count() {
                 return Some((at, node.count() - 1 - left));

@@ -49,7 +49,7 @@ fn read_rank(args: &mut Args<'_>) -> Result<i64> {
         0 => Err(Error::new(
             "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
         )),
-        i64::MIN => Err(Error::VALUE_OUT_OF_RANGE),
+        i64::MIN => Err(Error::NO_OPPOSITE),
         rank => Ok(rank),
     }
 }

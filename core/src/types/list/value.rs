@@ -220,24 +220,29 @@ impl List {
     ///
     /// Cost: O(nodes + elements of one node) to begin, O(1) an element.
     pub fn range(&self, start: usize, count: usize) -> Iter<'_> {
-        let count = count.min(self.len().saturating_sub(start));
-        let mut iter = Iter {
+        let remaining = count.min(self.len().saturating_sub(start));
+        let nowhere = Iter {
             list: self,
             front: NodeIter::default(),
             front_node: 0,
             back: NodeIter::default(),
             back_node: 0,
-            remaining: count,
+            remaining: 0,
         };
-        let (Some(front), Some(back)) = (self.locate(start), self.locate(start.saturating_add(count).wrapping_sub(1)))
-        else {
-            return Iter { remaining: 0, ..iter };
+        if remaining == 0 {
+            return nowhere;
+        }
+        let (Some(front), Some(back)) = (self.locate(start), self.locate(start + remaining - 1)) else {
+            return nowhere;
         };
-        iter.front_node = front.0;
-        iter.front = self.node(front.0).map(|node| node.iter_from(front.1)).unwrap_or_default();
-        iter.back_node = back.0;
-        iter.back = self.node(back.0).map(|node| node.iter_to(back.1 + 1)).unwrap_or_default();
-        iter
+        Iter {
+            list: self,
+            front: self.node(front.0).map(|node| node.iter_from(front.1)).unwrap_or_default(),
+            front_node: front.0,
+            back: self.node(back.0).map(|node| node.iter_to(back.1 + 1)).unwrap_or_default(),
+            back_node: back.0,
+            remaining,
+        }
     }
 
     /// Returns what `OBJECT ENCODING` calls this list.

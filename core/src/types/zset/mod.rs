@@ -1,9 +1,14 @@
 //! Sorted sets: distinct members in order of their scores.
 
+pub mod add;
 mod bound;
 mod change;
+pub mod commands;
 mod large;
 mod members;
+pub mod pops;
+mod query;
+pub mod ranges;
 mod small;
 mod tree;
 mod value;

@@ -72,6 +72,8 @@ fn insert(set: &mut ZSet, model: &mut Model, encoding: &Encoding, member: Vec<u8
     if let Some(at) = old {
         model.remove(at);
     }
+    // A negative zero loses its sign.
+    let score = score + 0.0;
     let at = model.partition_point(|(name, other)| *other < score || (*other == score && *name < member));
     model.insert(at, (member, score));
 }

@@ -4,8 +4,8 @@
 //! a counted tree, and stays so. Ranks, and the ranks where a range of scores or members begins and ends, are found in
 //! O(log n) then, and a range is walked from either end.
 //!
-//! Scores are ordered as numbers: zeros of either sign are equal, and the one that came first is kept. A NaN never
-//! enters; the commands refuse it.
+//! Scores are ordered as numbers. A negative zero is stored as zero, as in Redis's small sets, and a NaN never enters; the
+//! commands refuse it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -82,6 +82,7 @@ impl ZSet {
     /// Adds a member, or changes its score. Cost: O(log n).
     pub fn insert(&mut self, member: &[u8], score: f64, encoding: &Encoding) -> Insert {
         debug_assert!(!score.is_nan(), "commands refuse NaN");
+        let score = if score == 0.0 { 0.0 } else { score };
         match &mut self.repr {
             Repr::Small(small) => match small.find(member) {
                 Some((_, old)) if old == score => Insert::Unchanged,

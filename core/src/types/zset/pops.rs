@@ -1,0 +1,149 @@
+//! Commands that take members from the ends of a sorted set, or draw some at random.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+
+use super::{Iter, ZSet, ZSetChange, commands::zset_effect, query::reply_members, ranges::owned};
+use crate::{
+    command::{Args, Command, Context, Flags, Group, Keys},
+    error::{Error, Result},
+    hash::Rng,
+    limits::DRAWS_MAX,
+    resp::Protocol,
+    types::list::transfer::{read_count_option, read_keys},
+};
+
+const WRITE_FAST: Flags = Flags::WRITE.and(Flags::FAST);
+
+/// The rows of commands that pop and draw.
+#[rustfmt::skip]
+pub const COMMANDS: &[Command] = &[
+    Command::new(Group::SortedSet, "zmpop", -4, Flags::WRITE, Keys::Counted { at: 1 }, zmpop)
+        .doc("7.0.0", "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped", "numkeys key [key ...] MIN|MAX [COUNT count]", "Returns the highest- or lowest-scoring members from one or more sorted sets after removing them. Deletes the sorted set if the last member was popped."),
+    Command::new(Group::SortedSet, "zpopmax", -2, WRITE_FAST, Keys::FIRST, |ctx, args| pop(ctx, args, End::Max))
+        .doc("5.0.0", "O(log(N)*M) with N being the number of elements in the sorted set, and M being the number of elements popped", "key [count]", "Returns the highest-scoring members from a sorted set after removing them. Deletes the sorted set if the last member was popped."),
+    Command::new(Group::SortedSet, "zpopmin", -2, WRITE_FAST, Keys::FIRST, |ctx, args| pop(ctx, args, End::Min))
+        .doc("5.0.0", "O(log(N)*M) with N being the number of elements in the sorted set, and M being the number of elements popped", "key [count]", "Returns the lowest-scoring members from a sorted set after removing them. Deletes the sorted set if the last member was popped."),
+    Command::new(Group::SortedSet, "zrandmember", -2, Flags::READ.and(Flags::RANDOM), Keys::FIRST, zrandmember)
+        .doc("6.2.0", "O(N) where N is the number of members returned", "key [count [WITHSCORES]]", "Returns one or more random members from a sorted set."),
+];
+
+/// Which end of a sorted set members are taken from.
+#[derive(Clone, Copy)]
+enum End {
+    Min,
+    Max,
+}
+
+impl End {
+    fn take(self, set: &ZSet, count: usize) -> Iter<'_> {
+        match self {
+            Self::Min => set.iter_range(0, count),
+            Self::Max => set.iter_range_rev(0, count),
+        }
+    }
+}
+
+fn pop(ctx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> Result<()> {
+    let key = args.word()?;
+    if args.len() > 1 {
+        return Err(Error::SYNTAX);
+    }
+    let count = if args.is_empty() { None } else { Some(args.count()?) };
+    let Some(set) = ctx.data.get::<ZSet>(key)? else {
+        ctx.reply.array(0);
+        return Ok(());
+    };
+    let popped = end.take(set, count.unwrap_or(1));
+    match (count, ctx.reply.protocol()) {
+        // One pair that was not asked for by number is not wrapped in an array of pairs.
+        (None, Protocol::Resp3) => {
+            ctx.reply.array(2);
+            for (member, score) in popped.clone() {
+                ctx.reply.bulk(member);
+                ctx.reply.double(score);
+            }
+        }
+        _ => reply_members(&mut ctx.reply, popped.clone(), true),
+    }
+    let members = owned(popped);
+    if !members.is_empty() {
+        ctx.data.apply(&zset_effect(key, ZSetChange::Remove(members)));
+    }
+    Ok(())
+}
+
+fn zmpop(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let keys = read_keys(args)?;
+    let end = if args.take_if("MIN") {
+        End::Min
+    } else if args.take_if("MAX") {
+        End::Max
+    } else {
+        return Err(Error::SYNTAX);
+    };
+    let count = read_count_option(args)?;
+    for &key in keys {
+        if let Some(set) = ctx.data.get::<ZSet>(key)? {
+            let popped = end.take(set, count);
+            ctx.reply.array(2);
+            ctx.reply.bulk(key);
+            ctx.reply.array(popped.len());
+            for (member, score) in popped.clone() {
+                ctx.reply.array(2);
+                ctx.reply.bulk(member);
+                ctx.reply.double(score);
+            }
+            let members = owned(popped);
+            ctx.data.apply(&zset_effect(key, ZSetChange::Remove(members)));
+            return Ok(());
+        }
+    }
+    ctx.reply.null_array();
+    Ok(())
+}
+
+fn zrandmember(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let key = args.word()?;
+    let mut rng = ctx.data.rng();
+    if args.is_empty() {
+        let member = ctx.data.get::<ZSet>(key)?.and_then(|set| set.sample(&mut rng));
+        ctx.reply.bulk_or_null(member.map(|(member, _)| member));
+        return Ok(());
+    }
+    let count = args.integer()?;
+    if count == i64::MIN {
+        return Err(Error::NO_OPPOSITE);
+    }
+    let with_scores = args.take_if("WITHSCORES");
+    args.end()?;
+    // Only repetitions can be more than what there is.
+    if count < -(DRAWS_MAX as i64) || with_scores && count > i64::MAX / 2 {
+        return Err(Error::VALUE_OUT_OF_RANGE);
+    }
+    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    match ctx.data.get::<ZSet>(key)? {
+        None => ctx.reply.array(0),
+        Some(set) if count >= 0 && wanted >= set.len() => reply_members(&mut ctx.reply, set.iter(), with_scores),
+        Some(set) => {
+            let drawn: Vec<usize> = match count >= 0 {
+                true => draw_distinct(&mut rng, set.len(), wanted),
+                false => (0..wanted).map(|_| rng.index(set.len())).collect(),
+            };
+            let members: Vec<_> = drawn.into_iter().filter_map(|rank| set.at(rank)).collect();
+            reply_members(&mut ctx.reply, members.into_iter(), with_scores);
+        }
+    }
+    Ok(())
+}
+
+/// Draws `count` distinct numbers below `len`, every choice equally likely (Floyd's algorithm). Cost: O(count log count).
+fn draw_distinct(rng: &mut Rng, len: usize, count: usize) -> Vec<usize> {
+    let mut drawn = BTreeSet::new();
+    for bound in len - count..len {
+        let candidate = rng.index(bound + 1);
+        if !drawn.insert(candidate) {
+            drawn.insert(bound);
+        }
+    }
+    drawn.into_iter().collect()
+}
