@@ -15,6 +15,7 @@ pub mod http;
 pub mod notation;
 pub mod reply;
 pub mod server;
+pub mod sim;
 pub mod spec;
 
 pub mod wait;

@@ -114,6 +114,20 @@ impl Hub {
         Ok(())
     }
 
+    /// Takes over the epochs of a later head: what a log segment begins with, its records following. Data and
+    /// position stay what the records before it made them.
+    ///
+    /// # Errors
+    /// If the bytes aren't a head, or it stands at another position than the records before it have reached.
+    pub fn restore_history(&mut self, head: &[u8]) -> Result<(), postcard::Error> {
+        let head: Head = postcard::from_bytes(head)?;
+        if head.seq != self.seq {
+            return Err(postcard::Error::DeserializeBadEncoding);
+        }
+        self.history = head.history;
+        Ok(())
+    }
+
     /// Applies a record from the log to the engine, in order. Returns `false`, having done nothing, for one that is
     /// already in the data.
     ///
