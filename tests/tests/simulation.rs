@@ -24,8 +24,17 @@ fn replicas_keep_their_promises_whatever_befalls_them() {
     }
     println!("{total:?}");
     if !alone {
-        let Report { acknowledged, reruns, corrections, resyncs, cuts, server_crashes, appends_lost, replica_crashes, .. } =
-            total;
+        let Report {
+            acknowledged,
+            reruns,
+            corrections,
+            resyncs,
+            cuts,
+            server_crashes,
+            appends_lost,
+            replica_crashes,
+            ..
+        } = total;
         for (count, what) in [
             (acknowledged, "acknowledgement"),
             (reruns, "rebase"),

@@ -189,7 +189,7 @@ impl World {
             }
             _ => node.call(env, &entry),
         };
-        node.waiting.push_back((seq.expect("a ledger entry is pushed"), token));
+        node.waiting.push_back((seq.unwrap_or_else(|| panic!("the ledger entry with {words:?} isn't pushed")), token));
         let (last, _) = node.call(env, &[b"LINDEX", ledger.as_bytes(), b"-1"]);
         assert_eq!(last, Value::Bulk(token_text.into_bytes()), "a replica reads its own write");
     }
@@ -340,7 +340,11 @@ impl World {
             self.nodes[index].restart(now_ms);
             let node = &self.nodes[index];
             let expected = content(&self.engine, &node.interest);
-            assert_eq!(content(node.replica.engine(), &node.interest), expected, "replica {index} stored something else");
+            assert_eq!(
+                content(node.replica.engine(), &node.interest),
+                expected,
+                "replica {index} stored something else"
+            );
         }
     }
 
