@@ -197,6 +197,8 @@ pub enum Group {
     Generic,
     /// Strings.
     String,
+    /// Strings as arrays of bits.
+    Bitmap,
     /// Lists.
     List,
     /// Sets.
@@ -219,6 +221,7 @@ impl Group {
         match self {
             Self::Generic => "generic",
             Self::String => "string",
+            Self::Bitmap => "bitmap",
             Self::List => "list",
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
@@ -234,6 +237,7 @@ impl Group {
         match self {
             Self::Generic => "@keyspace",
             Self::String => "@string",
+            Self::Bitmap => "@bitmap",
             Self::List => "@list",
             Self::Set => "@set",
             Self::SortedSet => "@sortedset",

@@ -22,6 +22,9 @@ const FAMILIES: &[&[Command]] = &[
     types::zset::commands::COMMANDS,
     types::zset::pops::COMMANDS,
     types::zset::ranges::COMMANDS,
+    types::string::LCS_COMMANDS,
+    types::bitmap::COMMANDS,
+    types::bitmap::FIELD_COMMANDS,
 ];
 
 /// All rows, family by family.

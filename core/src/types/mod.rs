@@ -3,6 +3,7 @@
 //! A new type is a folder here, a variant in [`crate::keyspace::Value`] and in [`crate::effect::Change`], and its
 //! rows in [`crate::command::table`].
 
+pub mod bitmap;
 pub mod draw;
 pub mod encoding;
 pub mod hash;

@@ -8,6 +8,14 @@
 export interface CommandMethods<A, R> {
   /** Appends a string to the value of a key. Creates the key if it doesn't exist. Since 2.0.0. Cost: O(1). */
   append(key: A, value: A): R;
+  /** Counts the number of set bits (population counting) in a string. Since 2.6.0. Cost: O(N). */
+  bitcount(key: A, ...more: A[]): R;
+  /** Performs arbitrary bitfield integer operations on strings. Since 3.2.0. Cost: O(1) for each subcommand specified. */
+  bitfield(key: A, ...more: A[]): R;
+  /** Performs bitwise operations on multiple strings, and stores the result. Since 2.6.0. Cost: O(N). */
+  bitop(...more: A[]): R;
+  /** Finds the first set (1) or clear (0) bit in a string. Since 2.8.7. Cost: O(N). */
+  bitpos(key: A, bit: A, ...more: A[]): R;
   /** Returns the number of keys in the database. Since 1.0.0. Cost: O(1). */
   dbsize(): R;
   /** Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
@@ -30,6 +38,8 @@ export interface CommandMethods<A, R> {
   flushdb(...more: A[]): R;
   /** Returns the string value of a key. Since 1.0.0. Cost: O(1). */
   get(key: A): R;
+  /** Returns a bit value by offset. Since 2.2.0. Cost: O(1). */
+  getbit(key: A, offset: A): R;
   /** Returns the string value of a key after deleting the key. Since 6.2.0. Cost: O(1). */
   getdel(key: A): R;
   /** Returns the string value of a key after setting its expiration time. Since 6.2.0. Cost: O(1). */
@@ -78,6 +88,8 @@ export interface CommandMethods<A, R> {
   incrbyfloat(key: A, increment: A): R;
   /** Returns all key names that match a pattern. Since 1.0.0. Cost: O(N) with N being the number of keys in the database. */
   keys(pattern: A): R;
+  /** Finds the longest common substring. Since 7.0.0. Cost: O(N*M) where N and M are the lengths of the strings. */
+  lcs(key1: A, key2: A, ...more: A[]): R;
   /** Returns an element from a list by its index. Since 1.0.0. Cost: O(N) where N is the number of elements to traverse to get to the element at index. */
   lindex(key: A, index: A): R;
   /** Inserts an element before or after another element in a list. Since 2.2.0. Cost: O(N) where N is the number of elements to traverse before seeing the value pivot. */
@@ -148,6 +160,8 @@ export interface CommandMethods<A, R> {
   sdiffstore(destination: A, key: A, ...more: A[]): R;
   /** Sets the string value of a key, ignoring its type. The key is created if it doesn't exist. Since 1.0.0. Cost: O(1). */
   set(key: A, value: A, ...more: A[]): R;
+  /** Sets or clears the bit at offset of the string value. Creates the key if it doesn't exist. Since 2.2.0. Cost: O(1). */
+  setbit(key: A, offset: A, value: A): R;
   /** Sets the string value and expiration time of a key. Creates the key if it doesn't exist. Since 2.0.0. Cost: O(1). */
   setex(key: A, seconds: A, value: A): R;
   /** Sets the string value of a key only when the key doesn't exist. Since 1.0.0. Cost: O(1). */
@@ -246,4 +260,4 @@ export interface CommandMethods<A, R> {
 
 /** The names of all methods, which are those of the commands. */
 export const COMMAND_NAMES =
-  'append dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getdel getex getrange getset hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby incrbyfloat keys lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx rpop rpoplpush rpush rpushx sadd scan scard sdiff sdiffstore set setex setnx setrange sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan strlen substr sunion sunionstore touch ttl type unlink zadd zcard zcount zincrby zlexcount zmpop zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore'.split(' ') as (keyof CommandMethods<never, never>)[];
+  'append bitcount bitfield bitop bitpos dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getbit getdel getex getrange getset hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby incrbyfloat keys lcs lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx rpop rpoplpush rpush rpushx sadd scan scard sdiff sdiffstore set setbit setex setnx setrange sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan strlen substr sunion sunionstore touch ttl type unlink zadd zcard zcount zincrby zlexcount zmpop zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore'.split(' ') as (keyof CommandMethods<never, never>)[];

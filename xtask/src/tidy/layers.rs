@@ -20,6 +20,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "types/*/*commands",
             "types/*/counters",
+            "types/bitmap",
+            "types/string/lcs",
             "types/list/search",
             "types/list/transfer",
             "types/zset/add",
