@@ -28,6 +28,8 @@ mod interest;
 mod message;
 mod peer;
 mod replica;
+#[cfg(test)]
+mod tests;
 
 pub use clock::Clock;
 pub use history::{Epoch, History, LogId, ResumeToken};
