@@ -26,7 +26,7 @@ impl DrawCount {
         let count = num::parse_i64(args.word()?).ok_or(Error::NOT_AN_INTEGER)?;
         let magnitude = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
         match count {
-            i64::MIN => Err(OUT_OF_RANGE),
+            i64::MIN => Err(Error::NO_OPPOSITE),
             0.. => Ok(Self::Distinct(magnitude)),
             _ if magnitude > DRAWS_MAX => Err(Error::VALUE_OUT_OF_RANGE),
             _ => Ok(Self::Repeated(magnitude)),
@@ -39,6 +39,3 @@ impl DrawCount {
         count as u64 > i64::MAX as u64 / 2
     }
 }
-
-const OUT_OF_RANGE: Error =
-    Error::new("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");

@@ -19,6 +19,7 @@ const FAMILIES: &[&[Command]] = &[
     types::string::COMMANDS,
     types::string::COUNTER_COMMANDS,
     types::zset::add::COMMANDS,
+    types::zset::combine::COMMANDS,
     types::zset::commands::COMMANDS,
     types::zset::pops::COMMANDS,
     types::zset::ranges::COMMANDS,

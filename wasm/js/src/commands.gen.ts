@@ -212,8 +212,18 @@ export interface CommandMethods<A, R> {
   zcard(key: A): R;
   /** Returns the count of members in a sorted set that have scores within a range. Since 2.0.0. Cost: O(log(N)) with N being the number of elements in the sorted set. */
   zcount(key: A, min: A, max: A): R;
+  /** Returns the difference between multiple sorted sets. Since 6.2.0. Cost: O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set. */
+  zdiff(numkeys: A, key: A, ...more: A[]): R;
+  /** Stores the difference of multiple sorted sets in a key. Since 6.2.0. Cost: O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set. */
+  zdiffstore(destination: A, numkeys: A, key: A, ...more: A[]): R;
   /** Increments the score of a member in a sorted set. Since 1.2.0. Cost: O(log(N)) where N is the number of elements in the sorted set. */
   zincrby(key: A, increment: A, member: A): R;
+  /** Returns the intersect of multiple sorted sets. Since 6.2.0. Cost: O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set. */
+  zinter(numkeys: A, key: A, ...more: A[]): R;
+  /** Returns the number of members of the intersect of multiple sorted sets. Since 7.0.0. Cost: O(N*K) worst case with N being the smallest input sorted set, K being the number of input sorted sets. */
+  zintercard(numkeys: A, key: A, ...more: A[]): R;
+  /** Stores the intersect of multiple sorted sets in a key. Since 2.0.0. Cost: O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set. */
+  zinterstore(destination: A, numkeys: A, key: A, ...more: A[]): R;
   /** Returns the number of members in a sorted set within a lexicographical range. Since 2.8.9. Cost: O(log(N)) with N being the number of elements in the sorted set. */
   zlexcount(key: A, min: A, max: A): R;
   /** Returns the highest- or lowest-scoring members from one or more sorted sets after removing them. Deletes the sorted set if the last member was popped. Since 7.0.0. Cost: O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped. */
@@ -256,8 +266,12 @@ export interface CommandMethods<A, R> {
   zscan(key: A, cursor: A, ...more: A[]): R;
   /** Returns the score of a member in a sorted set. Since 1.2.0. Cost: O(1). */
   zscore(key: A, member: A): R;
+  /** Returns the union of multiple sorted sets. Since 6.2.0. Cost: O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set. */
+  zunion(numkeys: A, key: A, ...more: A[]): R;
+  /** Stores the union of multiple sorted sets in a key. Since 2.0.0. Cost: O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set. */
+  zunionstore(destination: A, numkeys: A, key: A, ...more: A[]): R;
 }
 
 /** The names of all methods, which are those of the commands. */
 export const COMMAND_NAMES =
-  'append bitcount bitfield bitop bitpos dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getbit getdel getex getrange getset hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby incrbyfloat keys lcs lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx rpop rpoplpush rpush rpushx sadd scan scard sdiff sdiffstore set setbit setex setnx setrange sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan strlen substr sunion sunionstore touch ttl type unlink zadd zcard zcount zincrby zlexcount zmpop zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore'.split(' ') as (keyof CommandMethods<never, never>)[];
+  'append bitcount bitfield bitop bitpos dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getbit getdel getex getrange getset hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby incrbyfloat keys lcs lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx rpop rpoplpush rpush rpushx sadd scan scard sdiff sdiffstore set setbit setex setnx setrange sinter sintercard sinterstore sismember smembers smismember smove spop srandmember srem sscan strlen substr sunion sunionstore touch ttl type unlink zadd zcard zcount zdiff zdiffstore zincrby zinter zintercard zinterstore zlexcount zmpop zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore zunion zunionstore'.split(' ') as (keyof CommandMethods<never, never>)[];

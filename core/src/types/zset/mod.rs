@@ -3,6 +3,7 @@
 pub mod add;
 mod bound;
 mod change;
+pub mod combine;
 pub mod commands;
 mod large;
 mod members;

@@ -4,10 +4,9 @@ use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::{Iter, ZSet, ZSetChange, commands::zset_effect, query::reply_members, ranges::owned};
 use crate::{
-    command::{Args, Command, Context, Flags, Group, Keys},
+    command::{Args, Command, Context, DrawCount, Flags, Group, Keys},
     error::{Error, Result},
     hash::Rng,
-    limits::DRAWS_MAX,
     resp::Protocol,
     types::list::transfer::{read_count_option, read_keys},
 };
@@ -110,29 +109,26 @@ fn zrandmember(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         ctx.reply.bulk_or_null(member.map(|(member, _)| member));
         return Ok(());
     }
-    let count = args.integer()?;
-    if count == i64::MIN {
-        return Err(Error::NO_OPPOSITE);
-    }
+    let count = DrawCount::read(args)?;
     let with_scores = args.take_if("WITHSCORES");
     args.end()?;
-    // Only repetitions can be more than what there is.
-    if count < -(DRAWS_MAX as i64) || with_scores && count > i64::MAX / 2 {
+    if with_scores && count.is_huge() {
         return Err(Error::VALUE_OUT_OF_RANGE);
     }
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-    match ctx.data.get::<ZSet>(key)? {
-        None => ctx.reply.array(0),
-        Some(set) if count >= 0 && wanted >= set.len() => reply_members(&mut ctx.reply, set.iter(), with_scores),
-        Some(set) => {
-            let drawn: Vec<usize> = match count >= 0 {
-                true => draw_distinct(&mut rng, set.len(), wanted),
-                false => (0..wanted).map(|_| rng.index(set.len())).collect(),
-            };
-            let members: Vec<_> = drawn.into_iter().filter_map(|rank| set.at(rank)).collect();
-            reply_members(&mut ctx.reply, members.into_iter(), with_scores);
+    let Some(set) = ctx.data.get::<ZSet>(key)? else {
+        ctx.reply.array(0);
+        return Ok(());
+    };
+    let drawn: Vec<usize> = match count {
+        DrawCount::Distinct(count) if count >= set.len() => {
+            reply_members(&mut ctx.reply, set.iter(), with_scores);
+            return Ok(());
         }
-    }
+        DrawCount::Distinct(count) => draw_distinct(&mut rng, set.len(), count),
+        DrawCount::Repeated(count) => (0..count).map(|_| rng.index(set.len())).collect(),
+    };
+    let members: Vec<_> = drawn.into_iter().filter_map(|rank| set.at(rank)).collect();
+    reply_members(&mut ctx.reply, members.into_iter(), with_scores);
     Ok(())
 }
 
