@@ -4,7 +4,12 @@
 //! an integer and printed again unchanged. Floating-point numbers are printed with the fewest digits that read back
 //! equal, laid out as Redis 7.2 and later lay them out.
 
+mod big;
+mod extended;
+
 use alloc::vec::Vec;
+
+pub use self::extended::Extended;
 
 /// An integer as text, without an allocation.
 ///
@@ -122,16 +127,6 @@ pub fn write_f64(out: &mut Vec<u8>, value: f64) {
     }
 }
 
-/// Appends a double as `INCRBYFLOAT` stores it: no exponent, at most 17 decimals, no zeros at the end.
-pub fn write_f64_fixed(out: &mut Vec<u8>, value: f64) {
-    if !value.is_finite() {
-        return write_f64(out, value);
-    }
-    let mut decimal = Decimal::new(value);
-    decimal.round(FIXED_DECIMALS);
-    decimal.write_fixed(out);
-}
-
 /// Returns a double as replies show it; see [`write_f64`].
 #[must_use]
 pub fn f64_text(value: f64) -> Vec<u8> {
@@ -140,7 +135,7 @@ pub fn f64_text(value: f64) -> Vec<u8> {
     text
 }
 
-/// The shortest decimal digits of a finite double: ±0.d₁d₂d₃… × 10^`point`.
+/// The shortest decimal digits of a finite double that isn't zero: ±0.d₁d₂d₃… × 10^`point`.
 struct Decimal {
     negative: bool,
     digits: [u8; DIGITS_MAX],
@@ -173,48 +168,6 @@ impl Decimal {
         self.digits.get(..self.count).unwrap_or_default()
     }
 
-    /// Rounds, a half to the even digit, so that no more than `decimals` digits follow the point.
-    fn round(&mut self, decimals: i32) {
-        let keep = self.point + decimals;
-        if keep >= self.count as i32 {
-            return;
-        }
-        let Ok(keep) = usize::try_from(keep) else {
-            self.count = 0;
-            return;
-        };
-        let (kept, dropped) = self.digits().split_at(keep);
-        let odd = kept.last().is_some_and(|digit| digit % 2 == 1);
-        let up = match dropped {
-            [b'5'] => odd,
-            [first, ..] => *first >= b'5',
-            [] => false,
-        };
-        self.count = keep;
-        if up {
-            self.increment();
-        }
-        self.trim();
-    }
-
-    /// Adds one to the last digit, carrying as far as it goes.
-    fn increment(&mut self) {
-        for digit in self.digits.iter_mut().take(self.count).rev() {
-            if *digit < b'9' {
-                *digit += 1;
-                return;
-            }
-            *digit = b'0';
-        }
-        // 99.9 became 100: one digit in front of zeros that are trimmed anyway.
-        self.digits = [b'0'; DIGITS_MAX];
-        if let Some(first) = self.digits.first_mut() {
-            *first = b'1';
-        }
-        self.count = 1;
-        self.point += 1;
-    }
-
     fn trim(&mut self) {
         self.count -= self.digits().iter().rev().take_while(|digit| **digit == b'0').count();
     }
@@ -244,14 +197,14 @@ impl Decimal {
 
     fn write_fixed(&self, out: &mut Vec<u8>) {
         let digits = self.digits();
-        if self.negative && !digits.is_empty() {
+        if self.negative {
             out.push(b'-');
         }
         let whole = usize::try_from(self.point).unwrap_or(0);
-        if whole == 0 || digits.is_empty() {
+        if whole == 0 {
             out.push(b'0');
         }
-        for index in 0..if digits.is_empty() { 0 } else { whole } {
+        for index in 0..whole {
             out.push(digits.get(index).copied().unwrap_or(b'0'));
         }
         if let Some(fraction) = digits.get(whole..)
@@ -270,9 +223,6 @@ const INT_TEXT_MAX: usize = 20;
 /// More digits than this are never needed to tell two doubles apart.
 const DIGITS_MAX: usize = 17;
 
-/// How many decimals `INCRBYFLOAT` keeps.
-const FIXED_DECIMALS: i32 = 17;
-
 /// Up to this magnitude a whole number is printed as an integer: half of what 64 bits hold, as in Redis.
 const INTEGRAL_MAX: f64 = (i64::MAX / 2) as f64;
 
@@ -286,12 +236,6 @@ mod tests {
 
     fn general(value: f64) -> String {
         String::from_utf8(f64_text(value)).unwrap()
-    }
-
-    fn fixed(value: f64) -> String {
-        let mut text = Vec::new();
-        write_f64_fixed(&mut text, value);
-        String::from_utf8(text).unwrap()
     }
 
     #[test]
@@ -388,50 +332,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn incrbyfloat_stores_no_exponent() {
-        for (value, text) in [
-            (0.0, "0"),
-            (-0.0, "0"),
-            (3.0, "3"),
-            (10.6, "10.6"),
-            (5e3, "5000"),
-            (1e21, "1000000000000000000000"),
-            (-1.5e-5, "-0.000015"),
-            (1e-17, "0.00000000000000001"),
-            (1e-18, "0"),
-            (-1e-18, "0"),
-            (6e-18, "0.00000000000000001"),
-            (9.99e-15, "0.00000000000000999"),
-            (9.999e-15, "0.00000000000001"),
-            (0.1, "0.1"),
-            (100.0, "100"),
-            (1234.5678, "1234.5678"),
-        ] {
-            assert_eq!(fixed(value), text);
-        }
-        assert_eq!(fixed(0.999_999_999_999_999_9), "0.9999999999999999");
-    }
-
-    #[test]
-    fn rounding_carries() {
-        for (value, decimals, text) in [
-            (99.96, 1, "100"),
-            (0.96, 0, "1"),
-            (0.25, 1, "0.2"),
-            (0.35, 1, "0.4"),
-            (0.5, 0, "0"),
-            (1.5, 0, "2"),
-            (4.9, -1, "0"),
-        ] {
-            let mut decimal = Decimal::new(value);
-            decimal.round(decimals);
-            let mut out = Vec::new();
-            decimal.write_fixed(&mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), text, "{value} to {decimals}");
-        }
-    }
-
     proptest! {
         #[test]
         fn integers_round_trip(value: i64) {
@@ -455,15 +355,8 @@ mod tests {
         }
 
         #[test]
-        fn ordinary_doubles_round_trip_without_exponent(value in -1e6..1e6_f64, decimals in 0_usize..6) {
-            let value: f64 = format!("{value:.decimals$}").parse().unwrap();
-            prop_assert_eq!(parse_f64(fixed(value).as_bytes()), Some(value));
-            prop_assert_eq!(fixed(value), format!("{}", if value == 0.0 { 0.0 } else { value }));
-        }
-
-        #[test]
         fn no_input_panics(text: Vec<u8>, bits: u64) {
-            let _ = (parse_i64(&text), parse_f64(&text), fixed(f64::from_bits(bits)));
+            let _ = (parse_i64(&text), parse_f64(&text), general(f64::from_bits(bits)));
         }
     }
 }

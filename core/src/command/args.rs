@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, Result},
-    num,
+    num::{self, Extended},
 };
 
 /// A cursor over the words after a command's name.
@@ -95,6 +95,14 @@ impl<'a> Args<'a> {
     /// [`Error::NOT_A_FLOAT`].
     pub fn float(&mut self) -> Result<f64> {
         num::parse_f64(self.word()?).ok_or(Error::NOT_A_FLOAT)
+    }
+
+    /// Reads a number in the precision that sums of decimals need; infinities are numbers here.
+    ///
+    /// # Errors
+    /// [`Error::NOT_A_FLOAT`].
+    pub fn extended(&mut self) -> Result<Extended> {
+        Extended::parse(self.word()?).ok_or(Error::NOT_A_FLOAT)
     }
 
     /// Reads the cursor of a scan.

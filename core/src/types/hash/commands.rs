@@ -8,7 +8,7 @@ use crate::{
     command::{Args, Command, Context, DrawCount, Flags, Group, Keys, ScanOptions},
     effect::{Applied, Change, Effect},
     error::{Error, Result},
-    num,
+    num::{self, Extended},
     resp::{Protocol, Reply},
     types::draw::draw_distinct,
 };
@@ -174,20 +174,19 @@ fn hincrby(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn hincrbyfloat(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let (key, field, increment) = (args.word()?, args.word()?, args.float()?);
+    let (key, field, increment) = (args.word()?, args.word()?, args.extended()?);
     if !increment.is_finite() {
         return Err(Error::new("ERR value is NaN or Infinity"));
     }
     let before = match ctx.data.get::<Hash>(key)?.and_then(|hash| hash.get(field)) {
-        Some(value) => num::parse_f64(value).ok_or(Error::new("ERR hash value is not a float"))?,
-        None => 0.0,
+        Some(value) => Extended::parse(value).ok_or(Error::new("ERR hash value is not a float"))?,
+        None => Extended::ZERO,
     };
     let sum = before + increment;
     if !sum.is_finite() {
         return Err(Error::NAN_OR_INFINITY);
     }
-    let mut text = Vec::with_capacity(24);
-    num::write_f64_fixed(&mut text, sum);
+    let text = sum.to_text();
     ctx.data.apply(&hash_set(key, [(field.into(), text.as_slice().into())].into()));
     ctx.reply.bulk(&text);
     Ok(())

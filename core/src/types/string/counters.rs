@@ -1,12 +1,10 @@
 //! Strings as counters: INCR and its family.
 
-use alloc::vec::Vec;
-
 use super::{Str, commands::number_set};
 use crate::{
     command::{Args, Command, Context, Flags, Group, Keys},
     error::{Error, Result},
-    num,
+    num::Extended,
 };
 
 const FLAGS: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST);
@@ -51,16 +49,15 @@ fn add(ctx: &mut Context<'_>, key: &[u8], increment: i64) -> Result<()> {
 fn incrbyfloat(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let key = args.word()?;
     let before = match ctx.data.string(key)? {
-        Some(Str::Integer(value)) => *value as f64,
-        Some(Str::Bytes(bytes)) => num::parse_f64(bytes).ok_or(Error::NOT_A_FLOAT)?,
-        None => 0.0,
+        Some(Str::Integer(value)) => Extended::from(*value),
+        Some(Str::Bytes(bytes)) => Extended::parse(bytes).ok_or(Error::NOT_A_FLOAT)?,
+        None => Extended::ZERO,
     };
-    let sum = before + args.float()?;
+    let sum = before + args.extended()?;
     if !sum.is_finite() {
         return Err(Error::NAN_OR_INFINITY);
     }
-    let mut text = Vec::with_capacity(24);
-    num::write_f64_fixed(&mut text, sum);
+    let text = sum.to_text();
     ctx.data.apply(&number_set(key, &text));
     ctx.reply.bulk(&text);
     Ok(())
