@@ -9,6 +9,7 @@ const FAMILIES: &[&[Command]] = &[
     families::expiry::COMMANDS,
     families::keys::COMMANDS,
     families::server::COMMANDS,
+    families::sort::COMMANDS,
     families::transactions::COMMANDS,
     types::list::commands::COMMANDS,
     types::list::search::COMMANDS,

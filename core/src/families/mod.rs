@@ -4,4 +4,5 @@ pub mod connection;
 pub mod expiry;
 pub mod keys;
 pub mod server;
+pub mod sort;
 pub mod transactions;
