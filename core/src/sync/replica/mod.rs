@@ -285,6 +285,11 @@ impl Replica {
         self.store.take_batch()
     }
 
+    /// Gathers nothing for [`Replica::poll_store`] from now on: for a shell that has no store, or lost it.
+    pub fn stop_storing(&mut self) {
+        self.store.stop();
+    }
+
     /// Makes the replica what was stored of it. To be called before anything else, with all stored pairs in the
     /// order of their keys; with none, it does nothing.
     ///
@@ -334,6 +339,11 @@ impl Replica {
     /// The server's time when the replica's own clock shows `local`.
     pub fn server_time(&self, local: UnixMillis) -> UnixMillis {
         self.clock.server_time(local)
+    }
+
+    /// Whether its user has begun a transaction and not ended it.
+    pub fn in_transaction(&self) -> bool {
+        self.engine.sessions().session(self.session).is_some_and(|session| session.transaction.is_some())
     }
 
     /// Decides what a call is to a replica.

@@ -240,7 +240,7 @@ impl Fields {
     }
 }
 
-/// The fields and values of a [`struct@Hash`].
+/// The fields and values of a [`Hash`].
 #[derive(Debug, Clone)]
 pub struct Iter<'a>(IterRepr<'a>);
 

@@ -1,4 +1,4 @@
-//! Commands on one set, and SMOVE. What combines sets is in [`super::algebra_commands`].
+//! Commands on one set, and SMOVE. What combines sets is in [`super::algebra`].
 
 use alloc::vec::Vec;
 
