@@ -403,9 +403,11 @@ impl Replica {
         let start = out.len();
         let outcome = self.run_recorded(env, args, out);
         let reply = out.get(start..).unwrap_or_default();
-        // What fails here by itself changed nothing: its caller knows, and the server needn't. Inside a transaction
-        // single commands may fail, and the others count.
+        // The caller of what fails here knows, and the server needn't. Inside a transaction single commands may fail,
+        // and the others count. A failing command may still have removed a key that it found expired, which is for
+        // the server to decide.
         if reply.first() == Some(&b'-') {
+            self.engine.undo_all(outcome.undos);
             return None;
         }
         let seq = self.next_seq;
