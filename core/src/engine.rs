@@ -14,10 +14,10 @@
 //! assert_eq!(reply, b"+OK\r\n$5\r\nhello\r\n");
 //! ```
 
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::VecDeque, string::String, vec::Vec};
 
 use crate::{
-    command::{self, Context, Data},
+    command::{self, Context, Data, Lookups},
     config::Config,
     effect::{Applied, Change, Effect, Removal, Undo},
     env::Env,
@@ -27,7 +27,7 @@ use crate::{
     limits::{DATABASES, Limits},
     resp::Reply,
     role::Role,
-    session::{SessionId, Sessions},
+    session::{Errand, Replies, SessionId, Sessions},
 };
 
 /// What an engine is made with.
@@ -55,6 +55,7 @@ pub struct Engine {
     limits: Limits,
     role: Role,
     undos: Option<Vec<Undo>>,
+    errands: VecDeque<Errand>,
 }
 
 /// What becomes of a connection after a call.
@@ -70,7 +71,7 @@ impl Engine {
     /// Makes an empty engine.
     pub fn new(options: EngineOptions) -> Self {
         let mut config = Config::new(&options.limits);
-        config.password = options.password;
+        config.force("requirepass", options.password.unwrap_or_default());
         let encoding = config.encoding(options.seed);
         Self {
             keyspace: Keyspace::new(encoding),
@@ -82,6 +83,7 @@ impl Engine {
             limits: options.limits,
             role: options.role,
             undos: None,
+            errands: VecDeque::new(),
         }
     }
 
@@ -101,11 +103,18 @@ impl Engine {
     /// All that it did stands in the journal when it returns: a transaction's effects together.
     pub fn execute(&mut self, env: Env, session: SessionId, args: &[&[u8]], out: &mut Vec<u8>) -> Flow {
         let state = self.sessions.session_mut(session);
+        if state.killed {
+            return Flow::Close;
+        }
         state.active_at = env.now;
-        let (db, protocol) = (state.db, state.protocol);
+        let (db, protocol, replies) = (state.db, state.protocol, state.replies);
+        if replies == Replies::SkipNext {
+            state.replies = Replies::On;
+        }
+        let start = out.len();
         let row = match command::find_row(args) {
             Ok((row, _)) => {
-                state.last_command = row.name;
+                state.last_command = (row.container, row.name);
                 row
             }
             Err(_) => &command::UNKNOWN,
@@ -120,6 +129,7 @@ impl Engine {
                 db,
                 writing: false,
                 draws: 0,
+                lookups: Lookups::default(),
             },
             reply: Reply::new(out, protocol),
             limits: &self.limits,
@@ -127,12 +137,21 @@ impl Engine {
             stats: &mut self.stats,
             facts: &self.facts,
             sessions: &mut self.sessions,
+            errands: &mut self.errands,
             session,
             row,
             closing: false,
         };
         command::dispatch(&mut context, args);
-        let closing = context.closing;
+        let (closing, lookups) = (context.closing, context.data.lookups);
+        self.stats.hits += lookups.hits;
+        self.stats.misses += lookups.misses;
+        self.stats.expired_keys += lookups.expired;
+        let state = self.sessions.session_mut(session);
+        if replies == Replies::SkipNext || state.replies != Replies::On {
+            out.truncate(start);
+        }
+        let closing = closing || state.killed;
         if self.config.take_changed() {
             self.keyspace.encoding = self.config.encoding(self.keyspace.encoding.seed);
             self.limits.bulk_bytes_max = self.config.bulk_bytes_max();
@@ -140,11 +159,16 @@ impl Engine {
         if closing { Flow::Close } else { Flow::Continue }
     }
 
+    /// The next thing that a command asked of the shell, oldest first. To be polled after each call.
+    pub fn poll_errand(&mut self) -> Option<Errand> {
+        self.errands.pop_front()
+    }
+
     /// Removes keys whose deadline has passed, `keys_max` at most. Returns how many it removed.
     ///
     /// Only a primary does; each removal is an effect in the journal.
     pub fn expire(&mut self, env: Env, keys_max: usize) -> usize {
-        if self.role == Role::Replica {
+        if self.role == Role::Replica || !self.config.active_expiry {
             return 0;
         }
         let mut removed = 0;

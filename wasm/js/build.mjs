@@ -20,8 +20,7 @@ const shared = {
   target: 'es2022',
   supported: { 'import-attributes': true, 'import-source': true },
   platform: 'neutral',
-  // `ws` is looked for when Node has no WebSocket of its own.
-  external: ['node:*', 'ws'],
+  external: ['node:*'],
   minify: true,
   sourcemap: true,
   legalComments: 'none',

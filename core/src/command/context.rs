@@ -1,12 +1,14 @@
 //! All that a handler has at hand.
 
+use alloc::collections::VecDeque;
+
 use super::{Command, Data};
 use crate::{
     config::Config,
     facts::{Facts, Stats},
     limits::Limits,
     resp::Reply,
-    session::{Session, SessionId, Sessions},
+    session::{Errand, Session, SessionId, Sessions},
 };
 
 /// The surroundings of one call.
@@ -25,6 +27,8 @@ pub struct Context<'a> {
     /// What the shell tells of itself.
     pub facts: &'a Facts,
     pub(crate) sessions: &'a mut Sessions,
+    /// What the shell is asked to do.
+    pub(crate) errands: &'a mut VecDeque<Errand>,
     pub(crate) session: SessionId,
     /// The row that is running.
     pub(crate) row: &'static Command,

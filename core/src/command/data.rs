@@ -29,6 +29,19 @@ pub struct Data<'a> {
     pub(crate) writing: bool,
     /// Draws made by this call so far, so that two draws of one call differ.
     pub(crate) draws: u64,
+    /// What reading met so far.
+    pub(crate) lookups: Lookups,
+}
+
+/// What the reads of a call met.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lookups {
+    /// Keys that were there.
+    pub(crate) hits: u64,
+    /// Keys that weren't.
+    pub(crate) misses: u64,
+    /// Keys that were removed because their deadline had passed.
+    pub(crate) expired: u64,
 }
 
 impl Data<'_> {
@@ -94,9 +107,15 @@ impl Data<'_> {
     ///
     /// Call it for each key before reading several at once with [`Data::peek`].
     pub fn settle(&mut self, key: &[u8]) {
-        let expired = self.keyspace.db(self.db).find(key).is_some_and(|entry| entry.is_expired(self.env.now));
-        if expired && (self.role == Role::Primary || self.writing) {
+        let found = self.keyspace.db(self.db).find(key).map(|entry| entry.is_expired(self.env.now));
+        if !self.writing {
+            let hit = found == Some(false);
+            self.lookups.hits += u64::from(hit);
+            self.lookups.misses += u64::from(!hit);
+        }
+        if found == Some(true) && (self.role == Role::Primary || self.writing) {
             self.apply(&Effect::new(key, Change::Delete(Removal::Expired)));
+            self.lookups.expired += 1;
         }
     }
 
@@ -130,6 +149,14 @@ impl Data<'_> {
             self.journal.record(db, effect);
         }
         applied
+    }
+
+    /// Runs `act` with the database `db` selected.
+    pub fn within<R>(&mut self, db: u8, act: impl FnOnce(&mut Self) -> R) -> R {
+        let selected = core::mem::replace(&mut self.db, db);
+        let result = act(self);
+        self.db = selected;
+        result
     }
 
     /// Removes a key; returns whether it was there.

@@ -28,7 +28,7 @@ pub(crate) fn find_row(args: &[&[u8]]) -> Result<(&'static Command, usize)> {
         };
         return match inner.accepts(args.len()) {
             true => Ok((inner, 2)),
-            false => Err(Error::arity(&format!("{}|{}", row.name, inner.name))),
+            false => Err(Error::arity(&inner.full_name())),
         };
     }
     if !row.accepts(args.len()) {

@@ -13,11 +13,13 @@ mod dispatch;
 mod draw;
 mod row;
 mod scan;
+pub mod syntax;
 pub mod table;
 
 pub use args::Args;
 pub use context::Context;
 pub use data::Data;
+pub(crate) use data::Lookups;
 pub use deadline::TimeUnit;
 pub(crate) use dispatch::{UNKNOWN, dispatch, find_row, run};
 pub use draw::DrawCount;

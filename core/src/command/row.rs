@@ -1,5 +1,7 @@
 //! The row of the command table.
 
+use alloc::{borrow::Cow, format};
+
 use super::{Args, Context};
 use crate::error::Result;
 
@@ -13,6 +15,8 @@ pub type Handler = fn(&mut Context<'_>, &mut Args<'_>) -> Result<()>;
 pub struct Command {
     /// Lower-case name; of a subcommand, the second word alone.
     pub name: &'static str,
+    /// Of a subcommand, the name of the command that it belongs to; empty otherwise.
+    pub container: &'static str,
     /// Words of the whole call, the name included; negative: at least that many.
     pub arity: i32,
     /// What the command does to data and connection.
@@ -40,6 +44,7 @@ impl Command {
     pub const fn new(group: Group, name: &'static str, arity: i32, flags: Flags, keys: Keys, handler: Handler) -> Self {
         Self {
             name,
+            container: "",
             arity,
             flags,
             keys,
@@ -67,6 +72,36 @@ impl Command {
     /// Adds subcommands: the row is a container.
     pub const fn with(self, subcommands: &'static [Self]) -> Self {
         Self { subcommands, ..self }
+    }
+
+    /// Names the container that this row is a subcommand of.
+    pub const fn inside(self, container: &'static str) -> Self {
+        Self { container, ..self }
+    }
+
+    /// The name as Redis shows it where a subcommand may stand: `get`, `config|get`.
+    pub fn full_name(&self) -> Cow<'static, str> {
+        match self.container {
+            "" => Cow::Borrowed(self.name),
+            container => Cow::Owned(format!("{container}|{}", self.name)),
+        }
+    }
+
+    /// The ACL categories that the command is in, each once.
+    pub fn categories(&self) -> impl Iterator<Item = &'static str> {
+        let flags = self.flags;
+        let own =
+            self.group.category().filter(|category| !(*category == "@connection" && flags.has(Flags::CONNECTION)));
+        let by_flag = [
+            (flags.has(Flags::READ), "@read"),
+            (flags.has(Flags::WRITE), "@write"),
+            (flags.has(Flags::ADMIN), "@admin"),
+            (flags.has(Flags::ADMIN), "@dangerous"),
+            (flags.has(Flags::CONNECTION), "@connection"),
+            (flags.has(Flags::FAST), "@fast"),
+            (!flags.has(Flags::FAST), "@slow"),
+        ];
+        own.into_iter().chain(by_flag.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name))
     }
 
     /// Whether a call of `words` words, the name included, has the right length.
@@ -175,7 +210,7 @@ impl Flags {
 
     /// Names of the set bits as `COMMAND INFO` gives them.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        const NAMES: [(Flags, &str); 9] = [
+        const NAMES: [(Flags, &str); 8] = [
             (Flags::WRITE, "write"),
             (Flags::READ, "readonly"),
             (Flags::DENYOOM, "denyoom"),
@@ -184,7 +219,6 @@ impl Flags {
             (Flags::NO_AUTH, "no_auth"),
             (Flags::FAST, "fast"),
             (Flags::RANDOM, "random"),
-            (Flags::CONNECTION, "stale"),
         ];
         NAMES.into_iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| name)
     }
@@ -232,19 +266,19 @@ impl Group {
         }
     }
 
-    /// The ACL category that every command of the family is in.
-    pub const fn category(self) -> &'static str {
+    /// The ACL category that every command of the family is in; the server's have none in common.
+    pub const fn category(self) -> Option<&'static str> {
         match self {
-            Self::Generic => "@keyspace",
-            Self::String => "@string",
-            Self::Bitmap => "@bitmap",
-            Self::List => "@list",
-            Self::Set => "@set",
-            Self::SortedSet => "@sortedset",
-            Self::Hash => "@hash",
-            Self::Transactions => "@transaction",
-            Self::Connection => "@connection",
-            Self::Server => "@admin",
+            Self::Generic => Some("@keyspace"),
+            Self::String => Some("@string"),
+            Self::Bitmap => Some("@bitmap"),
+            Self::List => Some("@list"),
+            Self::Set => Some("@set"),
+            Self::SortedSet => Some("@sortedset"),
+            Self::Hash => Some("@hash"),
+            Self::Transactions => Some("@transaction"),
+            Self::Connection => Some("@connection"),
+            Self::Server => None,
         }
     }
 }

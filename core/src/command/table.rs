@@ -5,9 +5,15 @@ use crate::{families, types};
 
 /// Rows of each family. A new family is one line here.
 const FAMILIES: &[&[Command]] = &[
+    families::client::COMMANDS,
+    families::command::COMMANDS,
+    families::config::COMMANDS,
     families::connection::COMMANDS,
     families::expiry::COMMANDS,
+    families::info::COMMANDS,
     families::keys::COMMANDS,
+    families::object::COMMANDS,
+    families::persistence::COMMANDS,
     families::server::COMMANDS,
     families::sort::COMMANDS,
     families::transactions::COMMANDS,
@@ -88,6 +94,7 @@ const fn slot_of(name: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::{Flags, Keys};
     use alloc::collections::BTreeSet;
 
     #[test]
@@ -95,10 +102,24 @@ mod tests {
         let mut names = BTreeSet::new();
         for row in all() {
             assert!(names.insert(row.name), "{} stands twice", row.name);
-            assert_eq!(row.name, row.name.to_ascii_lowercase());
             assert_eq!(find(row.name.to_ascii_uppercase().as_bytes()).map(|row| row.name), Some(row.name));
-            assert!(!row.summary.is_empty() && !row.since.is_empty(), "{} is documented", row.name);
         }
         assert!(find(b"").is_none() && find(b"nosuchcommand").is_none());
+    }
+
+    #[test]
+    fn every_row_is_documented_and_agrees_with_itself() {
+        for row in all().flat_map(|row| core::iter::once(row).chain(row.subcommands)) {
+            let name = row.full_name();
+            assert_eq!(name, name.to_ascii_lowercase());
+            assert!(row.summary.ends_with('.') && !row.since.is_empty() && !row.complexity.is_empty(), "{name}");
+            assert!(row.arity != 0, "{name}");
+            assert!(!row.flags.has(Flags::READ.and(Flags::WRITE)), "{name} either reads or writes");
+            let data = row.flags.has(Flags::READ) || row.flags.has(Flags::WRITE);
+            assert!(!data || row.keys != Keys::None || row.flags.has(Flags::ALL_KEYS), "{name} says what it touches");
+            for inner in row.subcommands {
+                assert_eq!(inner.container, row.name, "{name}");
+            }
+        }
     }
 }

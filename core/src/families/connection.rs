@@ -159,7 +159,7 @@ fn hello(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     reply.bulk(b"server");
     reply.bulk(b"redis");
     reply.bulk(b"version");
-    reply.bulk(super::server::REDIS_VERSION.as_bytes());
+    reply.bulk(super::info::REDIS_VERSION.as_bytes());
     reply.bulk(b"proto");
     reply.integer(i64::from(protocol.version()));
     reply.bulk(b"id");

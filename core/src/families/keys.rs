@@ -8,6 +8,8 @@ use crate::{
     error::{Error, Result},
     glob,
     keyspace::Entry,
+    limits::DATABASES,
+    role::Role,
 };
 
 const fn row(name: &'static str, arity: i32, flags: Flags, keys: Keys, handler: crate::command::Handler) -> Command {
@@ -17,12 +19,16 @@ const fn row(name: &'static str, arity: i32, flags: Flags, keys: Keys, handler: 
 /// The family's rows, deadlines apart.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
+    row("copy", -3, Flags::WRITE.and(Flags::DENYOOM), Keys::FIRST_TWO, copy)
+        .doc("6.2.0", "O(N) where N is the size of the value", "source destination [DB destination-db] [REPLACE]", "Copies the value of a key to a new key."),
     row("del", -2, Flags::WRITE, Keys::ALL, del)
         .doc("1.0.0", "O(N) where N is the number of keys that will be removed", "key [key ...]", "Deletes one or more keys."),
     row("exists", -2, Flags::READ.and(Flags::FAST), Keys::ALL, exists)
         .doc("1.0.0", "O(N) where N is the number of keys to check", "key [key ...]", "Determines whether one or more keys exist."),
     row("keys", 2, Flags::READ.and(Flags::ALL_KEYS), Keys::None, keys)
         .doc("1.0.0", "O(N) with N being the number of keys in the database", "pattern", "Returns all key names that match a pattern."),
+    row("move", 3, Flags::WRITE.and(Flags::FAST), Keys::FIRST, move_to_db)
+        .doc("1.0.0", "O(N) where N is the size of the value", "key db", "Moves a key to another database."),
     row("randomkey", 1, Flags::READ.and(Flags::RANDOM).and(Flags::ALL_KEYS), Keys::None, randomkey)
         .doc("1.0.0", "O(1)", "", "Returns a random key name from the database."),
     row("rename", 3, Flags::WRITE, Keys::FIRST_TWO, rename)
@@ -121,18 +127,81 @@ fn renamenx(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     Ok(())
 }
 
+fn copy(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let (from, to) = (args.word()?, args.word()?);
+    let (mut db, mut replace) = (ctx.data.db_index(), false);
+    while !args.is_empty() {
+        if args.take_if("REPLACE") {
+            replace = true;
+        } else if args.len() >= 2 && args.take_if("DB") {
+            db = read_db(ctx, args)?;
+        } else {
+            return Err(Error::SYNTAX);
+        }
+    }
+    if from == to && db == ctx.data.db_index() {
+        return Err(SAME_OBJECT);
+    }
+    let wanted = ctx.data.contains(from) && (ctx.data.within(db, |data| !data.contains(to)) || replace);
+    if wanted && let Some(value) = Parcel::pack(ctx, from, to) {
+        value.unpack(ctx, db);
+    }
+    ctx.reply.integer(i64::from(wanted));
+    Ok(())
+}
+
+fn move_to_db(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let (key, db) = (args.word()?, read_db(ctx, args)?);
+    if db == ctx.data.db_index() {
+        return Err(SAME_OBJECT);
+    }
+    let wanted = ctx.data.contains(key) && ctx.data.within(db, |data| !data.contains(key));
+    if wanted && let Some(value) = Parcel::pack(ctx, key, key) {
+        ctx.data.apply(&Effect::delete(key));
+        value.unpack(ctx, db);
+    }
+    ctx.reply.integer(i64::from(wanted));
+    Ok(())
+}
+
+const SAME_OBJECT: Error = Error::new("ERR source and destination objects are the same");
+
+/// Reads another database's index. A replica holds one database only, so for it there's no other.
+fn read_db(ctx: &Context<'_>, args: &mut Args<'_>) -> Result<u8> {
+    let index = args.integer()?;
+    let db = u8::try_from(index).ok().filter(|index| *index < DATABASES);
+    let db = db.filter(|db| ctx.data.role == Role::Primary || *db == ctx.data.db_index());
+    db.ok_or(Error::new("ERR DB index is out of range"))
+}
+
 /// Puts the value of `from` at `to`. Two effects, one key each: a replica that is interested in one of the keys
 /// only needs no knowledge of the other.
 fn move_key(ctx: &mut Context<'_>, from: &[u8], to: &[u8]) {
     if from == to {
         return;
     }
-    let Some(entry) = ctx.data.peek(from) else { return };
-    let mut bytes = Vec::new();
-    let put = Put { value: stored_value(&entry.value), expires_at: entry.expires_at };
-    Effect::new(to, Change::Put(put)).encode(ctx.data.db, &mut bytes);
+    let Some(value) = Parcel::pack(ctx, from, to) else { return };
     ctx.data.apply(&Effect::delete(from));
-    if let Ok((_, effect, _)) = Effect::decode(&bytes) {
-        ctx.data.apply(&effect);
+    value.unpack(ctx, ctx.data.db_index());
+}
+
+/// A value on its way to another key: the encoded effect that puts it there.
+struct Parcel(Vec<u8>);
+
+impl Parcel {
+    /// Copies the value and the deadline of `from`, for the key `to`; `None` if there is no `from`.
+    fn pack(ctx: &Context<'_>, from: &[u8], to: &[u8]) -> Option<Self> {
+        let entry = ctx.data.peek(from)?;
+        let put = Put { value: stored_value(&entry.value), expires_at: entry.expires_at };
+        let mut bytes = Vec::new();
+        Effect::new(to, Change::Put(put)).encode(ctx.data.db, &mut bytes);
+        Some(Self(bytes))
+    }
+
+    /// Puts the value in place, in database `db`.
+    fn unpack(&self, ctx: &mut Context<'_>, db: u8) {
+        if let Ok((_, effect, _)) = Effect::decode(&self.0) {
+            ctx.data.apply_in(db, &effect);
+        }
     }
 }

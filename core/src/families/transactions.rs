@@ -112,13 +112,10 @@ fn unwatch(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
 
 /// Ends every `WATCH` of the session. Returns whether one of the keys has changed, by expiring included.
 fn release_watches(ctx: &mut Context<'_>) -> bool {
-    let selected = ctx.data.db;
     let watched: alloc::vec::Vec<_> = ctx.session().watched.iter().map(|watch| (watch.db, watch.key.clone())).collect();
     for (db, key) in watched {
-        ctx.data.db = db;
-        ctx.data.settle(&key);
+        ctx.data.within(db, |data| data.settle(&key));
     }
-    ctx.data.db = selected;
     let keyspace = &mut *ctx.data.keyspace;
     ctx.sessions.session_mut(ctx.session).unwatch(keyspace)
 }

@@ -3,10 +3,12 @@
 //! A session is the engine's side of one client: a RESP connection, a script's caller, the one tab of a replica.
 //! It knows nothing of sockets.
 
+mod errand;
 mod transaction;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
+pub use errand::Errand;
 use slab::Slab;
 pub use transaction::{Queued, Transaction};
 
@@ -37,12 +39,28 @@ pub struct Session {
     pub opened_at: UnixMillis,
     /// When it last called a command.
     pub active_at: UnixMillis,
-    /// The command that it called last.
-    pub last_command: &'static str,
+    /// The command that it called last: the container, empty if it's none, and the name.
+    pub last_command: (&'static str, &'static str),
+    /// Whether it is answered.
+    pub replies: Replies,
+    /// `CLIENT KILL` ended it: it runs no command any more.
+    pub killed: bool,
     /// Between `MULTI` and `EXEC`.
     pub transaction: Option<Transaction>,
     /// Keys under `WATCH`, with their versions then.
     pub(crate) watched: Vec<Watch>,
+}
+
+/// Whether a session's commands are answered: `CLIENT REPLY`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Replies {
+    /// All are.
+    #[default]
+    On,
+    /// None is.
+    Off,
+    /// The next one isn't.
+    SkipNext,
 }
 
 /// A key under `WATCH`.
@@ -74,7 +92,9 @@ impl Sessions {
             authenticated,
             opened_at: now,
             active_at: now,
-            last_command: "NULL",
+            last_command: ("", "NULL"),
+            replies: Replies::On,
+            killed: false,
             transaction: None,
             watched: Vec::new(),
         }))
@@ -99,6 +119,13 @@ impl Sessions {
     /// The session `id`, if it is open.
     pub fn session(&self, id: SessionId) -> Option<&Session> {
         self.slab.get(id.0)
+    }
+
+    /// Ends a session: from now on it runs no command. Its connection is the shell's to close.
+    pub(crate) fn kill(&mut self, id: SessionId) {
+        if let Some(session) = self.slab.get_mut(id.0) {
+            session.killed = true;
+        }
     }
 
     /// All open sessions, in no promised order.

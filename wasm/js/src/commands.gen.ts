@@ -4,278 +4,288 @@
  * Generated from the command table by `cargo xtask codegen`: do not edit.
  */
 
-import type { ReplyOf } from './replies.js';
-
-/** One method for each command; `A` is what goes in as an argument, `V` what a string in a reply is. */
-export interface CommandMethods<A, V> {
+/** One method for each command; `A` is what goes in as an argument, `R` what comes back as a reply. */
+export interface CommandMethods<A, R> {
   /** Appends a string to the value of a key. Creates the key if it doesn't exist. Since 2.0.0. Cost: O(1). */
-  append(key: A, value: A): ReplyOf<'append', V>;
+  append(key: A, value: A): R;
   /** Counts the number of set bits (population counting) in a string. Since 2.6.0. Cost: O(N). */
-  bitcount(key: A, ...more: A[]): ReplyOf<'bitcount', V>;
+  bitcount(key: A, ...more: A[]): R;
   /** Performs arbitrary bitfield integer operations on strings. Since 3.2.0. Cost: O(1) for each subcommand specified. */
-  bitfield(key: A, ...more: A[]): ReplyOf<'bitfield', V>;
+  bitfield(key: A, ...more: A[]): R;
   /** Performs bitwise operations on multiple strings, and stores the result. Since 2.6.0. Cost: O(N). */
-  bitop(...more: A[]): ReplyOf<'bitop', V>;
+  bitop(...more: A[]): R;
   /** Finds the first set (1) or clear (0) bit in a string. Since 2.8.7. Cost: O(N). */
-  bitpos(key: A, bit: A, ...more: A[]): ReplyOf<'bitpos', V>;
+  bitpos(key: A, bit: A, ...more: A[]): R;
+  /** Copies the value of a key to a new key. Since 6.2.0. Cost: O(N) where N is the size of the value. */
+  copy(source: A, destination: A, ...more: A[]): R;
   /** Returns the number of keys in the database. Since 1.0.0. Cost: O(1). */
-  dbsize(): ReplyOf<'dbsize', V>;
+  dbsize(): R;
   /** Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
-  decr(key: A): ReplyOf<'decr', V>;
+  decr(key: A): R;
   /** Decrements a number from the integer value of a key. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
-  decrby(key: A, decrement: A): ReplyOf<'decrby', V>;
+  decrby(key: A, decrement: A): R;
   /** Deletes one or more keys. Since 1.0.0. Cost: O(N) where N is the number of keys that will be removed. */
-  del(key: A, ...more: A[]): ReplyOf<'del', V>;
+  del(key: A, ...more: A[]): R;
   /** Determines whether one or more keys exist. Since 1.0.0. Cost: O(N) where N is the number of keys to check. */
-  exists(key: A, ...more: A[]): ReplyOf<'exists', V>;
+  exists(key: A, ...more: A[]): R;
   /** Sets the expiration time of a key in seconds. Since 1.0.0. Cost: O(1). */
-  expire(key: A, seconds: A, ...more: A[]): ReplyOf<'expire', V>;
+  expire(key: A, seconds: A, ...more: A[]): R;
   /** Sets the expiration time of a key to a Unix timestamp. Since 1.2.0. Cost: O(1). */
-  expireat(key: A, unixTimeSeconds: A, ...more: A[]): ReplyOf<'expireat', V>;
+  expireat(key: A, unixTimeSeconds: A, ...more: A[]): R;
   /** Returns the expiration time of a key as a Unix timestamp. Since 7.0.0. Cost: O(1). */
-  expiretime(key: A): ReplyOf<'expiretime', V>;
+  expiretime(key: A): R;
   /** Removes all keys from all databases. Since 1.0.0. Cost: O(N) where N is the total number of keys in all databases. */
-  flushall(...more: A[]): ReplyOf<'flushall', V>;
-  /** Remove all keys from the current database. Since 1.0.0. Cost: O(N) where N is the number of keys in the selected database. */
-  flushdb(...more: A[]): ReplyOf<'flushdb', V>;
+  flushall(...more: A[]): R;
+  /** Removes all keys from the current database. Since 1.0.0. Cost: O(N) where N is the number of keys in the selected database. */
+  flushdb(...more: A[]): R;
   /** Returns the string value of a key. Since 1.0.0. Cost: O(1). */
-  get(key: A): ReplyOf<'get', V>;
+  get(key: A): R;
   /** Returns a bit value by offset. Since 2.2.0. Cost: O(1). */
-  getbit(key: A, offset: A): ReplyOf<'getbit', V>;
+  getbit(key: A, offset: A): R;
   /** Returns the string value of a key after deleting the key. Since 6.2.0. Cost: O(1). */
-  getdel(key: A): ReplyOf<'getdel', V>;
+  getdel(key: A): R;
   /** Returns the string value of a key after setting its expiration time. Since 6.2.0. Cost: O(1). */
-  getex(key: A, ...more: A[]): ReplyOf<'getex', V>;
+  getex(key: A, ...more: A[]): R;
   /** Returns a substring of the string stored at a key. Since 2.4.0. Cost: O(N) where N is the length of the returned string. */
-  getrange(key: A, start: A, end: A): ReplyOf<'getrange', V>;
+  getrange(key: A, start: A, end: A): R;
   /** Returns the previous string value of a key after setting it to a new value. Since 1.0.0. Cost: O(1). */
-  getset(key: A, value: A): ReplyOf<'getset', V>;
+  getset(key: A, value: A): R;
   /** Deletes one or more fields and their values from a hash. Deletes the hash if no fields remain. Since 2.0.0. Cost: O(N) where N is the number of fields to be removed. */
-  hdel(key: A, field: A, ...more: A[]): ReplyOf<'hdel', V>;
+  hdel(key: A, field: A, ...more: A[]): R;
   /** Determines whether a field exists in a hash. Since 2.0.0. Cost: O(1). */
-  hexists(key: A, field: A): ReplyOf<'hexists', V>;
+  hexists(key: A, field: A): R;
   /** Returns the value of a field in a hash. Since 2.0.0. Cost: O(1). */
-  hget(key: A, field: A): ReplyOf<'hget', V>;
+  hget(key: A, field: A): R;
   /** Returns all fields and values in a hash. Since 2.0.0. Cost: O(N) where N is the size of the hash. */
-  hgetall(key: A): ReplyOf<'hgetall', V>;
+  hgetall(key: A): R;
   /** Increments the integer value of a field in a hash by a number. Uses 0 as initial value if the field doesn't exist. Since 2.0.0. Cost: O(1). */
-  hincrby(key: A, field: A, increment: A): ReplyOf<'hincrby', V>;
+  hincrby(key: A, field: A, increment: A): R;
   /** Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist. Since 2.6.0. Cost: O(1). */
-  hincrbyfloat(key: A, field: A, increment: A): ReplyOf<'hincrbyfloat', V>;
+  hincrbyfloat(key: A, field: A, increment: A): R;
   /** Returns all fields in a hash. Since 2.0.0. Cost: O(N) where N is the size of the hash. */
-  hkeys(key: A): ReplyOf<'hkeys', V>;
+  hkeys(key: A): R;
   /** Returns the number of fields in a hash. Since 2.0.0. Cost: O(1). */
-  hlen(key: A): ReplyOf<'hlen', V>;
+  hlen(key: A): R;
   /** Returns the values of all fields in a hash. Since 2.0.0. Cost: O(N) where N is the number of fields being requested. */
-  hmget(key: A, field: A, ...more: A[]): ReplyOf<'hmget', V>;
+  hmget(key: A, field: A, ...more: A[]): R;
   /** Sets the values of multiple fields. Since 2.0.0. Cost: O(N) where N is the number of fields being set. */
-  hmset(key: A, field: A, value: A, ...more: A[]): ReplyOf<'hmset', V>;
+  hmset(key: A, field: A, value: A, ...more: A[]): R;
   /** Returns one or more random fields from a hash. Since 6.2.0. Cost: O(N) where N is the number of fields returned. */
-  hrandfield(key: A, ...more: A[]): ReplyOf<'hrandfield', V>;
+  hrandfield(key: A, ...more: A[]): R;
   /** Iterates over fields and values of a hash. Since 2.8.0. Cost: O(1) for every call. O(N) for a complete iteration. */
-  hscan(key: A, cursor: A, ...more: A[]): ReplyOf<'hscan', V>;
+  hscan(key: A, cursor: A, ...more: A[]): R;
   /** Creates or modifies the value of a field in a hash. Since 2.0.0. Cost: O(N) where N is the number of field/value pairs. */
-  hset(key: A, field: A, value: A, ...more: A[]): ReplyOf<'hset', V>;
+  hset(key: A, field: A, value: A, ...more: A[]): R;
   /** Sets the value of a field in a hash only when the field doesn't exist. Since 2.0.0. Cost: O(1). */
-  hsetnx(key: A, field: A, value: A): ReplyOf<'hsetnx', V>;
+  hsetnx(key: A, field: A, value: A): R;
   /** Returns the length of the value of a field. Since 3.2.0. Cost: O(1). */
-  hstrlen(key: A, field: A): ReplyOf<'hstrlen', V>;
+  hstrlen(key: A, field: A): R;
   /** Returns all values in a hash. Since 2.0.0. Cost: O(N) where N is the size of the hash. */
-  hvals(key: A): ReplyOf<'hvals', V>;
+  hvals(key: A): R;
   /** Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
-  incr(key: A): ReplyOf<'incr', V>;
+  incr(key: A): R;
   /** Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
-  incrby(key: A, increment: A): ReplyOf<'incrby', V>;
+  incrby(key: A, increment: A): R;
   /** Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist. Since 2.6.0. Cost: O(1). */
-  incrbyfloat(key: A, increment: A): ReplyOf<'incrbyfloat', V>;
+  incrbyfloat(key: A, increment: A): R;
+  /** Returns information and statistics about the server. Since 1.0.0. Cost: O(1). */
+  info(...more: A[]): R;
   /** Returns all key names that match a pattern. Since 1.0.0. Cost: O(N) with N being the number of keys in the database. */
-  keys(pattern: A): ReplyOf<'keys', V>;
+  keys(pattern: A): R;
   /** Finds the longest common substring. Since 7.0.0. Cost: O(N*M) where N and M are the lengths of the strings. */
-  lcs(key1: A, key2: A, ...more: A[]): ReplyOf<'lcs', V>;
+  lcs(key1: A, key2: A, ...more: A[]): R;
   /** Returns an element from a list by its index. Since 1.0.0. Cost: O(N) where N is the number of elements to traverse to get to the element at index. */
-  lindex(key: A, index: A): ReplyOf<'lindex', V>;
+  lindex(key: A, index: A): R;
   /** Inserts an element before or after another element in a list. Since 2.2.0. Cost: O(N) where N is the number of elements to traverse before seeing the value pivot. */
-  linsert(key: A, beforeAfter: A, pivot: A, element: A): ReplyOf<'linsert', V>;
+  linsert(key: A, beforeAfter: A, pivot: A, element: A): R;
   /** Returns the length of a list. Since 1.0.0. Cost: O(1). */
-  llen(key: A): ReplyOf<'llen', V>;
+  llen(key: A): R;
   /** Returns an element after popping it from one list and pushing it to another. Deletes the list if the last element was moved. Since 6.2.0. Cost: O(1). */
-  lmove(source: A, destination: A, leftRight: A, leftRight2: A): ReplyOf<'lmove', V>;
+  lmove(source: A, destination: A, leftRight: A, leftRight2: A): R;
   /** Returns multiple elements from a list after removing them. Deletes the list if the last element was popped. Since 7.0.0. Cost: O(N+M) where N is the number of provided keys and M is the number of elements returned. */
-  lmpop(numkeys: A, key: A, ...more: A[]): ReplyOf<'lmpop', V>;
+  lmpop(numkeys: A, key: A, ...more: A[]): R;
+  /** Displays a sanderling and the version of Redis that the server follows. Since 5.0.0. Cost: O(1). */
+  lolwut(...more: A[]): R;
   /** Returns the first elements in a list after removing it. Deletes the list if the last element was popped. Since 1.0.0. Cost: O(N) where N is the number of elements returned. */
-  lpop(key: A, ...more: A[]): ReplyOf<'lpop', V>;
+  lpop(key: A, ...more: A[]): R;
   /** Returns the index of matching elements in a list. Since 6.0.6. Cost: O(N) where N is the number of elements in the list, for the average case. */
-  lpos(key: A, element: A, ...more: A[]): ReplyOf<'lpos', V>;
+  lpos(key: A, element: A, ...more: A[]): R;
   /** Prepends one or more elements to a list. Creates the key if it doesn't exist. Since 1.0.0. Cost: O(1) for each element added. */
-  lpush(key: A, element: A, ...more: A[]): ReplyOf<'lpush', V>;
+  lpush(key: A, element: A, ...more: A[]): R;
   /** Prepends one or more elements to a list only when the list exists. Since 2.2.0. Cost: O(1) for each element added. */
-  lpushx(key: A, element: A, ...more: A[]): ReplyOf<'lpushx', V>;
+  lpushx(key: A, element: A, ...more: A[]): R;
   /** Returns a range of elements from a list. Since 1.0.0. Cost: O(S+N) where S is the distance of start offset from HEAD or TAIL and N is the number of elements in the range. */
-  lrange(key: A, start: A, stop: A): ReplyOf<'lrange', V>;
+  lrange(key: A, start: A, stop: A): R;
   /** Removes elements from a list. Deletes the list if the last element was removed. Since 1.0.0. Cost: O(N+M) where N is the length of the list and M is the number of elements removed. */
-  lrem(key: A, count: A, element: A): ReplyOf<'lrem', V>;
+  lrem(key: A, count: A, element: A): R;
   /** Sets the value of an element in a list by its index. Since 1.0.0. Cost: O(N) where N is the distance of the index from HEAD or TAIL. */
-  lset(key: A, index: A, element: A): ReplyOf<'lset', V>;
+  lset(key: A, index: A, element: A): R;
   /** Removes elements from both ends of a list. Deletes the list if all elements were trimmed. Since 1.0.0. Cost: O(N) where N is the number of elements to be removed. */
-  ltrim(key: A, start: A, stop: A): ReplyOf<'ltrim', V>;
+  ltrim(key: A, start: A, stop: A): R;
   /** Atomically returns the string values of one or more keys. Since 1.0.0. Cost: O(N) where N is the number of keys to retrieve. */
-  mget(key: A, ...more: A[]): ReplyOf<'mget', V>;
+  mget(key: A, ...more: A[]): R;
+  /** Moves a key to another database. Since 1.0.0. Cost: O(N) where N is the size of the value. */
+  move(key: A, db: A): R;
   /** Atomically creates or modifies the string values of one or more keys. Since 1.0.1. Cost: O(N) where N is the number of keys to set. */
-  mset(key: A, value: A, ...more: A[]): ReplyOf<'mset', V>;
+  mset(key: A, value: A, ...more: A[]): R;
   /** Atomically modifies the string values of one or more keys only when all keys don't exist. Since 1.0.1. Cost: O(N) where N is the number of keys to set. */
-  msetnx(key: A, value: A, ...more: A[]): ReplyOf<'msetnx', V>;
+  msetnx(key: A, value: A, ...more: A[]): R;
   /** Removes the expiration time of a key. Since 2.2.0. Cost: O(1). */
-  persist(key: A): ReplyOf<'persist', V>;
+  persist(key: A): R;
   /** Sets the expiration time of a key in milliseconds. Since 2.6.0. Cost: O(1). */
-  pexpire(key: A, milliseconds: A, ...more: A[]): ReplyOf<'pexpire', V>;
+  pexpire(key: A, milliseconds: A, ...more: A[]): R;
   /** Sets the expiration time of a key to a Unix milliseconds timestamp. Since 2.6.0. Cost: O(1). */
-  pexpireat(key: A, unixTimeMilliseconds: A, ...more: A[]): ReplyOf<'pexpireat', V>;
+  pexpireat(key: A, unixTimeMilliseconds: A, ...more: A[]): R;
   /** Returns the expiration time of a key as a Unix milliseconds timestamp. Since 7.0.0. Cost: O(1). */
-  pexpiretime(key: A): ReplyOf<'pexpiretime', V>;
+  pexpiretime(key: A): R;
   /** Sets both string value and expiration time in milliseconds of a key. Since 2.6.0. Cost: O(1). */
-  psetex(key: A, milliseconds: A, value: A): ReplyOf<'psetex', V>;
+  psetex(key: A, milliseconds: A, value: A): R;
   /** Returns the expiration time in milliseconds of a key. Since 2.6.0. Cost: O(1). */
-  pttl(key: A): ReplyOf<'pttl', V>;
+  pttl(key: A): R;
   /** Returns a random key name from the database. Since 1.0.0. Cost: O(1). */
-  randomkey(): ReplyOf<'randomkey', V>;
+  randomkey(): R;
   /** Renames a key and overwrites the destination. Since 1.0.0. Cost: O(N) where N is the size of the value. */
-  rename(key: A, newkey: A): ReplyOf<'rename', V>;
+  rename(key: A, newkey: A): R;
   /** Renames a key only when the target key name doesn't exist. Since 1.0.0. Cost: O(N) where N is the size of the value. */
-  renamenx(key: A, newkey: A): ReplyOf<'renamenx', V>;
+  renamenx(key: A, newkey: A): R;
+  /** Returns the replication role. Since 2.8.12. Cost: O(1). */
+  role(): R;
   /** Returns and removes the last elements of a list. Deletes the list if the last element was popped. Since 1.0.0. Cost: O(N) where N is the number of elements returned. */
-  rpop(key: A, ...more: A[]): ReplyOf<'rpop', V>;
+  rpop(key: A, ...more: A[]): R;
   /** Returns the last element of a list after removing and pushing it to another list. Deletes the list if the last element was popped. Since 1.2.0. Cost: O(1). */
-  rpoplpush(source: A, destination: A): ReplyOf<'rpoplpush', V>;
+  rpoplpush(source: A, destination: A): R;
   /** Appends one or more elements to a list. Creates the key if it doesn't exist. Since 1.0.0. Cost: O(1) for each element added. */
-  rpush(key: A, element: A, ...more: A[]): ReplyOf<'rpush', V>;
+  rpush(key: A, element: A, ...more: A[]): R;
   /** Appends one or more elements to a list only when the list exists. Since 2.2.0. Cost: O(1) for each element added. */
-  rpushx(key: A, element: A, ...more: A[]): ReplyOf<'rpushx', V>;
+  rpushx(key: A, element: A, ...more: A[]): R;
   /** Adds one or more members to a set. Creates the key if it doesn't exist. Since 1.0.0. Cost: O(N) where N is the number of members to be added. */
-  sadd(key: A, member: A, ...more: A[]): ReplyOf<'sadd', V>;
+  sadd(key: A, member: A, ...more: A[]): R;
   /** Iterates over the key names in the database. Since 2.8.0. Cost: O(1) for every call. */
-  scan(cursor: A, ...more: A[]): ReplyOf<'scan', V>;
+  scan(cursor: A, ...more: A[]): R;
   /** Returns the number of members in a set. Since 1.0.0. Cost: O(1). */
-  scard(key: A): ReplyOf<'scard', V>;
+  scard(key: A): R;
   /** Returns the difference of multiple sets. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
-  sdiff(key: A, ...more: A[]): ReplyOf<'sdiff', V>;
+  sdiff(key: A, ...more: A[]): R;
   /** Stores the difference of multiple sets in a key. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
-  sdiffstore(destination: A, key: A, ...more: A[]): ReplyOf<'sdiffstore', V>;
+  sdiffstore(destination: A, key: A, ...more: A[]): R;
   /** Sets the string value of a key, ignoring its type. The key is created if it doesn't exist. Since 1.0.0. Cost: O(1). */
-  set(key: A, value: A, ...more: A[]): ReplyOf<'set', V>;
+  set(key: A, value: A, ...more: A[]): R;
   /** Sets or clears the bit at offset of the string value. Creates the key if it doesn't exist. Since 2.2.0. Cost: O(1). */
-  setbit(key: A, offset: A, value: A): ReplyOf<'setbit', V>;
+  setbit(key: A, offset: A, value: A): R;
   /** Sets the string value and expiration time of a key. Creates the key if it doesn't exist. Since 2.0.0. Cost: O(1). */
-  setex(key: A, seconds: A, value: A): ReplyOf<'setex', V>;
+  setex(key: A, seconds: A, value: A): R;
   /** Sets the string value of a key only when the key doesn't exist. Since 1.0.0. Cost: O(1). */
-  setnx(key: A, value: A): ReplyOf<'setnx', V>;
+  setnx(key: A, value: A): R;
   /** Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist. Since 2.2.0. Cost: O(1), not counting the time taken to copy the new string in place. */
-  setrange(key: A, offset: A, value: A): ReplyOf<'setrange', V>;
+  setrange(key: A, offset: A, value: A): R;
   /** Returns the intersect of multiple sets. Since 1.0.0. Cost: O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets. */
-  sinter(key: A, ...more: A[]): ReplyOf<'sinter', V>;
+  sinter(key: A, ...more: A[]): R;
   /** Returns the number of members of the intersect of multiple sets. Since 7.0.0. Cost: O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets. */
-  sintercard(numkeys: A, key: A, ...more: A[]): ReplyOf<'sintercard', V>;
+  sintercard(numkeys: A, key: A, ...more: A[]): R;
   /** Stores the intersect of multiple sets in a key. Since 1.0.0. Cost: O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets. */
-  sinterstore(destination: A, key: A, ...more: A[]): ReplyOf<'sinterstore', V>;
+  sinterstore(destination: A, key: A, ...more: A[]): R;
   /** Determines whether a member belongs to a set. Since 1.0.0. Cost: O(1). */
-  sismember(key: A, member: A): ReplyOf<'sismember', V>;
+  sismember(key: A, member: A): R;
   /** Returns all members of a set. Since 1.0.0. Cost: O(N) where N is the set cardinality. */
-  smembers(key: A): ReplyOf<'smembers', V>;
+  smembers(key: A): R;
   /** Determines whether multiple members belong to a set. Since 6.2.0. Cost: O(N) where N is the number of elements being checked for membership. */
-  smismember(key: A, member: A, ...more: A[]): ReplyOf<'smismember', V>;
+  smismember(key: A, member: A, ...more: A[]): R;
   /** Moves a member from one set to another. Since 1.0.0. Cost: O(1). */
-  smove(source: A, destination: A, member: A): ReplyOf<'smove', V>;
+  smove(source: A, destination: A, member: A): R;
   /** Sorts the elements in a list, a set, or a sorted set, optionally storing the result. Since 1.0.0. Cost: O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. */
-  sort(key: A, ...more: A[]): ReplyOf<'sort', V>;
+  sort(key: A, ...more: A[]): R;
   /** Returns one or more random members from a set after removing them. Deletes the set if the last member was popped. Since 1.0.0. Cost: Without the count argument O(1), otherwise O(N) where N is the value of the passed count. */
-  spop(key: A, ...more: A[]): ReplyOf<'spop', V>;
+  spop(key: A, ...more: A[]): R;
   /** Gets one or multiple random members from a set. Since 1.0.0. Cost: Without the count argument O(1), otherwise O(N) where N is the absolute value of the passed count. */
-  srandmember(key: A, ...more: A[]): ReplyOf<'srandmember', V>;
+  srandmember(key: A, ...more: A[]): R;
   /** Removes one or more members from a set. Deletes the set if the last member was removed. Since 1.0.0. Cost: O(N) where N is the number of members to be removed. */
-  srem(key: A, member: A, ...more: A[]): ReplyOf<'srem', V>;
+  srem(key: A, member: A, ...more: A[]): R;
   /** Iterates over members of a set. Since 2.8.0. Cost: O(1) for every call. O(N) for a complete iteration. */
-  sscan(key: A, cursor: A, ...more: A[]): ReplyOf<'sscan', V>;
+  sscan(key: A, cursor: A, ...more: A[]): R;
   /** Returns the length of a string value. Since 2.2.0. Cost: O(1). */
-  strlen(key: A): ReplyOf<'strlen', V>;
+  strlen(key: A): R;
   /** Returns a substring from a string value. Since 1.0.0. Cost: O(N) where N is the length of the returned string. */
-  substr(key: A, start: A, end: A): ReplyOf<'substr', V>;
+  substr(key: A, start: A, end: A): R;
   /** Returns the union of multiple sets. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
-  sunion(key: A, ...more: A[]): ReplyOf<'sunion', V>;
+  sunion(key: A, ...more: A[]): R;
   /** Stores the union of multiple sets in a key. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
-  sunionstore(destination: A, key: A, ...more: A[]): ReplyOf<'sunionstore', V>;
+  sunionstore(destination: A, key: A, ...more: A[]): R;
+  /** Returns the server time. Since 2.6.0. Cost: O(1). */
+  time(): R;
   /** Returns the number of existing keys out of those specified after updating the time they were last accessed. Since 3.2.1. Cost: O(N) where N is the number of keys that will be touched. */
-  touch(key: A, ...more: A[]): ReplyOf<'touch', V>;
+  touch(key: A, ...more: A[]): R;
   /** Returns the expiration time in seconds of a key. Since 1.0.0. Cost: O(1). */
-  ttl(key: A): ReplyOf<'ttl', V>;
+  ttl(key: A): R;
   /** Determines the type of value stored at a key. Since 1.0.0. Cost: O(1). */
-  type(key: A): ReplyOf<'type', V>;
+  type(key: A): R;
   /** Asynchronously deletes one or more keys. Since 4.0.0. Cost: O(1) for each key removed. */
-  unlink(key: A, ...more: A[]): ReplyOf<'unlink', V>;
+  unlink(key: A, ...more: A[]): R;
   /** Adds one or more members to a sorted set, or updates their scores. Creates the key if it doesn't exist. Since 1.2.0. Cost: O(log(N)) for each item added, where N is the number of elements in the sorted set. */
-  zadd(key: A, ...more: A[]): ReplyOf<'zadd', V>;
+  zadd(key: A, ...more: A[]): R;
   /** Returns the number of members in a sorted set. Since 1.2.0. Cost: O(1). */
-  zcard(key: A): ReplyOf<'zcard', V>;
+  zcard(key: A): R;
   /** Returns the count of members in a sorted set that have scores within a range. Since 2.0.0. Cost: O(log(N)) with N being the number of elements in the sorted set. */
-  zcount(key: A, min: A, max: A): ReplyOf<'zcount', V>;
+  zcount(key: A, min: A, max: A): R;
   /** Returns the difference between multiple sorted sets. Since 6.2.0. Cost: O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set. */
-  zdiff(numkeys: A, key: A, ...more: A[]): ReplyOf<'zdiff', V>;
+  zdiff(numkeys: A, key: A, ...more: A[]): R;
   /** Stores the difference of multiple sorted sets in a key. Since 6.2.0. Cost: O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set. */
-  zdiffstore(destination: A, numkeys: A, key: A, ...more: A[]): ReplyOf<'zdiffstore', V>;
+  zdiffstore(destination: A, numkeys: A, key: A, ...more: A[]): R;
   /** Increments the score of a member in a sorted set. Since 1.2.0. Cost: O(log(N)) where N is the number of elements in the sorted set. */
-  zincrby(key: A, increment: A, member: A): ReplyOf<'zincrby', V>;
+  zincrby(key: A, increment: A, member: A): R;
   /** Returns the intersect of multiple sorted sets. Since 6.2.0. Cost: O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set. */
-  zinter(numkeys: A, key: A, ...more: A[]): ReplyOf<'zinter', V>;
+  zinter(numkeys: A, key: A, ...more: A[]): R;
   /** Returns the number of members of the intersect of multiple sorted sets. Since 7.0.0. Cost: O(N*K) worst case with N being the smallest input sorted set, K being the number of input sorted sets. */
-  zintercard(numkeys: A, key: A, ...more: A[]): ReplyOf<'zintercard', V>;
+  zintercard(numkeys: A, key: A, ...more: A[]): R;
   /** Stores the intersect of multiple sorted sets in a key. Since 2.0.0. Cost: O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set. */
-  zinterstore(destination: A, numkeys: A, key: A, ...more: A[]): ReplyOf<'zinterstore', V>;
+  zinterstore(destination: A, numkeys: A, key: A, ...more: A[]): R;
   /** Returns the number of members in a sorted set within a lexicographical range. Since 2.8.9. Cost: O(log(N)) with N being the number of elements in the sorted set. */
-  zlexcount(key: A, min: A, max: A): ReplyOf<'zlexcount', V>;
+  zlexcount(key: A, min: A, max: A): R;
   /** Returns the highest- or lowest-scoring members from one or more sorted sets after removing them. Deletes the sorted set if the last member was popped. Since 7.0.0. Cost: O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped. */
-  zmpop(numkeys: A, key: A, ...more: A[]): ReplyOf<'zmpop', V>;
+  zmpop(numkeys: A, key: A, ...more: A[]): R;
   /** Returns the score of one or more members in a sorted set. Since 6.2.0. Cost: O(N) where N is the number of members being requested. */
-  zmscore(key: A, member: A, ...more: A[]): ReplyOf<'zmscore', V>;
+  zmscore(key: A, member: A, ...more: A[]): R;
   /** Returns the highest-scoring members from a sorted set after removing them. Deletes the sorted set if the last member was popped. Since 5.0.0. Cost: O(log(N)*M) with N being the number of elements in the sorted set, and M being the number of elements popped. */
-  zpopmax(key: A, ...more: A[]): ReplyOf<'zpopmax', V>;
+  zpopmax(key: A, ...more: A[]): R;
   /** Returns the lowest-scoring members from a sorted set after removing them. Deletes the sorted set if the last member was popped. Since 5.0.0. Cost: O(log(N)*M) with N being the number of elements in the sorted set, and M being the number of elements popped. */
-  zpopmin(key: A, ...more: A[]): ReplyOf<'zpopmin', V>;
+  zpopmin(key: A, ...more: A[]): R;
   /** Returns one or more random members from a sorted set. Since 6.2.0. Cost: O(N) where N is the number of members returned. */
-  zrandmember(key: A, ...more: A[]): ReplyOf<'zrandmember', V>;
+  zrandmember(key: A, ...more: A[]): R;
   /** Returns members in a sorted set within a range of indexes. Since 1.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrange(key: A, start: A, stop: A, ...more: A[]): ReplyOf<'zrange', V>;
+  zrange(key: A, start: A, stop: A, ...more: A[]): R;
   /** Returns members in a sorted set within a lexicographical range. Since 2.8.9. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrangebylex(key: A, min: A, max: A, ...more: A[]): ReplyOf<'zrangebylex', V>;
+  zrangebylex(key: A, min: A, max: A, ...more: A[]): R;
   /** Returns members in a sorted set within a range of scores. Since 1.0.5. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrangebyscore(key: A, min: A, max: A, ...more: A[]): ReplyOf<'zrangebyscore', V>;
+  zrangebyscore(key: A, min: A, max: A, ...more: A[]): R;
   /** Stores a range of members from sorted set in a key. Since 6.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements stored into the destination key. */
-  zrangestore(dst: A, src: A, min: A, max: A, ...more: A[]): ReplyOf<'zrangestore', V>;
+  zrangestore(dst: A, src: A, min: A, max: A, ...more: A[]): R;
   /** Returns the index of a member in a sorted set ordered by ascending scores. Since 2.0.0. Cost: O(log(N)). */
-  zrank(key: A, member: A): ReplyOf<'zrank', V>;
+  zrank(key: A, member: A): R;
   /** Removes one or more members from a sorted set. Deletes the sorted set if all members were removed. Since 1.2.0. Cost: O(M*log(N)) with N being the number of elements in the sorted set and M the number of elements to be removed. */
-  zrem(key: A, member: A, ...more: A[]): ReplyOf<'zrem', V>;
+  zrem(key: A, member: A, ...more: A[]): R;
   /** Removes members in a sorted set within a lexicographical range. Deletes the sorted set if all members were removed. Since 2.8.9. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements removed by the operation. */
-  zremrangebylex(key: A, min: A, max: A): ReplyOf<'zremrangebylex', V>;
+  zremrangebylex(key: A, min: A, max: A): R;
   /** Removes members in a sorted set within a range of indexes. Deletes the sorted set if all members were removed. Since 2.0.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements removed by the operation. */
-  zremrangebyrank(key: A, start: A, stop: A): ReplyOf<'zremrangebyrank', V>;
+  zremrangebyrank(key: A, start: A, stop: A): R;
   /** Removes members in a sorted set within a range of scores. Deletes the sorted set if all members were removed. Since 1.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements removed by the operation. */
-  zremrangebyscore(key: A, min: A, max: A): ReplyOf<'zremrangebyscore', V>;
+  zremrangebyscore(key: A, min: A, max: A): R;
   /** Returns members in a sorted set within a range of indexes in reverse order. Since 1.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrevrange(key: A, start: A, stop: A, ...more: A[]): ReplyOf<'zrevrange', V>;
+  zrevrange(key: A, start: A, stop: A, ...more: A[]): R;
   /** Returns members in a sorted set within a lexicographical range in reverse order. Since 2.8.9. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrevrangebylex(key: A, max: A, min: A, ...more: A[]): ReplyOf<'zrevrangebylex', V>;
+  zrevrangebylex(key: A, max: A, min: A, ...more: A[]): R;
   /** Returns members in a sorted set within a range of scores in reverse order. Since 2.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrevrangebyscore(key: A, max: A, min: A, ...more: A[]): ReplyOf<'zrevrangebyscore', V>;
+  zrevrangebyscore(key: A, max: A, min: A, ...more: A[]): R;
   /** Returns the index of a member in a sorted set ordered by descending scores. Since 2.0.0. Cost: O(log(N)). */
-  zrevrank(key: A, member: A): ReplyOf<'zrevrank', V>;
+  zrevrank(key: A, member: A): R;
   /** Iterates over members and scores of a sorted set. Since 2.8.0. Cost: O(1) for every call. */
-  zscan(key: A, cursor: A, ...more: A[]): ReplyOf<'zscan', V>;
+  zscan(key: A, cursor: A, ...more: A[]): R;
   /** Returns the score of a member in a sorted set. Since 1.2.0. Cost: O(1). */
-  zscore(key: A, member: A): ReplyOf<'zscore', V>;
+  zscore(key: A, member: A): R;
   /** Returns the union of multiple sorted sets. Since 6.2.0. Cost: O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set. */
-  zunion(numkeys: A, key: A, ...more: A[]): ReplyOf<'zunion', V>;
+  zunion(numkeys: A, key: A, ...more: A[]): R;
   /** Stores the union of multiple sorted sets in a key. Since 2.0.0. Cost: O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set. */
-  zunionstore(destination: A, numkeys: A, key: A, ...more: A[]): ReplyOf<'zunionstore', V>;
+  zunionstore(destination: A, numkeys: A, key: A, ...more: A[]): R;
 }
 
 /** The names of all methods, which are those of the commands. */
 export const COMMAND_NAMES =
-  'append bitcount bitfield bitop bitpos dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getbit getdel getex getrange getset hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby incrbyfloat keys lcs lindex linsert llen lmove lmpop lpop lpos lpush lpushx lrange lrem lset ltrim mget mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx rpop rpoplpush rpush rpushx sadd scan scard sdiff sdiffstore set setbit setex setnx setrange sinter sintercard sinterstore sismember smembers smismember smove sort spop srandmember srem sscan strlen substr sunion sunionstore touch ttl type unlink zadd zcard zcount zdiff zdiffstore zincrby zinter zintercard zinterstore zlexcount zmpop zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore zunion zunionstore'.split(' ') as (keyof CommandMethods<never, never>)[];
+  'append bitcount bitfield bitop bitpos copy dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getbit getdel getex getrange getset hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby incrbyfloat info keys lcs lindex linsert llen lmove lmpop lolwut lpop lpos lpush lpushx lrange lrem lset ltrim mget move mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx role rpop rpoplpush rpush rpushx sadd scan scard sdiff sdiffstore set setbit setex setnx setrange sinter sintercard sinterstore sismember smembers smismember smove sort spop srandmember srem sscan strlen substr sunion sunionstore time touch ttl type unlink zadd zcard zcount zdiff zdiffstore zincrby zinter zintercard zinterstore zlexcount zmpop zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore zunion zunionstore'.split(' ') as (keyof CommandMethods<never, never>)[];

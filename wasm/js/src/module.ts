@@ -7,13 +7,8 @@
 
 import init, * as bindings from '../pkg/sanderling.js';
 
-/** The instantiated module. */
-export interface Engine {
-  /** The functions and classes that it exports. */
-  readonly bindings: typeof bindings;
-  /** Its memory. */
-  readonly memory: WebAssembly.Memory;
-}
+/** The functions and classes that the wasm module exports. */
+export type Engine = typeof bindings;
 
 /** What a runtime can hand over: a compiled module, its bytes, or the place to fetch it from. */
 export type WasmInput = WebAssembly.Module | Uint8Array<ArrayBuffer> | URL;
@@ -23,24 +18,18 @@ export function provide(source: () => WasmInput | Promise<WasmInput>): void {
   load ??= source;
 }
 
-/** Returns the engine, compiled and instantiated once, on the first call. A failure is not kept: the next call tries again. */
+/** Returns the engine, compiled and instantiated once, on the first call. */
 export function engine(): Promise<Engine> {
-  started ??= start().catch((error: unknown) => {
-    started = undefined;
-    throw error;
-  });
-  return started;
+  return (started ??= start());
 }
 
 async function start(): Promise<Engine> {
   if (!load) throw new Error('no wasm source: import the package by its name, not one of its inner files');
   const input = await load();
   // workerd refuses to compile from bytes but instantiates a module at once; the others stream or compile off-thread.
-  const { memory } =
-    input instanceof WebAssembly.Module
-      ? bindings.initSync({ module: input })
-      : await init({ module_or_path: input });
-  return { bindings, memory };
+  if (input instanceof WebAssembly.Module) bindings.initSync({ module: input });
+  else await init({ module_or_path: input });
+  return bindings;
 }
 
 let load: (() => WasmInput | Promise<WasmInput>) | undefined;

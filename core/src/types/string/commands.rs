@@ -56,18 +56,9 @@ pub const COMMANDS: &[Command] = &[
 
 fn get(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     match ctx.data.string(args.word()?)? {
-        Some(Str::Bytes(bytes)) => {
-            ctx.stats.hits += 1;
-            ctx.reply.bulk(bytes);
-        }
-        Some(Str::Integer(value)) => {
-            ctx.stats.hits += 1;
-            ctx.reply.bulk_integer(*value);
-        }
-        None => {
-            ctx.stats.misses += 1;
-            ctx.reply.null();
-        }
+        Some(Str::Bytes(bytes)) => ctx.reply.bulk(bytes),
+        Some(Str::Integer(value)) => ctx.reply.bulk_integer(*value),
+        None => ctx.reply.null(),
     }
     Ok(())
 }
@@ -306,14 +297,8 @@ fn check_length(ctx: &Context<'_>, offset: usize, tail: usize) -> Result<()> {
 /// Replies with the string at `key`, or null.
 fn reply_string(ctx: &mut Context<'_>, key: &[u8]) -> Result<()> {
     match ctx.data.string(key)? {
-        Some(value) => {
-            ctx.stats.hits += 1;
-            value.with_bytes(|bytes| ctx.reply.bulk(bytes));
-        }
-        None => {
-            ctx.stats.misses += 1;
-            ctx.reply.null();
-        }
+        Some(value) => value.with_bytes(|bytes| ctx.reply.bulk(bytes)),
+        None => ctx.reply.null(),
     }
     Ok(())
 }

@@ -1,0 +1,129 @@
+//! Settings as `CONFIG GET` and `CONFIG SET` know them, under Redis's names.
+
+mod settings;
+
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use settings::{ALIASES, SETTINGS};
+pub use settings::{Setting, SettingKind};
+
+use crate::{
+    error::{Error, Result},
+    glob,
+    limits::Limits,
+    num,
+    types::encoding::Encoding,
+};
+
+/// The settings of an engine.
+#[derive(Debug)]
+pub struct Config {
+    values: BTreeMap<&'static str, String>,
+    /// The password of the default user.
+    pub password: Option<String>,
+    /// Whether keys are removed as their deadline passes, not only when they are met. Tests switch it off.
+    pub active_expiry: bool,
+    changed: bool,
+}
+
+impl Config {
+    /// Makes the settings of an engine on which nothing was set.
+    pub fn new(limits: &Limits) -> Self {
+        let mut values: BTreeMap<_, _> =
+            SETTINGS.iter().map(|setting| (setting.name, setting.default.to_string())).collect();
+        values.insert("proto-max-bulk-len", limits.bulk_bytes_max.to_string());
+        Self { values, password: None, active_expiry: true, changed: false }
+    }
+
+    /// The value of a setting, under its own name.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// Names and values of the settings that one of the globs matches, by name; aliases count as names.
+    pub fn matching(&self, patterns: &[&[u8]]) -> Vec<(&'static str, &str)> {
+        let own = self.values.iter().map(|(name, value)| (*name, value.as_str()));
+        let aliases = ALIASES.iter().filter_map(|(alias, name)| Some((*alias, self.value(name)?)));
+        let mut found: Vec<_> = own.chain(aliases).collect();
+        found.retain(|(name, _)| patterns.iter().any(|pattern| glob::matches_ignore_case(pattern, name.as_bytes())));
+        found.sort_unstable();
+        found
+    }
+
+    /// Sets several settings or, if one of them can't be, none.
+    ///
+    /// # Errors
+    /// Redis's texts, naming the setting.
+    pub fn set_all(&mut self, pairs: &[(&[u8], &[u8])]) -> Result<()> {
+        let mut checked: Vec<(&'static str, String)> = Vec::new();
+        let settings = pairs.iter().map(|(name, _)| {
+            let shown = String::from_utf8_lossy(name);
+            let unknown = || format!("ERR Unknown option or number of arguments for CONFIG SET - '{shown}'");
+            Setting::find(name).ok_or_else(|| Error::owned(unknown()))
+        });
+        let settings = settings.collect::<Result<Vec<_>>>()?;
+        for (setting, (name, value)) in settings.into_iter().zip(pairs) {
+            let shown = String::from_utf8_lossy(name);
+            let failed = |reason: &str| {
+                Error::owned(format!("ERR CONFIG SET failed (possibly related to argument '{shown}') - {reason}"))
+            };
+            if checked.iter().any(|(other, _)| *other == setting.name) {
+                return Err(failed("duplicate parameter"));
+            }
+            // What can't change may be set to what it is, so that a script may state what it needs.
+            if !setting.mutable && self.value(setting.name).is_none_or(|held| held.as_bytes() != *value) {
+                return Err(failed("can't set immutable config"));
+            }
+            checked.push((setting.name, setting.kind.parse(value).map_err(|reason| failed(&reason))?));
+        }
+        for (name, value) in checked {
+            self.force(name, value);
+        }
+        Ok(())
+    }
+
+    /// Sets a setting as the shell's configuration says, immutable or not.
+    pub fn force(&mut self, name: &'static str, value: impl Into<String>) {
+        let value = value.into();
+        if name == "requirepass" {
+            self.password = (!value.is_empty()).then(|| value.clone());
+        }
+        self.values.insert(name, value);
+        self.changed = true;
+    }
+
+    /// Whether a setting changed since the last call.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        core::mem::take(&mut self.changed)
+    }
+
+    /// How values are laid out under these settings.
+    pub fn encoding(&self, seed: u64) -> Encoding {
+        let count = |name: &str| self.number(name).and_then(|value| usize::try_from(value).ok()).unwrap_or(0);
+        Encoding {
+            seed,
+            hash_max_listpack_entries: count("hash-max-listpack-entries"),
+            hash_max_listpack_value: count("hash-max-listpack-value"),
+            set_max_intset_entries: count("set-max-intset-entries"),
+            set_max_listpack_entries: count("set-max-listpack-entries"),
+            set_max_listpack_value: count("set-max-listpack-value"),
+            zset_max_listpack_entries: count("zset-max-listpack-entries"),
+            zset_max_listpack_value: count("zset-max-listpack-value"),
+            list_max_listpack_size: self.number("list-max-listpack-size").unwrap_or(-2),
+        }
+    }
+
+    /// Longest argument and string value in bytes.
+    pub fn bulk_bytes_max(&self) -> usize {
+        self.number("proto-max-bulk-len").and_then(|value| usize::try_from(value).ok()).unwrap_or(512 * 1024 * 1024)
+    }
+
+    fn number(&self, name: &str) -> Option<i64> {
+        num::parse_i64(self.value(name)?.as_bytes())
+    }
+}

@@ -1,0 +1,214 @@
+//! The table of settings: Redis's names, what they are without being set, and what they may be.
+//!
+//! A setting stands here if what it says holds: it changes something, or both of its values describe what happens
+//! anyway (whether memory is freed lazily, say), or the only value that it takes is the true one. A tool that asks
+//! for something else is told so, instead of being left in the belief that it got it.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+};
+
+use crate::num;
+
+/// One setting: its name, what it is without being set, and what it may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Redis's name.
+    pub name: &'static str,
+    /// The value that holds until another is set.
+    pub default: &'static str,
+    /// What values it takes.
+    pub kind: SettingKind,
+    /// Whether `CONFIG SET` may change it.
+    pub mutable: bool,
+}
+
+/// What values a setting takes.
+#[derive(Clone, Copy, Debug)]
+pub enum SettingKind {
+    /// An integer between two bounds.
+    Integer(i64, i64),
+    /// Bytes, with an optional unit (`kb`, `mb`, `gb`).
+    Memory,
+    /// `yes` or `no`.
+    Bool,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Any text.
+    Text,
+}
+
+impl SettingKind {
+    /// The value in its canonical form, or what is wrong with it.
+    pub(super) fn parse(self, value: &[u8]) -> Result<String, String> {
+        let text = core::str::from_utf8(value).map_err(|_| "argument must be valid UTF-8".to_string())?;
+        match self {
+            Self::Text => Ok(text.to_string()),
+            Self::Bool if text.eq_ignore_ascii_case("yes") => Ok("yes".into()),
+            Self::Bool if text.eq_ignore_ascii_case("no") => Ok("no".into()),
+            Self::Bool => Err("argument must be 'yes' or 'no'".into()),
+            Self::Choice(words) => match words.iter().find(|word| text.eq_ignore_ascii_case(word)) {
+                Some(word) => Ok((*word).into()),
+                None => Err(format!("argument(s) must be one of the following: {}", words.join(", "))),
+            },
+            Self::Integer(min, max) => match num::parse_i64(value) {
+                Some(number) if (min..=max).contains(&number) => Ok(number.to_string()),
+                Some(_) => Err(format!("argument must be between {min} and {max} inclusive")),
+                None => Err("argument couldn't be parsed into an integer".into()),
+            },
+            Self::Memory => {
+                parse_memory(text).map(|bytes| bytes.to_string()).ok_or("argument must be a memory value".into())
+            }
+        }
+    }
+}
+
+fn parse_memory(text: &str) -> Option<u64> {
+    let lower = text.to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match lower.get(digits.len()..)? {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1024,
+        "m" => 1_000_000,
+        "mb" => 1024 * 1024,
+        "g" => 1_000_000_000,
+        "gb" => 1024 * 1024 * 1024,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+impl Setting {
+    /// The setting that `name` or an alias of it names, in whatever case.
+    pub fn find(name: &[u8]) -> Option<&'static Self> {
+        let alias = ALIASES.iter().find(|(alias, _)| name.eq_ignore_ascii_case(alias.as_bytes()));
+        let name = alias.map_or(name, |(_, name)| name.as_bytes());
+        SETTINGS.iter().find(|setting| name.eq_ignore_ascii_case(setting.name.as_bytes()))
+    }
+
+    const fn new(name: &'static str, default: &'static str, kind: SettingKind) -> Self {
+        Self { name, default, kind, mutable: true }
+    }
+
+    const fn integer(name: &'static str, default: &'static str, min: i64, max: i64) -> Self {
+        Self::new(name, default, SettingKind::Integer(min, max))
+    }
+
+    const fn flag(name: &'static str, default: &'static str) -> Self {
+        Self::new(name, default, SettingKind::Bool)
+    }
+
+    /// A setting that takes one value: anything else isn't there.
+    const fn only(name: &'static str, value: &'static [&'static str; 1]) -> Self {
+        let [default] = value;
+        Self::new(name, default, SettingKind::Choice(value))
+    }
+
+    /// A setting that the shell decides.
+    const fn fixed(name: &'static str, default: &'static str, kind: SettingKind) -> Self {
+        Self { name, default, kind, mutable: false }
+    }
+}
+
+/// Other names of settings: those of earlier releases of Redis.
+pub(super) const ALIASES: &[(&str, &str)] = &[
+    ("hash-max-ziplist-entries", "hash-max-listpack-entries"),
+    ("hash-max-ziplist-value", "hash-max-listpack-value"),
+    ("list-max-ziplist-size", "list-max-listpack-size"),
+    ("lua-time-limit", "busy-reply-threshold"),
+    ("min-slaves-max-lag", "min-replicas-max-lag"),
+    ("min-slaves-to-write", "min-replicas-to-write"),
+    ("slave-lazy-flush", "replica-lazy-flush"),
+    ("slave-read-only", "replica-read-only"),
+    ("slave-serve-stale-data", "replica-serve-stale-data"),
+    ("zset-max-ziplist-entries", "zset-max-listpack-entries"),
+    ("zset-max-ziplist-value", "zset-max-listpack-value"),
+];
+
+/// Every setting, by name. A shell forces those that it decides (ports, directory, fsync) to what they are.
+pub(super) const SETTINGS: &[Setting] = &[
+    // How eagerly the shell lets the engine expire keys is the shell's business; these are hints to it.
+    Setting::integer("active-expire-effort", "1", 1, 10),
+    Setting::flag("activedefrag", "no"),
+    Setting::flag("activerehashing", "yes"),
+    Setting::fixed("aof-use-rdb-preamble", "yes", SettingKind::Bool),
+    Setting::fixed("appendfsync", "everysec", SettingKind::Choice(&["always", "everysec", "no"])),
+    Setting::fixed("appendonly", "no", SettingKind::Bool),
+    Setting::integer("auto-aof-rewrite-percentage", "100", 0, i32::MAX as i64),
+    Setting::fixed("bind", "", SettingKind::Text),
+    Setting::integer("busy-reply-threshold", "5000", 0, i64::MAX),
+    Setting::new("client-query-buffer-limit", "1073741824", SettingKind::Memory),
+    Setting::only("cluster-enabled", &["no"]),
+    Setting::fixed("databases", "16", SettingKind::Integer(16, 16)),
+    Setting::fixed("dbfilename", "", SettingKind::Text),
+    Setting::fixed("dir", "", SettingKind::Text),
+    Setting::flag("dynamic-hz", "yes"),
+    Setting::integer("hash-max-listpack-entries", "128", 0, i64::MAX),
+    Setting::integer("hash-max-listpack-value", "64", 0, i64::MAX),
+    Setting::integer("hz", "10", 1, 500),
+    // Values are freed where they are let go; none is large enough to free that anybody would notice.
+    Setting::flag("lazyfree-lazy-eviction", "no"),
+    Setting::flag("lazyfree-lazy-expire", "no"),
+    Setting::flag("lazyfree-lazy-server-del", "no"),
+    Setting::flag("lazyfree-lazy-user-del", "no"),
+    Setting::flag("lazyfree-lazy-user-flush", "no"),
+    // Nodes of lists aren't compressed, whatever depth is asked for: it would change their size only.
+    Setting::integer("list-compress-depth", "0", 0, i32::MAX as i64),
+    Setting::integer("list-max-listpack-size", "-2", i32::MIN as i64, i32::MAX as i64),
+    Setting::fixed("maxclients", "10000", SettingKind::Integer(1, u32::MAX as i64)),
+    // Memory isn't bounded and nothing is evicted yet.
+    Setting::only("maxmemory", &["0"]),
+    Setting::only("maxmemory-clients", &["0"]),
+    Setting::only("maxmemory-policy", &["noeviction"]),
+    Setting::integer("maxmemory-samples", "5", 1, 64),
+    Setting::integer("min-replicas-max-lag", "10", 0, i32::MAX as i64),
+    Setting::only("min-replicas-to-write", &["0"]),
+    Setting::only("notify-keyspace-events", &[""]),
+    Setting::fixed("port", "0", SettingKind::Integer(0, u16::MAX as i64)),
+    Setting::new("proto-max-bulk-len", "536870912", SettingKind::Memory),
+    Setting::flag("replica-lazy-flush", "no"),
+    Setting::only("replica-read-only", &["yes"]),
+    Setting::only("replica-serve-stale-data", &["yes"]),
+    Setting::new("requirepass", "", SettingKind::Text),
+    Setting::fixed("save", "", SettingKind::Text),
+    Setting::integer("set-max-intset-entries", "512", 0, i64::MAX),
+    Setting::integer("set-max-listpack-entries", "128", 0, i64::MAX),
+    Setting::integer("set-max-listpack-value", "64", 0, i64::MAX),
+    Setting::fixed("tcp-keepalive", "300", SettingKind::Integer(0, i32::MAX as i64)),
+    Setting::only("timeout", &["0"]),
+    Setting::integer("zset-max-listpack-entries", "128", 0, i64::MAX),
+    Setting::integer("zset-max-listpack-value", "64", 0, i64::MAX),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_takes_its_default_and_stands_in_its_place() {
+        for setting in SETTINGS {
+            assert_eq!(
+                setting.kind.parse(setting.default.as_bytes()).as_deref(),
+                Ok(setting.default),
+                "{}",
+                setting.name
+            );
+        }
+        assert!(SETTINGS.is_sorted_by_key(|setting| setting.name), "by name");
+        for (alias, name) in ALIASES {
+            assert_eq!(Setting::find(alias.as_bytes()).map(|setting| setting.name), Some(*name));
+            assert!(SETTINGS.iter().all(|setting| setting.name != *alias), "{alias} is no setting of its own");
+        }
+    }
+
+    #[test]
+    fn memory_is_read_with_units() {
+        let parse = |text: &str| SettingKind::Memory.parse(text.as_bytes()).ok();
+        assert_eq!(parse("1kb").as_deref(), Some("1024"));
+        assert_eq!(parse("2G").as_deref(), Some("2000000000"));
+        assert_eq!(parse("7").as_deref(), Some("7"));
+        assert!(parse("1x").is_none() && parse("").is_none() && parse("99999999999gb").is_none());
+    }
+}

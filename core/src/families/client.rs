@@ -1,0 +1,289 @@
+//! CLIENT: what connections are and were told, and ending them.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt::Write;
+
+use super::{connection::check_name, help::reply_help};
+use crate::{
+    command::{Args, Command, Context, Flags, Group, Keys},
+    env::UnixMillis,
+    error::{Error, Result},
+    num,
+    session::{Errand, Replies, Session, SessionId},
+};
+
+const OWN: Flags = Flags::CONNECTION;
+const ADMIN: Flags = Flags::CONNECTION.and(Flags::ADMIN);
+
+const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::command::Handler) -> Command {
+    Command::new(Group::Connection, name, arity, flags, Keys::None, handler).inside("client")
+}
+
+/// The family's row.
+#[rustfmt::skip]
+pub const COMMANDS: &[Command] = &[
+    Command::new(Group::Connection, "client", -2, OWN, Keys::None, super::help::container)
+        .doc("2.4.0", "Depends on subcommand", "", "A container for client connection commands.")
+        .with(&[
+            row("getname", 2, OWN, getname)
+                .doc("2.6.9", "O(1)", "", "Returns the name of the connection."),
+            row("getredir", 2, OWN, |ctx, _| { ctx.reply.integer(-1); Ok(()) })
+                .doc("6.0.0", "O(1)", "", "Returns the client ID to which the connection's tracking notifications are redirected."),
+            row("help", 2, OWN, reply_help)
+                .doc("5.0.0", "O(1)", "", "Returns helpful text about the different subcommands."),
+            row("id", 2, OWN, id)
+                .doc("5.0.0", "O(1)", "", "Returns the unique client ID of the connection."),
+            row("info", 2, OWN, info)
+                .doc("6.2.0", "O(1)", "", "Returns information about the connection."),
+            row("kill", -3, ADMIN, kill)
+                .doc("2.4.0", "O(N) where N is the number of client connections", "ip:port | <ID client-id | TYPE <NORMAL | MASTER | REPLICA | PUBSUB> | USER username | ADDR ip:port | LADDR ip:port | SKIPME <YES | NO>> ...", "Terminates open connections."),
+            row("list", -2, ADMIN, list)
+                .doc("2.4.0", "O(N) where N is the number of client connections", "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]", "Lists open connections."),
+            row("no-evict", 3, ADMIN, switch)
+                .doc("7.0.0", "O(1)", "ON | OFF", "Sets the client eviction mode of the connection."),
+            row("no-touch", 3, OWN, switch)
+                .doc("7.2.0", "O(1)", "ON | OFF", "Controls whether commands sent by the client affect the access times of keys."),
+            row("reply", 3, OWN, reply)
+                .doc("3.2.0", "O(1)", "ON | OFF | SKIP", "Instructs the server whether to reply to commands."),
+            row("setinfo", 4, OWN, setinfo)
+                .doc("7.2.0", "O(1)", "LIB-NAME libname | LIB-VER libver", "Sets information specific to the client or connection."),
+            row("setname", 3, OWN, setname)
+                .doc("2.6.9", "O(1)", "connection-name", "Sets the connection name."),
+        ]),
+];
+
+fn id(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    let id = ctx.session().id;
+    ctx.reply.integer(id as i64);
+    Ok(())
+}
+
+fn getname(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    let session = ctx.sessions.session_mut(ctx.session);
+    ctx.reply.bulk_or_null((!session.name.is_empty()).then_some(session.name.as_bytes()));
+    Ok(())
+}
+
+fn setname(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let name = args.word()?;
+    check_name(name)?;
+    ctx.session().name = String::from_utf8_lossy(name).into_owned();
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn setinfo(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let (option, value) = (args.word()?, args.word()?);
+    let session = ctx.sessions.session_mut(ctx.session);
+    let (target, name) = match option {
+        _ if option.eq_ignore_ascii_case(b"LIB-NAME") => (&mut session.library.0, "lib-name"),
+        _ if option.eq_ignore_ascii_case(b"LIB-VER") => (&mut session.library.1, "lib-ver"),
+        _ => return Err(Error::owned(format!("ERR Unrecognized option '{}'", String::from_utf8_lossy(option)))),
+    };
+    if check_name(value).is_err() {
+        return Err(Error::owned(format!("ERR {name} cannot contain spaces, newlines or special characters.")));
+    }
+    *target = String::from_utf8_lossy(value).into_owned();
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Takes a switch that has no effect: no connection is closed to save memory, and reading doesn't age keys.
+fn switch(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    if !args.take_if("ON") && !args.take_if("OFF") {
+        return Err(Error::SYNTAX);
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn reply(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let replies = if args.take_if("ON") {
+        Replies::On
+    } else if args.take_if("OFF") {
+        Replies::Off
+    } else if args.take_if("SKIP") {
+        Replies::SkipNext
+    } else {
+        return Err(Error::SYNTAX);
+    };
+    let session = ctx.session();
+    // Who has switched replies off doesn't get them back by asking to skip one.
+    if session.replies != Replies::Off || replies == Replies::On {
+        session.replies = replies;
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn info(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let query_bytes = query_bytes(ctx, args);
+    let line = ctx.sessions.session(ctx.session).map(|session| line(ctx, session, query_bytes)).unwrap_or_default();
+    ctx.reply.verbatim(&line);
+    Ok(())
+}
+
+fn list(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let query_bytes = query_bytes(ctx, args);
+    let mut ids: Option<Vec<i64>> = None;
+    if args.take_if("TYPE") {
+        if !is_normal(args.word()?)? {
+            ids = Some(Vec::new());
+        }
+        args.end()?;
+    } else if args.len() >= 2 && args.take_if("ID") {
+        let parsed = args.rest().iter().map(|word| num::parse_i64(word));
+        ids = Some(parsed.collect::<Option<_>>().ok_or(Error::new("ERR Invalid client ID"))?);
+    } else {
+        args.end()?;
+    }
+    let mut sessions: Vec<_> = ctx.sessions.iter().filter(|(_, session)| !session.killed).collect();
+    sessions.sort_by_key(|(_, session)| session.id);
+    let mut lines = String::new();
+    for (id, session) in sessions {
+        if ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64))) {
+            lines += &line(ctx, session, if id == ctx.session { query_bytes } else { 0 });
+        }
+    }
+    ctx.reply.verbatim(&lines);
+    Ok(())
+}
+
+/// One session as `CLIENT LIST` shows it. What a shell buffers isn't known here and is given as 0.
+fn line(ctx: &Context<'_>, session: &Session, query_bytes: usize) -> String {
+    let now = ctx.data.now();
+    let seconds = |since: UnixMillis| now.ms_since(since) / 1000;
+    let (container, name) = session.last_command;
+    let command = if container.is_empty() { name.to_string() } else { format!("{container}|{name}") };
+    let queued = session.transaction.as_ref().map_or(-1, |transaction| transaction.commands.len() as i64);
+    let mut line = String::new();
+    // Writing to a String can't fail.
+    let _ = writeln!(
+        line,
+        "id={id} addr={address} laddr={local} fd=0 name={name} age={age} idle={idle} flags={flags} db={db} \
+         sub=0 psub=0 ssub=0 multi={queued} qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 \
+         oll=0 omem=0 tot-mem=0 events=r cmd={command} user=default lib-name={library} lib-ver={version} redir=-1 \
+         resp={protocol}",
+        id = session.id,
+        address = session.address,
+        local = local_address(ctx),
+        name = session.name,
+        age = seconds(session.opened_at),
+        idle = seconds(session.active_at),
+        flags = if session.transaction.is_some() { "x" } else { "N" },
+        db = session.db,
+        library = session.library.0,
+        version = session.library.1,
+        protocol = session.protocol.version(),
+    );
+    line
+}
+
+/// Where the shell says that it listens.
+fn local_address(ctx: &Context<'_>) -> String {
+    let host = ctx.config.value("bind").and_then(|hosts| hosts.split(' ').next()).unwrap_or_default();
+    format!("{host}:{}", ctx.config.value("port").unwrap_or("0"))
+}
+
+/// The length of the running call on the wire.
+fn query_bytes(ctx: &Context<'_>, args: &Args<'_>) -> usize {
+    let names = [ctx.row.container.as_bytes(), ctx.row.name.as_bytes()];
+    let words = names.iter().chain(args.rest());
+    let header = |count: usize| count.to_string().len() + 3;
+    words.map(|word| header(word.len()) + word.len() + 2).sum::<usize>() + header(2 + args.len())
+}
+
+/// Whether a type of clients is the one that all clients here have.
+fn is_normal(word: &[u8]) -> Result<bool> {
+    const TYPES: [(&str, bool); 5] =
+        [("normal", true), ("pubsub", false), ("master", false), ("replica", false), ("slave", false)];
+    match TYPES.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes())) {
+        Some((_, normal)) => Ok(*normal),
+        None => Err(Error::owned(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word)))),
+    }
+}
+
+/// Which sessions `CLIENT KILL` ends.
+#[derive(Debug)]
+struct Victims<'a> {
+    id: Option<u64>,
+    address: Option<&'a [u8]>,
+    local_address: Option<&'a [u8]>,
+    normal: bool,
+    skip_me: bool,
+}
+
+impl<'a> Victims<'a> {
+    fn read(args: &mut Args<'a>) -> Result<Self> {
+        let mut victims = Self { id: None, address: None, local_address: None, normal: true, skip_me: true };
+        while !args.is_empty() {
+            if args.len() < 2 {
+                return Err(Error::SYNTAX);
+            }
+            if args.take_if("ID") {
+                let id = num::parse_i64(args.word()?).and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0);
+                victims.id = Some(id.ok_or(Error::new("ERR client-id should be greater than 0"))?);
+            } else if args.take_if("ADDR") {
+                victims.address = Some(args.word()?);
+            } else if args.take_if("LADDR") {
+                victims.local_address = Some(args.word()?);
+            } else if args.take_if("TYPE") {
+                victims.normal = is_normal(args.word()?)?;
+            } else if args.take_if("USER") {
+                let user = args.word()?;
+                if user != b"default" {
+                    return Err(Error::owned(format!("ERR No such user '{}'", String::from_utf8_lossy(user))));
+                }
+            } else if args.take_if("SKIPME") {
+                victims.skip_me = args.take_if("YES");
+                if !victims.skip_me && !args.take_if("NO") {
+                    return Err(Error::SYNTAX);
+                }
+            } else {
+                return Err(Error::SYNTAX);
+            }
+        }
+        Ok(victims)
+    }
+
+    fn holds(&self, session: &Session, is_me: bool, local_address: &str) -> bool {
+        !session.killed
+            && self.normal
+            && !(self.skip_me && is_me)
+            && self.id.is_none_or(|id| id == session.id)
+            && self.address.is_none_or(|address| address == session.address.as_bytes())
+            && self.local_address.is_none_or(|address| address == local_address.as_bytes())
+    }
+}
+
+fn kill(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let old_form = args.len() == 1;
+    let victims = match old_form {
+        true => {
+            let address = Some(args.word()?);
+            Victims { id: None, address, local_address: None, normal: true, skip_me: false }
+        }
+        false => Victims::read(args)?,
+    };
+    let (me, local_address) = (ctx.session, local_address(ctx));
+    let chosen = ctx.sessions.iter().filter(|(id, session)| victims.holds(session, *id == me, &local_address));
+    let mut chosen: Vec<(u64, SessionId)> = chosen.map(|(id, session)| (session.id, id)).collect();
+    chosen.sort_unstable();
+    for (_, id) in &chosen {
+        ctx.sessions.kill(*id);
+        // The caller's own connection closes with this reply.
+        if *id != me {
+            ctx.errands.push_back(Errand::Close(*id));
+        }
+    }
+    match (old_form, chosen.is_empty()) {
+        (true, true) => return Err(Error::new("ERR No such client")),
+        (true, false) => ctx.reply.ok(),
+        (false, _) => ctx.reply.count(chosen.len()),
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! OBJECT: how a value is kept. Nothing here changes what a command on the value answers.
+
+use super::help::reply_help;
+use crate::{
+    command::{Args, Command, Context, Flags, Group, Keys},
+    error::{Error, Result},
+    keyspace::Entry,
+};
+
+/// The key after the subcommand.
+const KEY: Keys = Keys::Range { first: 2, last: 2, step: 1 };
+
+const fn row(name: &'static str, arity: i32, flags: Flags, keys: Keys, handler: crate::command::Handler) -> Command {
+    Command::new(Group::Generic, name, arity, flags, keys, handler).inside("object")
+}
+
+/// The family's row.
+#[rustfmt::skip]
+pub const COMMANDS: &[Command] = &[
+    Command::new(Group::Generic, "object", -2, Flags(0), Keys::None, super::help::container)
+        .doc("2.2.3", "Depends on subcommand", "", "A container for object introspection commands.")
+        .with(&[
+            row("encoding", 3, Flags::READ, KEY, encoding)
+                .doc("2.2.3", "O(1)", "key", "Returns the internal encoding of a value."),
+            row("freq", 3, Flags::READ, KEY, freq)
+                .doc("4.0.0", "O(1)", "key", "Returns the logarithmic access frequency counter of a value."),
+            row("help", 2, Flags(0), Keys::None, reply_help)
+                .doc("6.2.0", "O(1)", "", "Returns helpful text about the different subcommands."),
+            row("idletime", 3, Flags::READ, KEY, |ctx, args| number(ctx, args, 0))
+                .doc("2.2.3", "O(1)", "key", "Returns the time since the last access to a value."),
+            row("refcount", 3, Flags::READ, KEY, |ctx, args| number(ctx, args, 1))
+                .doc("2.2.3", "O(1)", "key", "Returns the reference count of a value."),
+        ]),
+];
+
+fn encoding(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    match entry(ctx, args)?.map(|entry| entry.value.encoding()) {
+        Some(encoding) => ctx.reply.bulk(encoding.as_bytes()),
+        None => ctx.reply.null(),
+    }
+    Ok(())
+}
+
+/// A figure that Redis keeps for each value and this engine doesn't: values aren't shared, and their age isn't kept.
+fn number(ctx: &mut Context<'_>, args: &mut Args<'_>, value: i64) -> Result<()> {
+    match entry(ctx, args)?.is_some() {
+        true => ctx.reply.integer(value),
+        false => ctx.reply.null(),
+    }
+    Ok(())
+}
+
+fn freq(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    if entry(ctx, args)?.is_some() {
+        return Err(Error::new(
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
+    }
+    ctx.reply.null();
+    Ok(())
+}
+
+fn entry<'c>(ctx: &'c mut Context<'_>, args: &mut Args<'_>) -> Result<Option<&'c Entry>> {
+    Ok(ctx.data.entry(args.word()?))
+}

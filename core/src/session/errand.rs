@@ -1,0 +1,14 @@
+//! What commands ask of the shell, beyond the bytes of their replies.
+
+use super::SessionId;
+
+/// Something that only the shell can do. The engine has already replied by the time the shell learns of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// Close the connection of a session that `CLIENT KILL` ended. It runs no command any more, closed or not.
+    Close(SessionId),
+    /// Write a snapshot: `SAVE`, `BGSAVE`, `BGREWRITEAOF`.
+    Save,
+    /// End the process, the data as safe as the shell can make it: `SHUTDOWN`.
+    Shutdown,
+}
