@@ -20,7 +20,8 @@ const shared = {
   target: 'es2022',
   supported: { 'import-attributes': true, 'import-source': true },
   platform: 'neutral',
-  external: ['node:*'],
+  // `ws` is looked for when Node has no WebSocket of its own.
+  external: ['node:*', 'ws'],
   minify: true,
   sourcemap: true,
   legalComments: 'none',

@@ -3,7 +3,13 @@
 //! It translates and nothing more. It must never know of IndexedDB, WebSockets or tabs: those belong to the TypeScript
 //! around it, which hands in time and entropy with every call.
 
+mod packed;
+mod replica;
+mod words;
+
 use wasm_bindgen::prelude::wasm_bindgen;
+
+pub use replica::Replica;
 
 /// Returns the version of this build, the same text as the package's.
 #[wasm_bindgen]

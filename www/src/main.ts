@@ -1,6 +1,6 @@
 /** The page's first lines: the engine in this tab, and what it says of itself. */
 
-import { engine } from 'sanderling';
+import { version } from 'sanderling';
 
 const app = document.querySelector('#app');
-if (app) app.textContent = `Sanderling ${(await engine()).version()}`;
+if (app) app.textContent = `Sanderling ${await version()}`;

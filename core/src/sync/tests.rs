@@ -201,6 +201,21 @@ fn a_refusal_takes_the_guess_back() {
 }
 
 #[test]
+fn a_command_that_fails_leaves_an_expired_key_to_the_server() {
+    // Found by the simulation, seed 1926: the removal stayed behind although the command was never pushed.
+    let (mut server, mut replica, peer, ..) = connected();
+    server.call(&[b"SET", b"k", b"text", b"PXAT", b"2000000"]);
+    exchange(&mut server, &mut replica, peer);
+    let mut reply = Vec::new();
+    let late = Env::new(3_000_000, 0);
+    assert_eq!(replica.execute(late, &[b"LSET", b"k", b"0", b"x"], &mut reply), None);
+    assert_eq!(reply, b"-ERR no such key\r\n");
+    server.call(&[b"PERSIST", b"k"]);
+    exchange(&mut server, &mut replica, peer);
+    assert_eq!(call(&mut replica, &[b"GET", b"k"]), Value::Bulk(b"text".to_vec()));
+}
+
+#[test]
 fn only_what_changed_comes_after_a_break() {
     let (mut server, mut replica, peer, ..) = connected();
     for index in 0..1000 {

@@ -7,9 +7,11 @@
 //! back; a command takes effect exactly once if it was acknowledged or stored, at most once in any case, and in the
 //! order in which its replica ran them; and once everything is delivered all replicas hold what the server holds.
 
+mod campaign;
 mod disk;
 mod node;
 mod oracle;
 mod world;
 
+pub use campaign::run_seeds;
 pub use world::{Options, Report, run};

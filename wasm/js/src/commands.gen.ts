@@ -4,286 +4,288 @@
  * Generated from the command table by `cargo xtask codegen`: do not edit.
  */
 
-/** One method for each command; `A` is what goes in as an argument, `R` what comes back as a reply. */
-export interface CommandMethods<A, R> {
+import type { ReplyOf } from './replies.js';
+
+/** One method for each command; `A` is what goes in as an argument, `V` what a string in a reply is. */
+export interface CommandMethods<A, V> {
   /** Appends a string to the value of a key. Creates the key if it doesn't exist. Since 2.0.0. Cost: O(1). */
-  append(key: A, value: A): R;
+  append(key: A, value: A): ReplyOf<'append', V>;
   /** Counts the number of set bits (population counting) in a string. Since 2.6.0. Cost: O(N). */
-  bitcount(key: A, ...more: A[]): R;
+  bitcount(key: A, ...more: A[]): ReplyOf<'bitcount', V>;
   /** Performs arbitrary bitfield integer operations on strings. Since 3.2.0. Cost: O(1) for each subcommand specified. */
-  bitfield(key: A, ...more: A[]): R;
+  bitfield(key: A, ...more: A[]): ReplyOf<'bitfield', V>;
   /** Performs bitwise operations on multiple strings, and stores the result. Since 2.6.0. Cost: O(N). */
-  bitop(...more: A[]): R;
+  bitop(...more: A[]): ReplyOf<'bitop', V>;
   /** Finds the first set (1) or clear (0) bit in a string. Since 2.8.7. Cost: O(N). */
-  bitpos(key: A, bit: A, ...more: A[]): R;
+  bitpos(key: A, bit: A, ...more: A[]): ReplyOf<'bitpos', V>;
   /** Copies the value of a key to a new key. Since 6.2.0. Cost: O(N) where N is the size of the value. */
-  copy(source: A, destination: A, ...more: A[]): R;
+  copy(source: A, destination: A, ...more: A[]): ReplyOf<'copy', V>;
   /** Returns the number of keys in the database. Since 1.0.0. Cost: O(1). */
-  dbsize(): R;
+  dbsize(): ReplyOf<'dbsize', V>;
   /** Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
-  decr(key: A): R;
+  decr(key: A): ReplyOf<'decr', V>;
   /** Decrements a number from the integer value of a key. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
-  decrby(key: A, decrement: A): R;
+  decrby(key: A, decrement: A): ReplyOf<'decrby', V>;
   /** Deletes one or more keys. Since 1.0.0. Cost: O(N) where N is the number of keys that will be removed. */
-  del(key: A, ...more: A[]): R;
+  del(key: A, ...more: A[]): ReplyOf<'del', V>;
   /** Determines whether one or more keys exist. Since 1.0.0. Cost: O(N) where N is the number of keys to check. */
-  exists(key: A, ...more: A[]): R;
+  exists(key: A, ...more: A[]): ReplyOf<'exists', V>;
   /** Sets the expiration time of a key in seconds. Since 1.0.0. Cost: O(1). */
-  expire(key: A, seconds: A, ...more: A[]): R;
+  expire(key: A, seconds: A, ...more: A[]): ReplyOf<'expire', V>;
   /** Sets the expiration time of a key to a Unix timestamp. Since 1.2.0. Cost: O(1). */
-  expireat(key: A, unixTimeSeconds: A, ...more: A[]): R;
+  expireat(key: A, unixTimeSeconds: A, ...more: A[]): ReplyOf<'expireat', V>;
   /** Returns the expiration time of a key as a Unix timestamp. Since 7.0.0. Cost: O(1). */
-  expiretime(key: A): R;
+  expiretime(key: A): ReplyOf<'expiretime', V>;
   /** Removes all keys from all databases. Since 1.0.0. Cost: O(N) where N is the total number of keys in all databases. */
-  flushall(...more: A[]): R;
+  flushall(...more: A[]): ReplyOf<'flushall', V>;
   /** Removes all keys from the current database. Since 1.0.0. Cost: O(N) where N is the number of keys in the selected database. */
-  flushdb(...more: A[]): R;
+  flushdb(...more: A[]): ReplyOf<'flushdb', V>;
   /** Returns the string value of a key. Since 1.0.0. Cost: O(1). */
-  get(key: A): R;
+  get(key: A): ReplyOf<'get', V>;
   /** Returns a bit value by offset. Since 2.2.0. Cost: O(1). */
-  getbit(key: A, offset: A): R;
+  getbit(key: A, offset: A): ReplyOf<'getbit', V>;
   /** Returns the string value of a key after deleting the key. Since 6.2.0. Cost: O(1). */
-  getdel(key: A): R;
+  getdel(key: A): ReplyOf<'getdel', V>;
   /** Returns the string value of a key after setting its expiration time. Since 6.2.0. Cost: O(1). */
-  getex(key: A, ...more: A[]): R;
+  getex(key: A, ...more: A[]): ReplyOf<'getex', V>;
   /** Returns a substring of the string stored at a key. Since 2.4.0. Cost: O(N) where N is the length of the returned string. */
-  getrange(key: A, start: A, end: A): R;
+  getrange(key: A, start: A, end: A): ReplyOf<'getrange', V>;
   /** Returns the previous string value of a key after setting it to a new value. Since 1.0.0. Cost: O(1). */
-  getset(key: A, value: A): R;
+  getset(key: A, value: A): ReplyOf<'getset', V>;
   /** Deletes one or more fields and their values from a hash. Deletes the hash if no fields remain. Since 2.0.0. Cost: O(N) where N is the number of fields to be removed. */
-  hdel(key: A, field: A, ...more: A[]): R;
+  hdel(key: A, field: A, ...more: A[]): ReplyOf<'hdel', V>;
   /** Determines whether a field exists in a hash. Since 2.0.0. Cost: O(1). */
-  hexists(key: A, field: A): R;
+  hexists(key: A, field: A): ReplyOf<'hexists', V>;
   /** Returns the value of a field in a hash. Since 2.0.0. Cost: O(1). */
-  hget(key: A, field: A): R;
+  hget(key: A, field: A): ReplyOf<'hget', V>;
   /** Returns all fields and values in a hash. Since 2.0.0. Cost: O(N) where N is the size of the hash. */
-  hgetall(key: A): R;
+  hgetall(key: A): ReplyOf<'hgetall', V>;
   /** Increments the integer value of a field in a hash by a number. Uses 0 as initial value if the field doesn't exist. Since 2.0.0. Cost: O(1). */
-  hincrby(key: A, field: A, increment: A): R;
+  hincrby(key: A, field: A, increment: A): ReplyOf<'hincrby', V>;
   /** Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist. Since 2.6.0. Cost: O(1). */
-  hincrbyfloat(key: A, field: A, increment: A): R;
+  hincrbyfloat(key: A, field: A, increment: A): ReplyOf<'hincrbyfloat', V>;
   /** Returns all fields in a hash. Since 2.0.0. Cost: O(N) where N is the size of the hash. */
-  hkeys(key: A): R;
+  hkeys(key: A): ReplyOf<'hkeys', V>;
   /** Returns the number of fields in a hash. Since 2.0.0. Cost: O(1). */
-  hlen(key: A): R;
+  hlen(key: A): ReplyOf<'hlen', V>;
   /** Returns the values of all fields in a hash. Since 2.0.0. Cost: O(N) where N is the number of fields being requested. */
-  hmget(key: A, field: A, ...more: A[]): R;
+  hmget(key: A, field: A, ...more: A[]): ReplyOf<'hmget', V>;
   /** Sets the values of multiple fields. Since 2.0.0. Cost: O(N) where N is the number of fields being set. */
-  hmset(key: A, field: A, value: A, ...more: A[]): R;
+  hmset(key: A, field: A, value: A, ...more: A[]): ReplyOf<'hmset', V>;
   /** Returns one or more random fields from a hash. Since 6.2.0. Cost: O(N) where N is the number of fields returned. */
-  hrandfield(key: A, ...more: A[]): R;
+  hrandfield(key: A, ...more: A[]): ReplyOf<'hrandfield', V>;
   /** Iterates over fields and values of a hash. Since 2.8.0. Cost: O(1) for every call. O(N) for a complete iteration. */
-  hscan(key: A, cursor: A, ...more: A[]): R;
+  hscan(key: A, cursor: A, ...more: A[]): ReplyOf<'hscan', V>;
   /** Creates or modifies the value of a field in a hash. Since 2.0.0. Cost: O(N) where N is the number of field/value pairs. */
-  hset(key: A, field: A, value: A, ...more: A[]): R;
+  hset(key: A, field: A, value: A, ...more: A[]): ReplyOf<'hset', V>;
   /** Sets the value of a field in a hash only when the field doesn't exist. Since 2.0.0. Cost: O(1). */
-  hsetnx(key: A, field: A, value: A): R;
+  hsetnx(key: A, field: A, value: A): ReplyOf<'hsetnx', V>;
   /** Returns the length of the value of a field. Since 3.2.0. Cost: O(1). */
-  hstrlen(key: A, field: A): R;
+  hstrlen(key: A, field: A): ReplyOf<'hstrlen', V>;
   /** Returns all values in a hash. Since 2.0.0. Cost: O(N) where N is the size of the hash. */
-  hvals(key: A): R;
+  hvals(key: A): ReplyOf<'hvals', V>;
   /** Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
-  incr(key: A): R;
+  incr(key: A): ReplyOf<'incr', V>;
   /** Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */
-  incrby(key: A, increment: A): R;
+  incrby(key: A, increment: A): ReplyOf<'incrby', V>;
   /** Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist. Since 2.6.0. Cost: O(1). */
-  incrbyfloat(key: A, increment: A): R;
+  incrbyfloat(key: A, increment: A): ReplyOf<'incrbyfloat', V>;
   /** Returns information and statistics about the server. Since 1.0.0. Cost: O(1). */
-  info(...more: A[]): R;
+  info(...more: A[]): ReplyOf<'info', V>;
   /** Returns all key names that match a pattern. Since 1.0.0. Cost: O(N) with N being the number of keys in the database. */
-  keys(pattern: A): R;
+  keys(pattern: A): ReplyOf<'keys', V>;
   /** Finds the longest common substring. Since 7.0.0. Cost: O(N*M) where N and M are the lengths of the strings. */
-  lcs(key1: A, key2: A, ...more: A[]): R;
+  lcs(key1: A, key2: A, ...more: A[]): ReplyOf<'lcs', V>;
   /** Returns an element from a list by its index. Since 1.0.0. Cost: O(N) where N is the number of elements to traverse to get to the element at index. */
-  lindex(key: A, index: A): R;
+  lindex(key: A, index: A): ReplyOf<'lindex', V>;
   /** Inserts an element before or after another element in a list. Since 2.2.0. Cost: O(N) where N is the number of elements to traverse before seeing the value pivot. */
-  linsert(key: A, beforeAfter: A, pivot: A, element: A): R;
+  linsert(key: A, beforeAfter: A, pivot: A, element: A): ReplyOf<'linsert', V>;
   /** Returns the length of a list. Since 1.0.0. Cost: O(1). */
-  llen(key: A): R;
+  llen(key: A): ReplyOf<'llen', V>;
   /** Returns an element after popping it from one list and pushing it to another. Deletes the list if the last element was moved. Since 6.2.0. Cost: O(1). */
-  lmove(source: A, destination: A, leftRight: A, leftRight2: A): R;
+  lmove(source: A, destination: A, leftRight: A, leftRight2: A): ReplyOf<'lmove', V>;
   /** Returns multiple elements from a list after removing them. Deletes the list if the last element was popped. Since 7.0.0. Cost: O(N+M) where N is the number of provided keys and M is the number of elements returned. */
-  lmpop(numkeys: A, key: A, ...more: A[]): R;
+  lmpop(numkeys: A, key: A, ...more: A[]): ReplyOf<'lmpop', V>;
   /** Displays a sanderling and the version of Redis that the server follows. Since 5.0.0. Cost: O(1). */
-  lolwut(...more: A[]): R;
+  lolwut(...more: A[]): ReplyOf<'lolwut', V>;
   /** Returns the first elements in a list after removing it. Deletes the list if the last element was popped. Since 1.0.0. Cost: O(N) where N is the number of elements returned. */
-  lpop(key: A, ...more: A[]): R;
+  lpop(key: A, ...more: A[]): ReplyOf<'lpop', V>;
   /** Returns the index of matching elements in a list. Since 6.0.6. Cost: O(N) where N is the number of elements in the list, for the average case. */
-  lpos(key: A, element: A, ...more: A[]): R;
+  lpos(key: A, element: A, ...more: A[]): ReplyOf<'lpos', V>;
   /** Prepends one or more elements to a list. Creates the key if it doesn't exist. Since 1.0.0. Cost: O(1) for each element added. */
-  lpush(key: A, element: A, ...more: A[]): R;
+  lpush(key: A, element: A, ...more: A[]): ReplyOf<'lpush', V>;
   /** Prepends one or more elements to a list only when the list exists. Since 2.2.0. Cost: O(1) for each element added. */
-  lpushx(key: A, element: A, ...more: A[]): R;
+  lpushx(key: A, element: A, ...more: A[]): ReplyOf<'lpushx', V>;
   /** Returns a range of elements from a list. Since 1.0.0. Cost: O(S+N) where S is the distance of start offset from HEAD or TAIL and N is the number of elements in the range. */
-  lrange(key: A, start: A, stop: A): R;
+  lrange(key: A, start: A, stop: A): ReplyOf<'lrange', V>;
   /** Removes elements from a list. Deletes the list if the last element was removed. Since 1.0.0. Cost: O(N+M) where N is the length of the list and M is the number of elements removed. */
-  lrem(key: A, count: A, element: A): R;
+  lrem(key: A, count: A, element: A): ReplyOf<'lrem', V>;
   /** Sets the value of an element in a list by its index. Since 1.0.0. Cost: O(N) where N is the distance of the index from HEAD or TAIL. */
-  lset(key: A, index: A, element: A): R;
+  lset(key: A, index: A, element: A): ReplyOf<'lset', V>;
   /** Removes elements from both ends of a list. Deletes the list if all elements were trimmed. Since 1.0.0. Cost: O(N) where N is the number of elements to be removed. */
-  ltrim(key: A, start: A, stop: A): R;
+  ltrim(key: A, start: A, stop: A): ReplyOf<'ltrim', V>;
   /** Atomically returns the string values of one or more keys. Since 1.0.0. Cost: O(N) where N is the number of keys to retrieve. */
-  mget(key: A, ...more: A[]): R;
+  mget(key: A, ...more: A[]): ReplyOf<'mget', V>;
   /** Moves a key to another database. Since 1.0.0. Cost: O(N) where N is the size of the value. */
-  move(key: A, db: A): R;
+  move(key: A, db: A): ReplyOf<'move', V>;
   /** Atomically creates or modifies the string values of one or more keys. Since 1.0.1. Cost: O(N) where N is the number of keys to set. */
-  mset(key: A, value: A, ...more: A[]): R;
+  mset(key: A, value: A, ...more: A[]): ReplyOf<'mset', V>;
   /** Atomically modifies the string values of one or more keys only when all keys don't exist. Since 1.0.1. Cost: O(N) where N is the number of keys to set. */
-  msetnx(key: A, value: A, ...more: A[]): R;
+  msetnx(key: A, value: A, ...more: A[]): ReplyOf<'msetnx', V>;
   /** Removes the expiration time of a key. Since 2.2.0. Cost: O(1). */
-  persist(key: A): R;
+  persist(key: A): ReplyOf<'persist', V>;
   /** Sets the expiration time of a key in milliseconds. Since 2.6.0. Cost: O(1). */
-  pexpire(key: A, milliseconds: A, ...more: A[]): R;
+  pexpire(key: A, milliseconds: A, ...more: A[]): ReplyOf<'pexpire', V>;
   /** Sets the expiration time of a key to a Unix milliseconds timestamp. Since 2.6.0. Cost: O(1). */
-  pexpireat(key: A, unixTimeMilliseconds: A, ...more: A[]): R;
+  pexpireat(key: A, unixTimeMilliseconds: A, ...more: A[]): ReplyOf<'pexpireat', V>;
   /** Returns the expiration time of a key as a Unix milliseconds timestamp. Since 7.0.0. Cost: O(1). */
-  pexpiretime(key: A): R;
+  pexpiretime(key: A): ReplyOf<'pexpiretime', V>;
   /** Sets both string value and expiration time in milliseconds of a key. Since 2.6.0. Cost: O(1). */
-  psetex(key: A, milliseconds: A, value: A): R;
+  psetex(key: A, milliseconds: A, value: A): ReplyOf<'psetex', V>;
   /** Returns the expiration time in milliseconds of a key. Since 2.6.0. Cost: O(1). */
-  pttl(key: A): R;
+  pttl(key: A): ReplyOf<'pttl', V>;
   /** Returns a random key name from the database. Since 1.0.0. Cost: O(1). */
-  randomkey(): R;
+  randomkey(): ReplyOf<'randomkey', V>;
   /** Renames a key and overwrites the destination. Since 1.0.0. Cost: O(N) where N is the size of the value. */
-  rename(key: A, newkey: A): R;
+  rename(key: A, newkey: A): ReplyOf<'rename', V>;
   /** Renames a key only when the target key name doesn't exist. Since 1.0.0. Cost: O(N) where N is the size of the value. */
-  renamenx(key: A, newkey: A): R;
+  renamenx(key: A, newkey: A): ReplyOf<'renamenx', V>;
   /** Returns the replication role. Since 2.8.12. Cost: O(1). */
-  role(): R;
+  role(): ReplyOf<'role', V>;
   /** Returns and removes the last elements of a list. Deletes the list if the last element was popped. Since 1.0.0. Cost: O(N) where N is the number of elements returned. */
-  rpop(key: A, ...more: A[]): R;
+  rpop(key: A, ...more: A[]): ReplyOf<'rpop', V>;
   /** Returns the last element of a list after removing and pushing it to another list. Deletes the list if the last element was popped. Since 1.2.0. Cost: O(1). */
-  rpoplpush(source: A, destination: A): R;
+  rpoplpush(source: A, destination: A): ReplyOf<'rpoplpush', V>;
   /** Appends one or more elements to a list. Creates the key if it doesn't exist. Since 1.0.0. Cost: O(1) for each element added. */
-  rpush(key: A, element: A, ...more: A[]): R;
+  rpush(key: A, element: A, ...more: A[]): ReplyOf<'rpush', V>;
   /** Appends one or more elements to a list only when the list exists. Since 2.2.0. Cost: O(1) for each element added. */
-  rpushx(key: A, element: A, ...more: A[]): R;
+  rpushx(key: A, element: A, ...more: A[]): ReplyOf<'rpushx', V>;
   /** Adds one or more members to a set. Creates the key if it doesn't exist. Since 1.0.0. Cost: O(N) where N is the number of members to be added. */
-  sadd(key: A, member: A, ...more: A[]): R;
+  sadd(key: A, member: A, ...more: A[]): ReplyOf<'sadd', V>;
   /** Iterates over the key names in the database. Since 2.8.0. Cost: O(1) for every call. */
-  scan(cursor: A, ...more: A[]): R;
+  scan(cursor: A, ...more: A[]): ReplyOf<'scan', V>;
   /** Returns the number of members in a set. Since 1.0.0. Cost: O(1). */
-  scard(key: A): R;
+  scard(key: A): ReplyOf<'scard', V>;
   /** Returns the difference of multiple sets. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
-  sdiff(key: A, ...more: A[]): R;
+  sdiff(key: A, ...more: A[]): ReplyOf<'sdiff', V>;
   /** Stores the difference of multiple sets in a key. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
-  sdiffstore(destination: A, key: A, ...more: A[]): R;
+  sdiffstore(destination: A, key: A, ...more: A[]): ReplyOf<'sdiffstore', V>;
   /** Sets the string value of a key, ignoring its type. The key is created if it doesn't exist. Since 1.0.0. Cost: O(1). */
-  set(key: A, value: A, ...more: A[]): R;
+  set(key: A, value: A, ...more: A[]): ReplyOf<'set', V>;
   /** Sets or clears the bit at offset of the string value. Creates the key if it doesn't exist. Since 2.2.0. Cost: O(1). */
-  setbit(key: A, offset: A, value: A): R;
+  setbit(key: A, offset: A, value: A): ReplyOf<'setbit', V>;
   /** Sets the string value and expiration time of a key. Creates the key if it doesn't exist. Since 2.0.0. Cost: O(1). */
-  setex(key: A, seconds: A, value: A): R;
+  setex(key: A, seconds: A, value: A): ReplyOf<'setex', V>;
   /** Sets the string value of a key only when the key doesn't exist. Since 1.0.0. Cost: O(1). */
-  setnx(key: A, value: A): R;
+  setnx(key: A, value: A): ReplyOf<'setnx', V>;
   /** Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist. Since 2.2.0. Cost: O(1), not counting the time taken to copy the new string in place. */
-  setrange(key: A, offset: A, value: A): R;
+  setrange(key: A, offset: A, value: A): ReplyOf<'setrange', V>;
   /** Returns the intersect of multiple sets. Since 1.0.0. Cost: O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets. */
-  sinter(key: A, ...more: A[]): R;
+  sinter(key: A, ...more: A[]): ReplyOf<'sinter', V>;
   /** Returns the number of members of the intersect of multiple sets. Since 7.0.0. Cost: O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets. */
-  sintercard(numkeys: A, key: A, ...more: A[]): R;
+  sintercard(numkeys: A, key: A, ...more: A[]): ReplyOf<'sintercard', V>;
   /** Stores the intersect of multiple sets in a key. Since 1.0.0. Cost: O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets. */
-  sinterstore(destination: A, key: A, ...more: A[]): R;
+  sinterstore(destination: A, key: A, ...more: A[]): ReplyOf<'sinterstore', V>;
   /** Determines whether a member belongs to a set. Since 1.0.0. Cost: O(1). */
-  sismember(key: A, member: A): R;
+  sismember(key: A, member: A): ReplyOf<'sismember', V>;
   /** Returns all members of a set. Since 1.0.0. Cost: O(N) where N is the set cardinality. */
-  smembers(key: A): R;
+  smembers(key: A): ReplyOf<'smembers', V>;
   /** Determines whether multiple members belong to a set. Since 6.2.0. Cost: O(N) where N is the number of elements being checked for membership. */
-  smismember(key: A, member: A, ...more: A[]): R;
+  smismember(key: A, member: A, ...more: A[]): ReplyOf<'smismember', V>;
   /** Moves a member from one set to another. Since 1.0.0. Cost: O(1). */
-  smove(source: A, destination: A, member: A): R;
+  smove(source: A, destination: A, member: A): ReplyOf<'smove', V>;
   /** Sorts the elements in a list, a set, or a sorted set, optionally storing the result. Since 1.0.0. Cost: O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements. */
-  sort(key: A, ...more: A[]): R;
+  sort(key: A, ...more: A[]): ReplyOf<'sort', V>;
   /** Returns one or more random members from a set after removing them. Deletes the set if the last member was popped. Since 1.0.0. Cost: Without the count argument O(1), otherwise O(N) where N is the value of the passed count. */
-  spop(key: A, ...more: A[]): R;
+  spop(key: A, ...more: A[]): ReplyOf<'spop', V>;
   /** Gets one or multiple random members from a set. Since 1.0.0. Cost: Without the count argument O(1), otherwise O(N) where N is the absolute value of the passed count. */
-  srandmember(key: A, ...more: A[]): R;
+  srandmember(key: A, ...more: A[]): ReplyOf<'srandmember', V>;
   /** Removes one or more members from a set. Deletes the set if the last member was removed. Since 1.0.0. Cost: O(N) where N is the number of members to be removed. */
-  srem(key: A, member: A, ...more: A[]): R;
+  srem(key: A, member: A, ...more: A[]): ReplyOf<'srem', V>;
   /** Iterates over members of a set. Since 2.8.0. Cost: O(1) for every call. O(N) for a complete iteration. */
-  sscan(key: A, cursor: A, ...more: A[]): R;
+  sscan(key: A, cursor: A, ...more: A[]): ReplyOf<'sscan', V>;
   /** Returns the length of a string value. Since 2.2.0. Cost: O(1). */
-  strlen(key: A): R;
+  strlen(key: A): ReplyOf<'strlen', V>;
   /** Returns a substring from a string value. Since 1.0.0. Cost: O(N) where N is the length of the returned string. */
-  substr(key: A, start: A, end: A): R;
+  substr(key: A, start: A, end: A): ReplyOf<'substr', V>;
   /** Returns the union of multiple sets. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
-  sunion(key: A, ...more: A[]): R;
+  sunion(key: A, ...more: A[]): ReplyOf<'sunion', V>;
   /** Stores the union of multiple sets in a key. Since 1.0.0. Cost: O(N) where N is the total number of elements in all given sets. */
-  sunionstore(destination: A, key: A, ...more: A[]): R;
+  sunionstore(destination: A, key: A, ...more: A[]): ReplyOf<'sunionstore', V>;
   /** Returns the server time. Since 2.6.0. Cost: O(1). */
-  time(): R;
+  time(): ReplyOf<'time', V>;
   /** Returns the number of existing keys out of those specified after updating the time they were last accessed. Since 3.2.1. Cost: O(N) where N is the number of keys that will be touched. */
-  touch(key: A, ...more: A[]): R;
+  touch(key: A, ...more: A[]): ReplyOf<'touch', V>;
   /** Returns the expiration time in seconds of a key. Since 1.0.0. Cost: O(1). */
-  ttl(key: A): R;
+  ttl(key: A): ReplyOf<'ttl', V>;
   /** Determines the type of value stored at a key. Since 1.0.0. Cost: O(1). */
-  type(key: A): R;
+  type(key: A): ReplyOf<'type', V>;
   /** Asynchronously deletes one or more keys. Since 4.0.0. Cost: O(1) for each key removed. */
-  unlink(key: A, ...more: A[]): R;
+  unlink(key: A, ...more: A[]): ReplyOf<'unlink', V>;
   /** Adds one or more members to a sorted set, or updates their scores. Creates the key if it doesn't exist. Since 1.2.0. Cost: O(log(N)) for each item added, where N is the number of elements in the sorted set. */
-  zadd(key: A, ...more: A[]): R;
+  zadd(key: A, ...more: A[]): ReplyOf<'zadd', V>;
   /** Returns the number of members in a sorted set. Since 1.2.0. Cost: O(1). */
-  zcard(key: A): R;
+  zcard(key: A): ReplyOf<'zcard', V>;
   /** Returns the count of members in a sorted set that have scores within a range. Since 2.0.0. Cost: O(log(N)) with N being the number of elements in the sorted set. */
-  zcount(key: A, min: A, max: A): R;
+  zcount(key: A, min: A, max: A): ReplyOf<'zcount', V>;
   /** Returns the difference between multiple sorted sets. Since 6.2.0. Cost: O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set. */
-  zdiff(numkeys: A, key: A, ...more: A[]): R;
+  zdiff(numkeys: A, key: A, ...more: A[]): ReplyOf<'zdiff', V>;
   /** Stores the difference of multiple sorted sets in a key. Since 6.2.0. Cost: O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set. */
-  zdiffstore(destination: A, numkeys: A, key: A, ...more: A[]): R;
+  zdiffstore(destination: A, numkeys: A, key: A, ...more: A[]): ReplyOf<'zdiffstore', V>;
   /** Increments the score of a member in a sorted set. Since 1.2.0. Cost: O(log(N)) where N is the number of elements in the sorted set. */
-  zincrby(key: A, increment: A, member: A): R;
+  zincrby(key: A, increment: A, member: A): ReplyOf<'zincrby', V>;
   /** Returns the intersect of multiple sorted sets. Since 6.2.0. Cost: O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set. */
-  zinter(numkeys: A, key: A, ...more: A[]): R;
+  zinter(numkeys: A, key: A, ...more: A[]): ReplyOf<'zinter', V>;
   /** Returns the number of members of the intersect of multiple sorted sets. Since 7.0.0. Cost: O(N*K) worst case with N being the smallest input sorted set, K being the number of input sorted sets. */
-  zintercard(numkeys: A, key: A, ...more: A[]): R;
+  zintercard(numkeys: A, key: A, ...more: A[]): ReplyOf<'zintercard', V>;
   /** Stores the intersect of multiple sorted sets in a key. Since 2.0.0. Cost: O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number of input sorted sets and M being the number of elements in the resulting sorted set. */
-  zinterstore(destination: A, numkeys: A, key: A, ...more: A[]): R;
+  zinterstore(destination: A, numkeys: A, key: A, ...more: A[]): ReplyOf<'zinterstore', V>;
   /** Returns the number of members in a sorted set within a lexicographical range. Since 2.8.9. Cost: O(log(N)) with N being the number of elements in the sorted set. */
-  zlexcount(key: A, min: A, max: A): R;
+  zlexcount(key: A, min: A, max: A): ReplyOf<'zlexcount', V>;
   /** Returns the highest- or lowest-scoring members from one or more sorted sets after removing them. Deletes the sorted set if the last member was popped. Since 7.0.0. Cost: O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped. */
-  zmpop(numkeys: A, key: A, ...more: A[]): R;
+  zmpop(numkeys: A, key: A, ...more: A[]): ReplyOf<'zmpop', V>;
   /** Returns the score of one or more members in a sorted set. Since 6.2.0. Cost: O(N) where N is the number of members being requested. */
-  zmscore(key: A, member: A, ...more: A[]): R;
+  zmscore(key: A, member: A, ...more: A[]): ReplyOf<'zmscore', V>;
   /** Returns the highest-scoring members from a sorted set after removing them. Deletes the sorted set if the last member was popped. Since 5.0.0. Cost: O(log(N)*M) with N being the number of elements in the sorted set, and M being the number of elements popped. */
-  zpopmax(key: A, ...more: A[]): R;
+  zpopmax(key: A, ...more: A[]): ReplyOf<'zpopmax', V>;
   /** Returns the lowest-scoring members from a sorted set after removing them. Deletes the sorted set if the last member was popped. Since 5.0.0. Cost: O(log(N)*M) with N being the number of elements in the sorted set, and M being the number of elements popped. */
-  zpopmin(key: A, ...more: A[]): R;
+  zpopmin(key: A, ...more: A[]): ReplyOf<'zpopmin', V>;
   /** Returns one or more random members from a sorted set. Since 6.2.0. Cost: O(N) where N is the number of members returned. */
-  zrandmember(key: A, ...more: A[]): R;
+  zrandmember(key: A, ...more: A[]): ReplyOf<'zrandmember', V>;
   /** Returns members in a sorted set within a range of indexes. Since 1.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrange(key: A, start: A, stop: A, ...more: A[]): R;
+  zrange(key: A, start: A, stop: A, ...more: A[]): ReplyOf<'zrange', V>;
   /** Returns members in a sorted set within a lexicographical range. Since 2.8.9. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrangebylex(key: A, min: A, max: A, ...more: A[]): R;
+  zrangebylex(key: A, min: A, max: A, ...more: A[]): ReplyOf<'zrangebylex', V>;
   /** Returns members in a sorted set within a range of scores. Since 1.0.5. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrangebyscore(key: A, min: A, max: A, ...more: A[]): R;
+  zrangebyscore(key: A, min: A, max: A, ...more: A[]): ReplyOf<'zrangebyscore', V>;
   /** Stores a range of members from sorted set in a key. Since 6.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements stored into the destination key. */
-  zrangestore(dst: A, src: A, min: A, max: A, ...more: A[]): R;
+  zrangestore(dst: A, src: A, min: A, max: A, ...more: A[]): ReplyOf<'zrangestore', V>;
   /** Returns the index of a member in a sorted set ordered by ascending scores. Since 2.0.0. Cost: O(log(N)). */
-  zrank(key: A, member: A): R;
+  zrank(key: A, member: A): ReplyOf<'zrank', V>;
   /** Removes one or more members from a sorted set. Deletes the sorted set if all members were removed. Since 1.2.0. Cost: O(M*log(N)) with N being the number of elements in the sorted set and M the number of elements to be removed. */
-  zrem(key: A, member: A, ...more: A[]): R;
+  zrem(key: A, member: A, ...more: A[]): ReplyOf<'zrem', V>;
   /** Removes members in a sorted set within a lexicographical range. Deletes the sorted set if all members were removed. Since 2.8.9. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements removed by the operation. */
-  zremrangebylex(key: A, min: A, max: A): R;
+  zremrangebylex(key: A, min: A, max: A): ReplyOf<'zremrangebylex', V>;
   /** Removes members in a sorted set within a range of indexes. Deletes the sorted set if all members were removed. Since 2.0.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements removed by the operation. */
-  zremrangebyrank(key: A, start: A, stop: A): R;
+  zremrangebyrank(key: A, start: A, stop: A): ReplyOf<'zremrangebyrank', V>;
   /** Removes members in a sorted set within a range of scores. Deletes the sorted set if all members were removed. Since 1.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements removed by the operation. */
-  zremrangebyscore(key: A, min: A, max: A): R;
+  zremrangebyscore(key: A, min: A, max: A): ReplyOf<'zremrangebyscore', V>;
   /** Returns members in a sorted set within a range of indexes in reverse order. Since 1.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrevrange(key: A, start: A, stop: A, ...more: A[]): R;
+  zrevrange(key: A, start: A, stop: A, ...more: A[]): ReplyOf<'zrevrange', V>;
   /** Returns members in a sorted set within a lexicographical range in reverse order. Since 2.8.9. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrevrangebylex(key: A, max: A, min: A, ...more: A[]): R;
+  zrevrangebylex(key: A, max: A, min: A, ...more: A[]): ReplyOf<'zrevrangebylex', V>;
   /** Returns members in a sorted set within a range of scores in reverse order. Since 2.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
-  zrevrangebyscore(key: A, max: A, min: A, ...more: A[]): R;
+  zrevrangebyscore(key: A, max: A, min: A, ...more: A[]): ReplyOf<'zrevrangebyscore', V>;
   /** Returns the index of a member in a sorted set ordered by descending scores. Since 2.0.0. Cost: O(log(N)). */
-  zrevrank(key: A, member: A): R;
+  zrevrank(key: A, member: A): ReplyOf<'zrevrank', V>;
   /** Iterates over members and scores of a sorted set. Since 2.8.0. Cost: O(1) for every call. */
-  zscan(key: A, cursor: A, ...more: A[]): R;
+  zscan(key: A, cursor: A, ...more: A[]): ReplyOf<'zscan', V>;
   /** Returns the score of a member in a sorted set. Since 1.2.0. Cost: O(1). */
-  zscore(key: A, member: A): R;
+  zscore(key: A, member: A): ReplyOf<'zscore', V>;
   /** Returns the union of multiple sorted sets. Since 6.2.0. Cost: O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set. */
-  zunion(numkeys: A, key: A, ...more: A[]): R;
+  zunion(numkeys: A, key: A, ...more: A[]): ReplyOf<'zunion', V>;
   /** Stores the union of multiple sorted sets in a key. Since 2.0.0. Cost: O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set. */
-  zunionstore(destination: A, numkeys: A, key: A, ...more: A[]): R;
+  zunionstore(destination: A, numkeys: A, key: A, ...more: A[]): ReplyOf<'zunionstore', V>;
 }
 
 /** The names of all methods, which are those of the commands. */

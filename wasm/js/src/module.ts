@@ -7,8 +7,13 @@
 
 import init, * as bindings from '../pkg/sanderling.js';
 
-/** The functions and classes that the wasm module exports. */
-export type Engine = typeof bindings;
+/** The instantiated module. */
+export interface Engine {
+  /** The functions and classes that it exports. */
+  readonly bindings: typeof bindings;
+  /** Its memory. */
+  readonly memory: WebAssembly.Memory;
+}
 
 /** What a runtime can hand over: a compiled module, its bytes, or the place to fetch it from. */
 export type WasmInput = WebAssembly.Module | Uint8Array<ArrayBuffer> | URL;
@@ -18,18 +23,24 @@ export function provide(source: () => WasmInput | Promise<WasmInput>): void {
   load ??= source;
 }
 
-/** Returns the engine, compiled and instantiated once, on the first call. */
+/** Returns the engine, compiled and instantiated once, on the first call. A failure is not kept: the next call tries again. */
 export function engine(): Promise<Engine> {
-  return (started ??= start());
+  started ??= start().catch((error: unknown) => {
+    started = undefined;
+    throw error;
+  });
+  return started;
 }
 
 async function start(): Promise<Engine> {
   if (!load) throw new Error('no wasm source: import the package by its name, not one of its inner files');
   const input = await load();
   // workerd refuses to compile from bytes but instantiates a module at once; the others stream or compile off-thread.
-  if (input instanceof WebAssembly.Module) bindings.initSync({ module: input });
-  else await init({ module_or_path: input });
-  return bindings;
+  const { memory } =
+    input instanceof WebAssembly.Module
+      ? bindings.initSync({ module: input })
+      : await init({ module_or_path: input });
+  return { bindings, memory };
 }
 
 let load: (() => WasmInput | Promise<WasmInput>) | undefined;

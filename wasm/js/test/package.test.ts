@@ -4,7 +4,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 for (const name of ['sanderling', 'sanderling/inline'])
-  test(`${name} instantiates the engine`, async () => {
-    const { engine } = (await import(name)) as typeof import('../src/index.js');
-    assert.equal(typeof (await engine()).initSync, 'function');
+  test(`${name} opens a replica`, async () => {
+    const { open, version } = (await import(name)) as typeof import('../src/index.js');
+    assert.match(await version(), /^\d+\.\d+\.\d+$/);
+    const db = await open({ name });
+    assert.equal(db.set('k', 'v'), 'OK');
+    assert.equal(db.get('k'), 'v');
+    await db.close();
   });

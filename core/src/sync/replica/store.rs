@@ -79,6 +79,8 @@ pub(super) struct Store {
     token: Option<ResumeToken>,
     head_changed: bool,
     globs: Vec<Vec<u8>>,
+    /// Nobody takes batches: nothing is gathered.
+    stopped: bool,
 }
 
 /// What stands at `head`.
@@ -96,13 +98,24 @@ const FORMAT: u16 = 1;
 const TAIL_BYTES_MIN: usize = 2 * CHUNK_BYTES;
 
 impl Store {
+    /// Gathers nothing from now on, and drops what was gathered.
+    pub(super) fn stop(&mut self) {
+        *self = Self { stopped: true, ..Self::default() };
+    }
+
     pub(super) fn put_pending(&mut self, command: &Command) {
+        if self.stopped {
+            return;
+        }
         let payload = postcard::to_extend(&PushedCommand::from(command), Vec::new()).unwrap_or_default();
         self.batch.ops.push(StoreOp::Put(pending_key(command), framed(FrameKind::Pending, &payload)));
         self.batch.strict = true;
     }
 
     pub(super) fn delete_pending(&mut self, command: &Command) {
+        if self.stopped {
+            return;
+        }
         let key = pending_key(command);
         // A command that was answered before it was stored needn't be stored at all.
         match self.batch.ops.iter().rposition(|op| matches!(op, StoreOp::Put(other, _) if *other == key)) {
@@ -116,6 +129,9 @@ impl Store {
     }
 
     pub(super) fn put_confirmed(&mut self, effects: &[u8], token: Option<ResumeToken>) {
+        if self.stopped {
+            return;
+        }
         self.confirmed.extend_from_slice(effects);
         self.token = token;
         self.head_changed = true;
@@ -123,6 +139,9 @@ impl Store {
 
     /// Begins a new generation with these chunks.
     pub(super) fn put_base(&mut self, chunks: Vec<Vec<u8>>, token: Option<ResumeToken>, globs: &[Vec<u8>]) {
+        if self.stopped {
+            return;
+        }
         self.batch.ops.push(StoreOp::DeletePrefix(b"base/".to_vec()));
         self.batch.ops.push(StoreOp::DeletePrefix(b"tail/".to_vec()));
         self.generation += 1;

@@ -3,7 +3,9 @@
 import path from './sanderling.wasm' with { type: 'file' };
 import { readFileSync } from 'node:fs';
 import { provide } from '../module.js';
+import { platform } from '../platform.js';
 
 provide(() => new Uint8Array(readFileSync(path as string)));
+platform.directory = async (...args) => (await import('../storage/directory.js')).openDirectory(...args);
 
 export * from '../index.js';

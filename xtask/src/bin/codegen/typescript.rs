@@ -8,11 +8,13 @@ use crate::syntax::{Parameters, parameters};
 pub(crate) fn methods(rows: &[&Command]) -> String {
     let rows: Vec<_> = rows.iter().filter(|row| is_method(row)).collect();
     let mut text = header("The commands as methods: their names, and how each is called.");
-    text += "/** One method for each command; `A` is what goes in as an argument, `R` what comes back as a reply. */\n";
-    text += "export interface CommandMethods<A, R> {\n";
+    text += "import type { ReplyOf } from './replies.js';\n\n";
+    text +=
+        "/** One method for each command; `A` is what goes in as an argument, `V` what a string in a reply is. */\n";
+    text += "export interface CommandMethods<A, V> {\n";
     for row in &rows {
         text += &format!("  /** {} Since {}. Cost: {}. */\n", comment(row.summary), row.since, comment(row.complexity));
-        text += &format!("  {}({}): R;\n", row.name, signature(&parameters(row.syntax)));
+        text += &format!("  {0}({1}): ReplyOf<'{0}', V>;\n", row.name, signature(&parameters(row.syntax)));
     }
     text += "}\n\n/** The names of all methods, which are those of the commands. */\n";
     text += "export const COMMAND_NAMES =\n  '";
@@ -124,8 +126,8 @@ mod tests {
     #[test]
     fn a_command_becomes_a_method_with_its_parameters() {
         let text = super::methods(&rows());
-        assert!(text.contains("  get(key: A): R;\n"), "{text}");
-        assert!(text.contains("  mset(key: A, value: A, ...more: A[]): R;\n"), "{text}");
+        assert!(text.contains("  get(key: A): ReplyOf<'get', V>;\n"), "{text}");
+        assert!(text.contains("  mset(key: A, value: A, ...more: A[]): ReplyOf<'mset', V>;\n"), "{text}");
         assert!(!text.contains("  multi("), "{text}");
     }
 

@@ -1,0 +1,542 @@
+/**
+ * The replica as a program holds it: commands, events, the connection and the storage around one engine.
+ *
+ * Whatever happens (a command, a message, a timer) goes into the engine first. What came of it is drained once, in a
+ * microtask: messages to the server, news, changed keys, batches for the storage. So a loop of a thousand commands costs
+ * one message, one transaction and one call of each listener.
+ */
+
+import { COMMAND_NAMES, type CommandMethods } from './commands.gen.js';
+import { Emitter } from './emitter.js';
+import { reason, SanderlingError } from './errors.js';
+import { Link, type LinkOwner, syncUrl, type WebSocketConstructor } from './link.js';
+import { Mirror } from './mirror.js';
+import type { Engine } from './module.js';
+import { type Arg, type Args, type Page, Port, STATES, WORD } from './port.js';
+import type { Reply, ReplyNode } from './reply.js';
+import type { Store } from './storage/batch.js';
+import { Subscriptions } from './subscriptions.js';
+import { isWellFormed } from './text.js';
+
+/** Bytes as replies carry them. */
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** The commands, with arguments in every form that is understood; `V` is what a string in a reply is. */
+export type Commands<V> = CommandMethods<Args, V> & {
+  hset(key: Arg, fields: ReadonlyMap<Arg, Arg> | { readonly [field: string]: Arg }): number;
+  mset(pairs: ReadonlyMap<Arg, Arg> | { readonly [key: string]: Arg }): 'OK';
+  msetnx(pairs: ReadonlyMap<Arg, Arg> | { readonly [key: string]: Arg }): number;
+};
+
+/** The commands inside a transaction: they are queued, and their replies come all at once. */
+export type Transaction = { [Name in keyof Commands<string>]: (...args: Parameters<Commands<string>[Name]>) => void };
+
+/** How a replica stands. */
+export interface Status {
+  readonly state: 'offline' | 'waiting' | 'connecting' | 'syncing' | 'live' | 'closed';
+  /** The position in the server's log that the replica shows. */
+  readonly seq: number;
+  /** Commands that the server has not acknowledged. */
+  readonly pending: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Attempts to connect since a connection last worked. */
+  readonly attempt: number;
+  /** When the next attempt is due, in milliseconds since the epoch, while `waiting`. */
+  readonly retryAt: number | null;
+  /** What went wrong with the last connection. */
+  readonly lastFailure: string | null;
+  readonly storage: 'indexeddb' | 'directory' | 'memory';
+}
+
+/** What listeners are told. */
+export interface Events {
+  /** Keys changed, by whomever; all of them, if `flushed`. Once a tick. */
+  change: { readonly keys: readonly string[]; readonly flushed: boolean };
+  status: Status;
+  /** The server answered a pushed command otherwise than the replica had. */
+  correction: { readonly seq: number; readonly reply: Reply };
+  /** The server refused a pushed command, and what it had done here was taken back. */
+  refused: { readonly seq: number; readonly error: SanderlingError };
+  /** It works, but not as asked. */
+  warning: SanderlingError;
+  /** The connection was refused for good. */
+  error: SanderlingError;
+}
+
+/** A replica. Its commands are methods: see `Commands`. */
+export interface Sanderling extends Commands<string>, AsyncDisposable {}
+
+export class Sanderling implements LinkOwner {
+  /** Every command once more, with strings in replies as bytes. */
+  readonly buffers: Commands<Bytes>;
+
+  readonly #port: Port;
+  readonly #mirror = new Mirror();
+  readonly #events = new Emitter<Events>();
+  readonly #subscriptions = new Subscriptions();
+  readonly #link: Link;
+  #store: Store | undefined;
+  #url: string | undefined;
+  #status: Status | undefined;
+  #closed: Promise<void> | undefined;
+
+  /** The engine's count of changes up to which the mirror is exact. */
+  #seen = 0;
+  #session = 0;
+  #changed = new Set<string>();
+  #flushed = false;
+
+  #draining = false;
+  #queued = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+
+  #writing: Promise<void> | undefined;
+  #storeTimer: ReturnType<typeof setTimeout> | undefined;
+  #stored: (() => void)[] = [];
+  #settled: { seq: number; resolve: () => void; reject: (error: SanderlingError) => void }[] = [];
+
+  /** @internal */
+  constructor(port: Port, store: Store | undefined, webSocket: () => Promise<WebSocketConstructor>) {
+    this.#port = port;
+    this.#store = store;
+    if (!store) port.stopStoring();
+    this.#seen = port.words[WORD.changes]!;
+    port.touched();
+    this.#link = new Link(this, webSocket);
+    this.buffers = new Buffers(this) as unknown as Commands<Bytes>;
+    globalThis.document?.addEventListener('visibilitychange', this.#hidden);
+  }
+
+  static {
+    for (const name of COMMAND_NAMES) {
+      if (name in this.prototype) continue;
+      const run = function (this: Sanderling, ...args: Args[]): Reply {
+        return this.#run(name, args, 0);
+      };
+      Object.defineProperty(this.prototype, name, { value: run, configurable: true, writable: true });
+    }
+  }
+
+  /** Returns the string value of a key. As fast as a `Map` for keys that are read often. */
+  get(key: Args): string | null {
+    if (this.#port.words[WORD.changes] !== this.#seen) this.#catchUp();
+    const value = this.#mirror.young.get(key as string);
+    return value !== undefined ? value : this.#getFromEngine(key);
+  }
+
+  /** Runs any command by its name. */
+  call(name: string, ...args: Args[]): Reply {
+    return this.#run(name, args, 0);
+  }
+
+  /** Runs any command by its name, with strings in the reply as bytes. */
+  callBuffer(name: string, ...args: Args[]): Reply<Bytes> {
+    this.#execute(name, args, 0);
+    return thrown(this.#port.reply(true));
+  }
+
+  /** Runs any command and returns its reply as a tree that says what each part is. An error reply is not thrown. */
+  inspect(name: string, ...args: Args[]): ReplyNode {
+    this.#execute(name, args, 0);
+    return this.#port.node();
+  }
+
+  /** Runs commands as one transaction and returns their replies; a command that failed leaves its error among them. */
+  transaction(run: (transaction: Transaction) => void): Reply[] {
+    this.#run('MULTI', [], 0);
+    try {
+      const result: unknown = run(this as unknown as Transaction);
+      if (result instanceof Promise) throw new SanderlingError('OPTIONS', 'a transaction cannot wait: its function must not be async');
+    } catch (error) {
+      if (this.#session) this.#run('DISCARD', [], 0);
+      throw error;
+    }
+    return this.#run('EXEC', [], 0) as Reply[];
+  }
+
+  /** Adds a listener; returns what removes it. */
+  on<Name extends keyof Events>(name: Name, listener: (value: Events[Name]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Removes a listener. */
+  off<Name extends keyof Events>(name: Name, listener: (value: Events[Name]) => void): void {
+    this.#events.off(name, listener);
+  }
+
+  /**
+   * Calls `listener` once a tick for each changed key that matches the glob, and with `null` if all of them may have
+   * changed. Returns what ends that.
+   */
+  subscribeKey(glob: string, listener: (key: string | null) => void): () => void {
+    return this.#subscriptions.add(glob, listener);
+  }
+
+  /** How the replica stands: the same object until something changes. */
+  get status(): Status {
+    const status = this.#readStatus();
+    if (!this.#status || !isSame(status, this.#status)) this.#status = status;
+    return this.#status;
+  }
+
+  /** The number of the command that was queued for the server last. */
+  get lastSeq(): number {
+    return this.#port.words.length ? this.#port.number(WORD.lastSeq) : 0;
+  }
+
+  /** Resolves when the server has acknowledged every command so far. */
+  settled(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(closedError());
+      this.#settled.push({ seq: this.lastSeq, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Resolves when everything so far is in the storage. */
+  stored(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stored.push(resolve);
+      this.#persist();
+    });
+  }
+
+  /** One page of the keys: those that match the glob, about `count` of them, from `cursor` on. */
+  entries({ match = '*', cursor = '0', count = 100 }: { match?: string; cursor?: string; count?: number } = {}): Page {
+    this.#assertOpen();
+    return this.#port.entries(match, cursor, count);
+  }
+
+  /** Switches the network on, to `url` if one is given. */
+  connect(url?: string): void {
+    this.#assertOpen();
+    if (url !== undefined) this.#url = syncUrl(url);
+    if (this.#url === undefined) throw new SanderlingError('OPTIONS', 'there is no url to connect to');
+    this.#link.start(this.#url);
+  }
+
+  /** @internal Sets the address without connecting. */
+  remember(url: string): void {
+    this.#url = url;
+  }
+
+  /** Switches the network off. Commands go on as before and are pushed after the next `connect`. */
+  disconnect(): void {
+    this.#link.stop();
+  }
+
+  /** Stores what is left, closes the connection and frees the engine. Later calls throw `CLOSED`. */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  /** Closes the replica at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    globalThis.document?.removeEventListener('visibilitychange', this.#hidden);
+    this.#link.stop();
+    this.#drain();
+    await this.stored();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#storeTimer);
+    const last = this.#readStatus();
+    this.#port.free();
+    this.#mirror.clear();
+    this.#status = { ...last, state: 'closed' };
+    for (const { reject } of this.#settled.splice(0)) reject(closedError());
+    await this.#store?.close().catch((error: unknown) => this.warn('STORAGE', error));
+    this.#events.emit('status', this.#status);
+  }
+
+  #run(name: string, args: ArrayLike<Args>, from: number): Reply {
+    this.#execute(name, args, from);
+    return thrown(this.#port.reply(false) as Reply);
+  }
+
+  #execute(name: string, args: ArrayLike<Args>, from: number): void {
+    const port = this.#port;
+    if (port.words.length === 0) this.#assertOpen();
+    port.execute(name, args, from);
+    if (port.queued) {
+      this.#queued = true;
+      this.#schedule();
+    }
+    if (port.words[WORD.session] !== this.#session) {
+      // While a transaction is open a read answers `QUEUED`: the mirror must not answer in its place.
+      this.#session = port.words[WORD.session]!;
+      this.#mirror.clear();
+    }
+  }
+
+  #getFromEngine(key: Args): string | null {
+    if (typeof key !== 'string') return this.#run('GET', [key], 0) as string | null;
+    const kept = this.#mirror.get(key);
+    if (kept !== undefined) return kept;
+    const keeps = this.#port.get(key);
+    const value = thrown(this.#port.reply(false)) as string | null;
+    // Two keys that differ only in half a surrogate pair are one to the engine, which could not say which changed.
+    if (keeps && isWellFormed(key)) this.#mirror.set(key, value);
+    return value;
+  }
+
+  /** Makes the mirror exact, and remembers for the next tick what changed. */
+  #catchUp(): void {
+    this.#assertOpen();
+    this.#port.refresh();
+    if (this.#port.words[WORD.changes] === this.#seen) return;
+    const { flushed, keys } = this.#port.touched();
+    this.#seen = this.#port.words[WORD.changes]!;
+    if (flushed) this.#mirror.clear();
+    else for (const key of keys) this.#mirror.drop(key);
+    if (!this.#events.has('change') && this.#subscriptions.isEmpty) return;
+    if (flushed) this.#flushed = true;
+    for (const key of keys) this.#changed.add(key);
+  }
+
+  #schedule(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    queueMicrotask(() => {
+      this.#draining = false;
+      if (!this.#port.words.length && this.#closed) return;
+      this.#drain();
+    });
+  }
+
+  /** Takes out of the engine all that has come about, and hands it on. */
+  #drain(): void {
+    const port = this.#port;
+    for (let message = port.transmit(); message; message = port.transmit()) this.#link.send(message);
+    for (let event = port.event(); event; event = port.event()) {
+      const { kind } = event;
+      if (kind === 'corrected') this.#events.emit('correction', { seq: event.seq, reply: event.reply });
+      else if (kind === 'refused') this.#refuse(event.seq, event.reply);
+    }
+    this.#catchUp();
+    this.#notify();
+    port.status();
+    this.#settle();
+    this.#armTimer();
+    if (this.#queued || this.#writing) this.#persist();
+    else this.#storeTimer ??= setTimeout(this.#persist, STORE_DELAY_MS);
+    this.#queued = false;
+    this.#tellStatus();
+  }
+
+  #refuse(seq: number, reply: Reply): void {
+    const error = reply instanceof SanderlingError ? reply : new SanderlingError('ERR', String(reply));
+    if (!this.#events.emit('refused', { seq, error }))
+      console.warn(`sanderling: the server refused command ${seq}: ${error.message}`);
+  }
+
+  #notify(): void {
+    if (!this.#flushed && this.#changed.size === 0) return;
+    const keys = [...this.#changed];
+    const flushed = this.#flushed;
+    this.#changed.clear();
+    this.#flushed = false;
+    this.#events.emit('change', { keys, flushed });
+    this.#subscriptions.notify(keys, flushed);
+  }
+
+  #settle(): void {
+    if (this.#settled.length === 0) return;
+    const pending = this.#port.words[WORD.pending]!;
+    const acknowledged = pending === 0 ? Infinity : this.lastSeq - pending;
+    const waiting = this.#settled;
+    this.#settled = waiting.filter(({ seq }) => seq > acknowledged);
+    for (const { seq, resolve } of waiting) if (seq <= acknowledged) resolve();
+  }
+
+  #armTimer(): void {
+    const at = this.#port.number(WORD.timeout);
+    // Each message puts the time off; a timer that fires too early only asks again.
+    if (at >= this.#timerAt || at > Number.MAX_SAFE_INTEGER) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    this.#timer = setTimeout(
+      () => {
+        this.#timerAt = Infinity;
+        if (!this.#port.words.length) return;
+        const { ok, mayRetry, text } = this.#port.timeout();
+        if (!ok) this.#link.fail(text, mayRetry);
+        this.#drain();
+      },
+      Math.max(0, at - Date.now()),
+    );
+  }
+
+  /** Hands what is to be stored to the storage, one transaction at a time. */
+  readonly #persist = (): void => {
+    clearTimeout(this.#storeTimer);
+    this.#storeTimer = undefined;
+    if (this.#writing) return;
+    const batches: Bytes[] = [];
+    if (this.#store && this.#port.words.length)
+      for (let batch = this.#port.store(); batch; batch = this.#port.store()) batches.push(batch);
+    if (!this.#store || batches.length === 0) {
+      for (const resolve of this.#stored.splice(0)) resolve();
+      return;
+    }
+    this.#writing = this.#store
+      .write(batches)
+      .catch((error: unknown) => this.loseStore('STORAGE', error))
+      .then(() => {
+        this.#writing = undefined;
+        this.#persist();
+      });
+  };
+
+  readonly #hidden = (): void => {
+    // A hidden page may be frozen or killed without another word.
+    if (document.visibilityState === 'hidden') this.#persist();
+  };
+
+  #readStatus(): Status {
+    const port = this.#port;
+    if (!port.words.length) return this.#status!;
+    port.status();
+    port.refresh();
+    const link = this.#link;
+    const open = STATES[port.words[WORD.state]!]!;
+    return {
+      state: link.state === 'off' ? 'offline' : link.state === 'open' ? open : link.state,
+      seq: port.number(WORD.seq),
+      pending: port.words[WORD.pending]!,
+      bytesIn: port.number(WORD.bytesIn),
+      bytesOut: port.number(WORD.bytesOut),
+      attempt: link.attempt,
+      retryAt: link.retryAt,
+      lastFailure: link.lastFailure,
+      storage: this.#store?.kind ?? 'memory',
+    };
+  }
+
+  #tellStatus(): void {
+    if (!this.#events.has('status')) return;
+    const before = this.#status;
+    const now = this.status;
+    if (before !== now) this.#events.emit('status', now);
+  }
+
+  #assertOpen(): void {
+    if (this.#port.words.length) return;
+    if (this.#closed) throw closedError();
+    // Memory has grown, and the view of it died.
+    this.#port.refresh();
+  }
+
+  /** @internal The storage is gone: the replica goes on from memory. */
+  loseStore(code: string, error: unknown): void {
+    if (!this.#store) return;
+    const store = this.#store;
+    this.#store = undefined;
+    if (this.#port.words.length) this.#port.stopStoring();
+    void store.close().catch(() => undefined);
+    this.warn(code, error, 'the replica works from memory: ');
+  }
+
+  /** @internal */
+  warn(code: string, error: unknown, prefix = ''): void {
+    const warning = new SanderlingError(code, prefix + reason(error), { cause: error });
+    if (!this.#events.emit('warning', warning)) console.warn(`sanderling: ${warning.message}`);
+  }
+
+  /** @internal */
+  opened(): void {
+    this.#port.connected();
+    this.#drain();
+  }
+
+  /** @internal */
+  received(message: Uint8Array): void {
+    const { ok, mayRetry, text } = this.#port.message(message);
+    if (ok) this.#link.works();
+    else this.#link.fail(text, mayRetry);
+    this.#schedule();
+  }
+
+  /** @internal */
+  ended(): void {
+    this.#port.disconnected();
+    this.#schedule();
+  }
+
+  /** @internal */
+  gaveUp(error: SanderlingError): void {
+    if (!this.#events.emit('error', error)) console.warn(`sanderling: ${error.message}`);
+  }
+
+  /** @internal */
+  changed(): void {
+    this.#schedule();
+  }
+}
+
+/** Commands whose replies carry bytes. */
+class Buffers {
+  readonly #db: Sanderling;
+
+  constructor(db: Sanderling) {
+    this.#db = db;
+  }
+
+  static {
+    for (const name of COMMAND_NAMES) {
+      const run = function (this: Buffers, ...args: Args[]): Reply<Bytes> {
+        return this.#db.callBuffer(name, ...args);
+      };
+      Object.defineProperty(this.prototype, name, { value: run, configurable: true, writable: true });
+    }
+  }
+}
+
+/** Makes a replica of an engine and what was stored. A store that cannot be read is set aside. */
+export async function start(
+  engine: Engine,
+  store: Store | undefined,
+  subscribe: readonly string[],
+  webSocket: () => Promise<WebSocketConstructor>,
+): Promise<{ db: Sanderling; damage: SanderlingError | undefined }> {
+  const pairs = store ? await store.load().catch(damaged) : [];
+  let damage = pairs instanceof SanderlingError ? pairs : undefined;
+  let port = new Port(engine, subscribe);
+  try {
+    if (!(pairs instanceof SanderlingError)) port.load(pairs);
+  } catch (error) {
+    damage = damaged(error);
+    port.free();
+    port = new Port(engine, subscribe);
+  }
+  if (damage && store) {
+    const where = await store.quarantine();
+    damage = new SanderlingError('DAMAGED', `what was stored cannot be read, so ${where}: ${damage.message}`);
+  }
+  return { db: new Sanderling(port, store, webSocket), damage };
+}
+
+function damaged(error: unknown): SanderlingError {
+  if (error instanceof SanderlingError && error.code === 'DAMAGED') return error;
+  throw error;
+}
+
+function thrown<T>(reply: T): Exclude<T, SanderlingError> {
+  if (reply instanceof SanderlingError) throw reply;
+  return reply as Exclude<T, SanderlingError>;
+}
+
+function closedError(): SanderlingError {
+  return new SanderlingError('CLOSED', 'the replica was closed');
+}
+
+function isSame(a: Status, b: Status): boolean {
+  return (Object.keys(a) as (keyof Status)[]).every((name) => a[name] === b[name]);
+}
+
+/** What came from the server can wait this long for more: losing it costs a little traffic. */
+const STORE_DELAY_MS = 200;

@@ -1,0 +1,32 @@
+/** The one class of error that the package throws. */
+
+/** An error with a stable code to act on and a message to read. */
+export class SanderlingError extends Error {
+  override readonly name = 'SanderlingError';
+
+  /** Makes an error. Of a reply, `code` is the first word and `message` the whole text, as Redis has it. */
+  constructor(
+    /**
+     * `ERR`, `WRONGTYPE`, … for what a command answered. Of the package itself: `CLOSED` (the replica was closed),
+     * `OPTIONS` (an option or argument makes no sense), `WEBSOCKET` (there is nothing to connect with), `CONNECTION`
+     * (a failure of the network, which will be tried again), `SYNC` (the server refused the connection for good),
+     * `STORAGE` (the storage failed or is unavailable), `LOCKED` (another tab or process holds it), `DAMAGED` (its
+     * content cannot be read and was set aside), `ENGINE` (the engine itself failed).
+     */
+    readonly code: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Makes an error of the text of an error reply. */
+export function replyError(text: string): SanderlingError {
+  return new SanderlingError(text.split(' ', 1)[0] ?? 'ERR', text);
+}
+
+/** Returns what a caught value says, whatever it is. */
+export function reason(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}

@@ -1,0 +1,206 @@
+/**
+ * The connection to the server: one WebSocket at a time, opened again whenever it breaks.
+ *
+ * ```text
+ *   off ──start──▶ connecting ──open──▶ open
+ *    ▲                │   ▲ due           │
+ *    └────stop────────┴─ waiting ◀─closed─┘
+ * ```
+ * The wait before an attempt is drawn evenly between nothing and a bound that doubles with each failure, so that the
+ * clients of a server that comes back do not all arrive at once. It starts anew only when the server has sent something
+ * sensible, because a server that accepts and closes is no better than one that is gone.
+ */
+
+import { reason, SanderlingError } from './errors.js';
+
+/** Any implementation of the WebSocket of browsers, such as that of the package `ws`. */
+export type WebSocketConstructor = new (url: string, protocols: string) => WebSocketLike;
+
+/** What is used of a WebSocket. */
+export interface WebSocketLike {
+  binaryType: string;
+  readonly bufferedAmount: number;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  send(data: Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** What the connection tells its owner. */
+export interface LinkOwner {
+  /** A connection is open: nothing has been sent on it. */
+  opened(): void;
+  received(message: Uint8Array): void;
+  /** The connection that was open is gone. */
+  ended(): void;
+  /** No other connection will be tried, because it would be of no use. */
+  gaveUp(error: SanderlingError): void;
+  /** The state is another one. */
+  changed(): void;
+}
+
+/** A connection that stays up, as far as it can. */
+export class Link {
+  state: 'off' | 'connecting' | 'open' | 'waiting' = 'off';
+  /** Attempts since a connection last worked. */
+  attempt = 0;
+  /** When the next attempt is due, in milliseconds since the epoch, while waiting. */
+  retryAt: number | null = null;
+  /** What went wrong last. */
+  lastFailure: string | null = null;
+
+  readonly #owner: LinkOwner;
+  readonly #find: () => Promise<WebSocketConstructor>;
+  #url = '';
+  #socket: WebSocketLike | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(owner: LinkOwner, constructor: () => Promise<WebSocketConstructor>) {
+    this.#owner = owner;
+    this.#find = constructor;
+  }
+
+  /** Switches the connection on. Does nothing if it is on and to the same address. */
+  start(url: string): void {
+    if (this.state !== 'off') {
+      if (url === this.#url) return;
+      this.stop();
+    }
+    this.#url = url;
+    this.attempt = 0;
+    globalThis.addEventListener?.('online', this.#online);
+    void this.#connect();
+  }
+
+  /** Switches it off. */
+  stop(): void {
+    globalThis.removeEventListener?.('online', this.#online);
+    this.#end(1000, 'switched off');
+    this.#become('off');
+  }
+
+  /** Sends a message, if there is a connection. */
+  send(message: Uint8Array<ArrayBuffer>): void {
+    if (this.state === 'open') this.#socket?.send(message);
+  }
+
+  /** Bytes that were sent but not yet handed to the network. */
+  get buffered(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  /** Says that the server answers as it should: the next failure counts as the first. */
+  works(): void {
+    this.attempt = 0;
+  }
+
+  /** Drops the connection because of what the server did; a new one follows unless that is of no use. */
+  fail(text: string, mayRetry: boolean): void {
+    this.#lost(text, !mayRetry, 4001);
+  }
+
+  async #connect(): Promise<void> {
+    this.attempt++;
+    this.#become('connecting');
+    const url = this.#url;
+    let socket: WebSocketLike;
+    try {
+      const WebSocket = await this.#find();
+      // It may have been switched off, or elsewhere, meanwhile.
+      if (this.state !== 'connecting' || this.#socket || url !== this.#url) return;
+      socket = new WebSocket(url, SUBPROTOCOL);
+    } catch (error) {
+      const final = error instanceof SanderlingError || (error as Error | null)?.name === 'SyntaxError';
+      if (this.state === 'connecting' && !this.#socket) this.#lost(reason(error), final);
+      return;
+    }
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => {
+      clearTimeout(this.#timer);
+      this.#become('open');
+      this.#owner.opened();
+    };
+    socket.onmessage = ({ data }: { data: unknown }) => {
+      if (data instanceof ArrayBuffer) this.#owner.received(new Uint8Array(data));
+      else this.fail('the server sent text, which is no message', true);
+    };
+    socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
+      const final = code >= FINAL_CODE_MIN && code <= FINAL_CODE_MAX;
+      this.#lost(reason || `the connection ended with code ${code}`, final);
+    };
+    // What matters of an error comes with `onclose`; without a listener some implementations throw.
+    socket.onerror = () => undefined;
+    this.#timer = setTimeout(() => this.#lost('no answer from the server', false), CONNECT_MS_MAX);
+  }
+
+  #lost(text: string, final: boolean, code?: number): void {
+    this.lastFailure = text;
+    this.#end(code, text);
+    if (final) {
+      globalThis.removeEventListener?.('online', this.#online);
+      this.#become('off');
+      this.#owner.gaveUp(new SanderlingError('SYNC', text));
+      return;
+    }
+    const bound = Math.min(WAIT_MS_MAX, WAIT_MS_FIRST * 2 ** Math.min(this.attempt - 1, 16));
+    const wait = Math.random() * bound;
+    this.retryAt = Date.now() + wait;
+    this.#timer = setTimeout(() => void this.#connect(), wait);
+    this.#become('waiting');
+  }
+
+  /** Lets go of the socket and of the timer. */
+  #end(code = 1000, text = ''): void {
+    clearTimeout(this.#timer);
+    this.retryAt = null;
+    const socket = this.#socket;
+    if (!socket) return;
+    this.#socket = undefined;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    try {
+      socket.close(code, text.slice(0, 60));
+    } catch {
+      // It is closed already, or was never opened.
+    }
+    if (this.state === 'open') this.#owner.ended();
+  }
+
+  readonly #online = (): void => {
+    if (this.state !== 'waiting') return;
+    clearTimeout(this.#timer);
+    this.retryAt = null;
+    void this.#connect();
+  };
+
+  #become(state: Link['state']): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.#owner.changed();
+  }
+}
+
+/** Reads an address as users write it: `http` stands for `ws`. */
+export function syncUrl(text: string): string {
+  let url: URL;
+  try {
+    url = new URL(text, globalThis.location?.href);
+  } catch {
+    throw new SanderlingError('OPTIONS', `the url ${JSON.stringify(text)} is none: 'wss://host/sync' would be`);
+  }
+  url.protocol = url.protocol.replace(/^http/, 'ws');
+  if (!/^wss?:$/.test(url.protocol))
+    throw new SanderlingError('OPTIONS', `the url ${JSON.stringify(text)} must begin with ws: or wss:`);
+  url.hash = '';
+  return url.href;
+}
+
+const SUBPROTOCOL = 'sanderling.v1';
+const CONNECT_MS_MAX = 10_000;
+const WAIT_MS_FIRST = 250;
+const WAIT_MS_MAX = 30_000;
+/** With these codes the server says that another connection would only be closed again. */
+const FINAL_CODE_MIN = 4000;
+const FINAL_CODE_MAX = 4099;

@@ -1,0 +1,80 @@
+/** Opening a replica: the options, and what to do when a part of what was asked for is not to be had. */
+
+import { Sanderling, start } from './client.js';
+import { SanderlingError } from './errors.js';
+import { syncUrl, type WebSocketConstructor } from './link.js';
+import { engine } from './module.js';
+import { platform } from './platform.js';
+import type { Store } from './storage/batch.js';
+import { openStore, type StorageOption } from './storage/open.js';
+
+/** What a replica is opened with. */
+export interface OpenOptions {
+  /** Names the replica on this device: two names share nothing. */
+  readonly name?: string;
+  /** The server's sync address; without one the replica stays offline until `connect(url)`. */
+  readonly url?: string;
+  /** Globs of the keys that it holds; all, if it is left out. */
+  readonly subscribe?: readonly string[];
+  /** Where it leaves what it comes back to. Default: IndexedDB where there is one, otherwise memory. */
+  readonly storage?: StorageOption;
+  /** What to connect with, where it is not to be the global one. */
+  readonly WebSocket?: WebSocketConstructor;
+  /** `false`: start with the network switched off. */
+  readonly connect?: boolean;
+}
+
+/**
+ * Opens a replica. Resolves when what was stored has been loaded, and does not wait for the network.
+ *
+ * A storage that cannot be had does not make it fail: the replica works from memory, and a `warning` follows. It rejects
+ * with `OPTIONS` when an option makes no sense.
+ */
+export async function open(options: OpenOptions = {}): Promise<Sanderling> {
+  const { name = 'default', subscribe = ['*'] } = options;
+  if (typeof name !== 'string' || name === '') throw new SanderlingError('OPTIONS', 'the name must be a string, and not empty');
+  if (!Array.isArray(subscribe) || subscribe.some((glob) => typeof glob !== 'string'))
+    throw new SanderlingError('OPTIONS', 'subscribe must be a list of globs');
+  const url = options.url === undefined ? undefined : syncUrl(options.url);
+
+  const warnings: SanderlingError[] = [];
+  let db: Sanderling | undefined;
+  const onLost = (why: string): void => db?.loseStore('STORAGE', new Error(why));
+  const opening = openStore(name, options.storage, onLost).catch((error: unknown) => {
+    if (!(error instanceof SanderlingError)) throw error;
+    if (error.code === 'OPTIONS') throw error;
+    warnings.push(error);
+    return undefined;
+  });
+  const [instance, store] = await Promise.all([engine(), opening]);
+  const webSocket = (): Promise<WebSocketConstructor> => findWebSocket(options.WebSocket);
+  const started = await start(instance, store, subscribe, webSocket).catch(async (error: unknown) => {
+    await store?.close();
+    throw error;
+  });
+  db = started.db;
+  if (started.damage) warnings.push(started.damage);
+  tellLater(db, warnings, store);
+  if (url !== undefined) {
+    if (options.connect === false) db.remember(url);
+    else db.connect(url);
+  }
+  return db;
+}
+
+/** Tells what happened while nobody could listen yet. */
+function tellLater(db: Sanderling, warnings: readonly SanderlingError[], store: Store | undefined): void {
+  if (warnings.length === 0) return;
+  setTimeout(() => {
+    for (const warning of warnings) db.warn(warning.code, warning, store ? '' : 'the replica works from memory: ');
+  });
+}
+
+async function findWebSocket(given: WebSocketConstructor | undefined): Promise<WebSocketConstructor> {
+  const found = given ?? (globalThis.WebSocket as WebSocketConstructor | undefined) ?? (await platform.webSocket?.());
+  if (found) return found;
+  throw new SanderlingError(
+    'WEBSOCKET',
+    'this runtime has no WebSocket: install the package `ws`, or pass a constructor as the option `WebSocket`',
+  );
+}

@@ -1,0 +1,415 @@
+/**
+ * The boundary to the engine: arguments out, replies, messages, events and records in.
+ *
+ * Everything crosses as bytes in the engine's own memory. What goes in is written to its scratch buffer, what comes
+ * out is read from its out buffer, and a block of words says where both are and what has changed:
+ *
+ * ```text
+ * call:    count u32 | (length u32 | bytes)*          little-endian, in the scratch buffer
+ * words:   changes, session, out address, out length, scratch address, scratch length, …   (see WORD)
+ * ```
+ *
+ * Views of wasm memory die whenever it grows, which any call may cause: they are checked after each call and never
+ * kept across one.
+ */
+
+import type { Replica } from '../pkg/sanderling.js';
+import { SanderlingError } from './errors.js';
+import type { Engine } from './module.js';
+import { readNode, readReply, type Reply, type ReplyNode } from './reply.js';
+import { encodeText, readText, writeText } from './text.js';
+
+/** One argument as a user passes it. */
+export type Arg = string | number | bigint | Uint8Array;
+
+/** Arguments as a user passes them: arrays are spread, objects and maps become their keys and values in turn. */
+export type Args = Arg | readonly Args[] | ReadonlyMap<Arg, Arg> | { readonly [field: string]: Arg };
+
+/** Where each word stands; the same order as in the engine's `words`. */
+export const WORD = {
+  /** Counts changes of the keyspace: by it a mirror knows that it is stale. */
+  changes: 0,
+  /** 1 while a transaction is open and commands are queued instead of run. */
+  session: 1,
+  outAddress: 2,
+  outLength: 3,
+  scratchAddress: 4,
+  scratchLength: 5,
+  /** An index in STATES. */
+  state: 6,
+  pending: 7,
+  /** Two words each, the low one first. */
+  seq: 8,
+  bytesIn: 10,
+  bytesOut: 12,
+  /** Milliseconds since the epoch; all ones: there is nothing to wait for. */
+  timeout: 14,
+  /** The number of the command that was queued last. */
+  lastSeq: 16,
+  /** What an event is about. */
+  eventSeq: 18,
+} as const;
+
+/** What the replica is doing, by the engine's account. */
+export const STATES = ['offline', 'connecting', 'syncing', 'live'] as const;
+
+/** What the engine has to tell. */
+export type EngineEvent =
+  | { kind: 'state' | 'resynced' }
+  | { kind: 'corrected' | 'refused'; seq: number; reply: Reply };
+
+/** What the engine says of a message, or of a silence. */
+export interface Verdict {
+  /** Whether the connection is in order. */
+  readonly ok: boolean;
+  /** If it is not: whether another one may do better. */
+  readonly mayRetry: boolean;
+  /** Why it is not. */
+  readonly text: string;
+}
+
+/** Keys that changed, or all of them. */
+export interface Touched {
+  readonly flushed: boolean;
+  readonly keys: string[];
+}
+
+/** One replica in the engine. */
+export class Port {
+  /** The engine's words; a view without length right after memory has grown, until `refresh`. */
+  words: Uint32Array = NO_WORDS;
+  /** Whether the last call awaits an acknowledgement. */
+  queued = false;
+
+  readonly #replica: Replica;
+  readonly #memory: WebAssembly.Memory;
+  #bytes: Uint8Array<ArrayBuffer> = NO_BYTES;
+  // The scratch buffer: where it begins and ends, where the next argument goes, and how many there are.
+  #base = 0;
+  #end = 0;
+  #at = 0;
+  #count = 0;
+
+  constructor(engine: Engine, subscribe: readonly string[]) {
+    this.#memory = engine.memory;
+    const identity = crypto.getRandomValues(new Uint8Array(16));
+    const globs = packCall(subscribe.map(encodeText));
+    this.#replica = new engine.bindings.Replica(identity, globs, Date.now(), entropy(), entropy());
+    this.refresh();
+  }
+
+  /** Views memory anew, if it has grown. */
+  refresh(): void {
+    const buffer = this.#memory.buffer as ArrayBuffer;
+    if (this.words.buffer === buffer) return;
+    this.#bytes = new Uint8Array(buffer);
+    this.words = new Uint32Array(buffer, this.#replica.words(), WORD_COUNT);
+  }
+
+  /** Runs a call: a name, and arguments from the index `from` on. `reply` or `node` then read the answer. */
+  execute(name: string, args: ArrayLike<Args>, from: number): void {
+    this.#begin();
+    this.#at += 4;
+    this.#putText(name);
+    for (let index = from; index < args.length; index++) this.#put(args[index]!);
+    writeU32(this.#bytes, this.#base, this.#count);
+    this.queued = this.#replica.execute(this.#at - this.#base, Date.now(), entropy(), entropy());
+    if (this.words.length === 0) this.refresh();
+  }
+
+  /** Runs `GET` on a shorter way; returns whether the answer holds until the key changes. */
+  get(key: string): boolean {
+    this.#begin();
+    if (this.#at + key.length * 3 > this.#end) this.#reserve(key.length * 3);
+    this.#at = writeText(this.#bytes, this.#at, key);
+    const keeps = this.#replica.get(this.#at - this.#base, Date.now());
+    if (this.words.length === 0) this.refresh();
+    return keeps;
+  }
+
+  /** The reply of the last call. */
+  reply(binary: boolean): Reply<Uint8Array<ArrayBuffer>> {
+    return readReply(this.#bytes, this.words[WORD.outAddress]!, binary);
+  }
+
+  /** The reply of the last call, as a tree. */
+  node(): ReplyNode {
+    return readNode(this.#bytes, this.words[WORD.outAddress]!);
+  }
+
+  /** Hands a message of the server in. */
+  message(message: Uint8Array): Verdict {
+    this.#begin();
+    this.#putBytes(message);
+    return this.#verdict(this.#replica.message(message.length, Date.now(), entropy(), entropy()));
+  }
+
+  /** Says that the time of `WORD.timeout` has come. */
+  timeout(): Verdict {
+    return this.#verdict(this.#replica.timeout(Date.now(), entropy(), entropy()));
+  }
+
+  /** Says that a connection is open. */
+  connected(): void {
+    this.#replica.connected(Date.now(), entropy(), entropy());
+    this.refresh();
+  }
+
+  /** Says that the connection is gone. */
+  disconnected(): void {
+    this.#replica.disconnected();
+    this.refresh();
+  }
+
+  /** The next message to the server. */
+  transmit(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#replica.transmit() ? this.#takeOut() : undefined;
+  }
+
+  /** The next piece of news. */
+  event(): EngineEvent | undefined {
+    const kind = EVENTS[this.#replica.event()];
+    this.refresh();
+    if (kind === 'corrected' || kind === 'refused') {
+      const reply = readReply(this.#bytes, this.words[WORD.outAddress]!, false);
+      return { kind, seq: this.number(WORD.eventSeq), reply };
+    }
+    return kind && { kind };
+  }
+
+  /** The next batch for the storage, packed as storage/batch.ts reads it. */
+  store(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#replica.store() ? this.#takeOut() : undefined;
+  }
+
+  /** Gathers nothing for the storage from now on. */
+  stopStoring(): void {
+    this.#replica.stop_storing();
+    this.refresh();
+  }
+
+  /** Makes the replica what was stored. Pairs come in the order of their keys. Throws `DAMAGED` if that fails. */
+  load(pairs: Iterable<readonly [Uint8Array, Uint8Array]>): void {
+    for (const [key, value] of pairs) {
+      this.#begin();
+      this.#putBytes(key);
+      this.#putBytes(value);
+      this.#replica.stage(key.length, value.length);
+      this.refresh();
+    }
+    const loaded = this.#replica.load();
+    this.refresh();
+    if (!loaded) throw new SanderlingError('DAMAGED', this.#outText());
+  }
+
+  /** What changed since the last call. */
+  touched(): Touched {
+    const flushed = this.#replica.touched();
+    this.refresh();
+    const keys: string[] = [];
+    let at = this.words[WORD.outAddress]!;
+    const end = at + this.words[WORD.outLength]!;
+    while (at < end) {
+      const from = at + 4;
+      at = from + readU32(this.#bytes, at);
+      keys.push(readText(this.#bytes, from, at));
+    }
+    return { flushed, keys };
+  }
+
+  /** Brings the words about the replica's status up to date. */
+  status(): void {
+    this.#replica.status();
+  }
+
+  /** One page of the keys. */
+  entries(match: string, cursor: string, count: number): Page {
+    this.#begin();
+    this.#putBytes(encodeText(match));
+    const next = this.#replica.entries(this.#at - this.#base, BigInt(cursor), count, Date.now());
+    this.refresh();
+    const out = this.#takeOut();
+    const view = new DataView(out.buffer);
+    const entries: Entry[] = [];
+    let at = 0;
+    const text = (): string => {
+      const from = at + 4;
+      at = from + view.getUint32(at, true);
+      return readText(out, from, at);
+    };
+    while (at < out.length) {
+      const type = text();
+      const deadline = view.getFloat64(at, true);
+      const size = view.getUint32(at + 8, true);
+      at += 12;
+      entries.push({ key: text(), type, expiresAt: deadline || null, size });
+    }
+    return { cursor: String(next), entries };
+  }
+
+  /** A number of two words. */
+  number(word: number): number {
+    return this.words[word]! + this.words[word + 1]! * 2 ** 32;
+  }
+
+  /** Frees the engine's replica. */
+  free(): void {
+    this.#replica.free();
+    this.words = NO_WORDS;
+  }
+
+  #begin(): void {
+    this.#base = this.#at = this.words[WORD.scratchAddress]!;
+    this.#end = this.#base + this.words[WORD.scratchLength]!;
+    this.#count = 0;
+  }
+
+  #put(args: Args): void {
+    if (typeof args === 'string') this.#putText(args);
+    else if (typeof args === 'number') this.#putText(numberText(args));
+    else if (typeof args === 'bigint') this.#putText(String(args));
+    else if (args instanceof Uint8Array) {
+      const header = this.#header(args.length);
+      this.#bytes.set(args, this.#at);
+      this.#at += args.length;
+      this.#close(header);
+    } else if (isArray(args)) for (const arg of args) this.#put(arg);
+    else if (args instanceof Map) for (const [field, value] of args as ReadonlyMap<Arg, Arg>) this.#putPair(field, value);
+    else if (isPlainObject(args)) for (const field of Object.keys(args)) this.#putPair(field, args[field]!);
+    else throw new SanderlingError('OPTIONS', `${String(args)} is no argument: pass a string, a number or bytes`);
+  }
+
+  #putPair(field: Arg, value: Arg): void {
+    this.#put(field);
+    this.#put(value);
+  }
+
+  #putText(text: string): void {
+    const header = this.#header(text.length * 3);
+    this.#at = writeText(this.#bytes, this.#at, text);
+    this.#close(header);
+  }
+
+  /** Leaves room for an argument's length, makes room for `bytes` bytes of it, and returns where the length goes. */
+  #header(bytes: number): number {
+    if (this.#at + 4 + bytes > this.#end) this.#reserve(bytes + 4);
+    this.#at += 4;
+    return this.#at - this.#base - 4;
+  }
+
+  #close(header: number): void {
+    const at = this.#base + header;
+    writeU32(this.#bytes, at, this.#at - at - 4);
+    this.#count++;
+  }
+
+  #putBytes(bytes: Uint8Array): void {
+    if (this.#at + bytes.length > this.#end) this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** Makes room for `bytes` more. What has been written so far moves along. */
+  #reserve(bytes: number): void {
+    const used = this.#at - this.#base;
+    this.#replica.reserve(used + bytes);
+    this.refresh();
+    const count = this.#count;
+    this.#begin();
+    this.#at += used;
+    this.#count = count;
+  }
+
+  #verdict(code: number): Verdict {
+    this.refresh();
+    return { ok: code === 0, mayRetry: code === 1, text: code === 0 ? '' : this.#outText() };
+  }
+
+  #outText(): string {
+    const from = this.words[WORD.outAddress]!;
+    return readText(this.#bytes, from, from + this.words[WORD.outLength]!);
+  }
+
+  #takeOut(): Uint8Array<ArrayBuffer> {
+    this.refresh();
+    const from = this.words[WORD.outAddress]!;
+    return this.#bytes.slice(from, from + this.words[WORD.outLength]!);
+  }
+}
+
+/** One page of the keys of a replica. */
+export interface Page {
+  /** Where to go on; `'0'` at the end. */
+  cursor: string;
+  entries: Entry[];
+}
+
+/** A key of a replica. */
+export interface Entry {
+  key: string;
+  /** What `TYPE` says. */
+  type: string;
+  /** Milliseconds since the epoch. */
+  expiresAt: number | null;
+  /** Bytes of a string, elements of a collection. */
+  size: number;
+}
+
+/** Returns 32 bits that nobody can guess. */
+export function entropy(): number {
+  if (drawn === pool.length) {
+    crypto.getRandomValues(pool);
+    drawn = 0;
+  }
+  return pool[drawn++]!;
+}
+
+// Asking the platform costs far more than a command, so it is asked for many at once.
+const pool = new Uint32Array(1024);
+let drawn = pool.length;
+
+const EVENTS = [undefined, 'state', 'resynced', 'corrected', 'refused'] as const;
+const WORD_COUNT = 20;
+const NO_WORDS = new Uint32Array(0);
+const NO_BYTES = new Uint8Array(0);
+
+/** A number as Redis reads it: JavaScript writes infinity and large exponents in another way. */
+function numberText(number: number): string {
+  if (number === Infinity) return 'inf';
+  if (number === -Infinity) return '-inf';
+  return String(number);
+}
+
+function isArray(args: Args): args is readonly Args[] {
+  return Array.isArray(args);
+}
+
+function isPlainObject(args: unknown): args is { readonly [field: string]: Arg } {
+  if (typeof args !== 'object' || args === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(args);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Packs byte strings as a call: their count, then each with its length. */
+function packCall(words: readonly Uint8Array[]): Uint8Array {
+  const packed = new Uint8Array(words.reduce((sum, word) => sum + 4 + word.length, 4));
+  writeU32(packed, 0, words.length);
+  let at = 4;
+  for (const word of words) {
+    writeU32(packed, at, word.length);
+    packed.set(word, at + 4);
+    at += 4 + word.length;
+  }
+  return packed;
+}
+
+function writeU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >> 8;
+  bytes[at + 2] = value >> 16;
+  bytes[at + 3] = value >> 24;
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}

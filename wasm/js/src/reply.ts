@@ -1,0 +1,233 @@
+/**
+ * Reading of replies, which the engine writes in RESP3.
+ *
+ * Two readers of one format: `readReply` makes the values that a program works with, `readNode` a tree that still says
+ * what each part was, for a console. The engine wrote the bytes, so a malformed reply is a bug and throws `ENGINE`.
+ */
+
+import { replyError, SanderlingError } from './errors.js';
+import { readText } from './text.js';
+
+/**
+ * What a command answers; `V` is what a string value is, `string` or `Uint8Array`. A `bigint` stands for an integer
+ * beyond ±2^53, an error for a part that failed inside a transaction.
+ */
+export type Reply<V = string> =
+  | V
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | SanderlingError
+  | Reply<V>[]
+  | { [field: string]: Reply<V> };
+
+/** A reply in which each part says what it is. */
+export type ReplyNode =
+  | { type: 'status' | 'error' | 'string' | 'verbatim'; text: string; bytes: Uint8Array<ArrayBuffer> }
+  | { type: 'integer'; value: number | bigint }
+  | { type: 'double'; value: number; text: string }
+  | { type: 'boolean'; value: boolean }
+  | { type: 'null' }
+  | { type: 'array' | 'set' | 'push'; items: ReplyNode[] }
+  | { type: 'map'; entries: [ReplyNode, ReplyNode][] };
+
+/** Reads the reply at `start`. An error reply is returned, not thrown. */
+export function readReply(bytes: Uint8Array, start: number, binary: false): Reply;
+export function readReply(bytes: Uint8Array, start: number, binary: boolean): Reply<Uint8Array<ArrayBuffer>>;
+export function readReply(bytes: Uint8Array, start: number, binary: boolean): Reply<Uint8Array<ArrayBuffer>> {
+  source = bytes;
+  at = start;
+  return value(binary);
+}
+
+/** Reads the reply at `start` as a tree. */
+export function readNode(bytes: Uint8Array, start: number): ReplyNode {
+  source = bytes;
+  at = start;
+  return node();
+}
+
+// The reader's place is kept outside of it, so that a reply costs no allocation but its own values.
+let source: Uint8Array;
+let at = 0;
+
+function value(binary: boolean): Reply<Uint8Array<ArrayBuffer>> {
+  const kind = source[at++];
+  switch (kind) {
+    case BULK: {
+      const to = bulkEnd();
+      const from = at;
+      at = to + 2;
+      return binary ? source.slice(from, to) : readText(source, from, to);
+    }
+    case INTEGER:
+      return integer();
+    case STATUS:
+      return line();
+    case NULL:
+      at += 2;
+      return null;
+    case ARRAY:
+    case SET:
+    case PUSH: {
+      const count = integer() as number;
+      const items: Reply<Uint8Array<ArrayBuffer>>[] = [];
+      for (let index = 0; index < count; index++) items.push(value(binary));
+      return items;
+    }
+    case MAP: {
+      const count = integer() as number;
+      const fields: { [field: string]: Reply<Uint8Array<ArrayBuffer>> } = {};
+      for (let index = 0; index < count; index++) put(fields, String(value(false)), value(binary));
+      return fields;
+    }
+    case DOUBLE:
+      return double(line());
+    case BOOLEAN:
+      return line() === 't';
+    case ERROR:
+      return replyError(line());
+    case VERBATIM: {
+      const to = bulkEnd();
+      const from = at + FORMAT_BYTES;
+      at = to + 2;
+      return readText(source, from, to);
+    }
+    case BIG_NUMBER:
+      return BigInt(line());
+    default:
+      throw malformed();
+  }
+}
+
+function node(): ReplyNode {
+  switch (source[at++]) {
+    case STATUS:
+      return text('status', lineEnd(), 2);
+    case ERROR:
+      return text('error', lineEnd(), 2);
+    case BULK:
+      return text('string', bulkEnd(), 2);
+    case VERBATIM: {
+      const to = bulkEnd();
+      at += FORMAT_BYTES;
+      return text('verbatim', to, 2);
+    }
+    case INTEGER:
+      return { type: 'integer', value: integer() };
+    case BIG_NUMBER:
+      return { type: 'integer', value: BigInt(line()) };
+    case DOUBLE: {
+      const text = line();
+      return { type: 'double', value: double(text), text };
+    }
+    case BOOLEAN:
+      return { type: 'boolean', value: line() === 't' };
+    case NULL:
+      at += 2;
+      return { type: 'null' };
+    case ARRAY:
+      return { type: 'array', items: nodes() };
+    case SET:
+      return { type: 'set', items: nodes() };
+    case PUSH:
+      return { type: 'push', items: nodes() };
+    case MAP: {
+      const count = integer() as number;
+      const entries: [ReplyNode, ReplyNode][] = [];
+      for (let index = 0; index < count; index++) entries.push([node(), node()]);
+      return { type: 'map', entries };
+    }
+    default:
+      throw malformed();
+  }
+}
+
+function nodes(): ReplyNode[] {
+  const count = integer() as number;
+  const items: ReplyNode[] = [];
+  for (let index = 0; index < count; index++) items.push(node());
+  return items;
+}
+
+function text(type: 'status' | 'error' | 'string' | 'verbatim', to: number, skip: number): ReplyNode {
+  const bytes = source.slice(at, to);
+  at = to + skip;
+  return { type, text: readText(bytes, 0, bytes.length), bytes };
+}
+
+/** Reads the length of a string and returns where the string ends; it begins at `at`. */
+function bulkEnd(): number {
+  const length = integer() as number;
+  return at + length;
+}
+
+function integer(): number | bigint {
+  const from = at;
+  const negative = source[at] === MINUS;
+  if (negative) at++;
+  let number = 0;
+  let digit: number;
+  while ((digit = source[at]! - ZERO) >= 0) {
+    number = number * 10 + digit;
+    at++;
+  }
+  if (source[at] !== CR) throw malformed();
+  // Past 2^53 the sum above has lost digits, and the text is read once more.
+  if (number > Number.MAX_SAFE_INTEGER) number = NaN;
+  at += 2;
+  if (number !== number) return BigInt(readText(source, from, at - 2));
+  return negative ? -number : number;
+}
+
+function lineEnd(): number {
+  const end = source.indexOf(CR, at);
+  if (end < 0) throw malformed();
+  return end;
+}
+
+function line(): string {
+  const end = lineEnd();
+  const text = readText(source, at, end);
+  at = end + 2;
+  return text;
+}
+
+function double(text: string): number {
+  if (text === 'inf') return Infinity;
+  if (text === '-inf') return -Infinity;
+  return Number(text);
+}
+
+/** Sets a field of a map, also one that is named as what every object inherits. */
+function put<T>(fields: { [field: string]: T }, field: string, value: T): void {
+  if (field === '__proto__') {
+    Object.defineProperty(fields, field, { value, enumerable: true, configurable: true, writable: true });
+  } else fields[field] = value;
+}
+
+function malformed(): SanderlingError {
+  return new SanderlingError('ENGINE', `the engine wrote a malformed reply (at byte ${at})`);
+}
+
+const code = (character: string): number => character.charCodeAt(0);
+const STATUS = code('+');
+const ERROR = code('-');
+const INTEGER = code(':');
+const BULK = code('$');
+const ARRAY = code('*');
+const MAP = code('%');
+const SET = code('~');
+const PUSH = code('>');
+const NULL = code('_');
+const BOOLEAN = code('#');
+const DOUBLE = code(',');
+const VERBATIM = code('=');
+const BIG_NUMBER = code('(');
+const CR = code('\r');
+const MINUS = code('-');
+const ZERO = code('0');
+/** A verbatim string begins with its format, `txt:`. */
+const FORMAT_BYTES = 4;
