@@ -114,8 +114,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "sim",
-        arguments: "[--seed N] …",
-        summary: "run the replication simulator (--help for more)",
+        arguments: "[--seeds COUNT|--seed N]",
+        summary: "run the replication simulator on many seeds, or on one",
         run: suites::simulation,
     },
 ];

@@ -1,6 +1,6 @@
 //! The suites that are programs of their own in `tests/`, run against a freshly built server.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::shell::{self, cargo};
 use crate::{build, need};
@@ -18,13 +18,20 @@ pub(crate) fn conformance(arguments: &[String]) -> Result<()> {
     shell::run(suite.arg("--").args(arguments))
 }
 
-/// Runs the replication simulator; arguments go to it.
+/// Runs the replication simulator: many seeds, or one that failed.
 ///
 /// # Errors
-/// When a seed fails.
+/// When an argument is unknown or a seed fails.
 pub(crate) fn simulation(arguments: &[String]) -> Result<()> {
-    let mut suite = tests_binary("sim");
-    shell::run(suite.args(["--profile", "fast", "--"]).args(arguments))
+    let (variable, value) = match arguments {
+        [] => ("SANDERLING_SIM_SEEDS", SEEDS),
+        [flag, count] if flag == "--seeds" => ("SANDERLING_SIM_SEEDS", count.as_str()),
+        [flag, seed] if flag == "--seed" => ("SANDERLING_SIM_SEED", seed.as_str()),
+        _ => bail!("usage: cargo xtask sim [--seeds COUNT | --seed N]"),
+    };
+    let mut cargo = cargo();
+    cargo.args(["test", "--quiet", "--profile", "fast", "--package", "sanderling-tests", "--test", "simulation"]);
+    shell::run(cargo.args(["--", "--nocapture"]).env(variable, value))
 }
 
 fn tests_binary(name: &str) -> std::process::Command {
@@ -40,3 +47,6 @@ fn wants_help(arguments: &[String]) -> bool {
 /// Redis's suite is written in Tcl and uses Redis's own tools, and so do some of our tests.
 pub(crate) const REDIS_TOOLS: &[(&str, &str)] =
     &[("redis-server", "redis-server"), ("redis-cli", "redis-tools"), ("tclsh", "tcl")];
+
+/// How many seeds a run tries that is told nothing.
+const SEEDS: &str = "10000";

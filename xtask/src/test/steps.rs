@@ -68,6 +68,12 @@ pub(crate) const STEPS: &[Step] = &[
         ),
     },
     Step {
+        name: "links",
+        proves: "the links in the documentation of the code lead somewhere",
+        needs: &[],
+        action: Action::Cargo("doc --workspace --no-deps --document-private-items --quiet"),
+    },
+    Step {
         name: "doc",
         proves: "the examples in the documentation run",
         needs: &[],

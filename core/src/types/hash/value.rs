@@ -240,7 +240,7 @@ impl Fields {
     }
 }
 
-/// The fields and values of a [`Hash`].
+/// The fields and values of a [`struct@Hash`].
 #[derive(Debug, Clone)]
 pub struct Iter<'a>(IterRepr<'a>);
 

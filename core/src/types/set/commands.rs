@@ -1,4 +1,4 @@
-//! Commands on one set, and SMOVE. What combines sets is in [`super::algebra`].
+//! Commands on one set, and SMOVE. What combines sets is in [`super::algebra_commands`].
 
 use alloc::vec::Vec;
 
