@@ -170,7 +170,7 @@ function integer(): number | bigint {
   if (negative) at++;
   let number = 0;
   let digit: number;
-  while ((digit = source[at]! - ZERO) >= 0) {
+  while ((digit = source[at]! - ZERO) >= 0 && digit <= 9) {
     number = number * 10 + digit;
     at++;
   }

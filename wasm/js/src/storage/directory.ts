@@ -103,8 +103,8 @@ class DirectoryStore implements Store {
   async #compact(): Promise<void> {
     const { pairs } = readLog(new Uint8Array(await readFile(this.#path)));
     const path = join(this.#folder, `${FILE}.new`);
-    const parts: Uint8Array[] = [HEADER];
-    for (const [key, value] of pairs.values()) parts.push(...frame(put(key, value)));
+    // One frame again: what is left is a state, not a part of one.
+    const parts = [HEADER, ...frame(joined([...pairs.values()].map(([key, value]) => put(key, value))))];
     await writeFile(path, Buffer.concat(parts), { flush: true });
     await rename(path, this.#path);
     await this.#file.close();
