@@ -1,4 +1,5 @@
-//! What must not stand in the repository: paths of somebody's machine, and work put off in a comment.
+//! What must not stand in the repository: paths of somebody's machine, unresolved conflicts, and work put off in a
+//! comment.
 
 use super::{File, Problem};
 
@@ -9,6 +10,9 @@ pub(super) fn check(file: &File) -> Vec<Problem> {
             if starts_a_path(line, &parts.concat()) {
                 problems.push(Problem::new(index + 1, format!("{:?}: {why}", parts.concat())));
             }
+        }
+        if CONFLICT.iter().any(|parts| line.starts_with(&parts.concat())) {
+            problems.push(Problem::new(index + 1, "a conflict that was not resolved"));
         }
         if !file.is_source() {
             continue;
@@ -44,6 +48,8 @@ const MACHINE_PATHS: &[([&str; 2], &str)] = &[
     (["/tmp", "/wt"], "a path of one machine"),
 ];
 
+const CONFLICT: &[[&str; 2]] = &[["<<<<", "<<< "], [">>>>", ">>> "]];
+
 const PUT_OFF: &[([&str; 2], &str)] = &[
     (["TO", "DO"], "do it, or file it where it will be seen"),
     (["FIX", "ME"], "fix it, or file it where it will be seen"),
@@ -64,6 +70,12 @@ mod tests {
         assert_eq!(broken("README.md", &format!("fine\nsee {}work/main\n", '/')), [2]);
         assert_eq!(broken("a.toml", &format!("p = \"..{}shared/x\"", '/')), [1]);
         assert_eq!(broken("README.md", "a framework/tool, network/work/x, $HOME/x"), []);
+    }
+
+    #[test]
+    fn conflicts_are_found() {
+        assert_eq!(broken("a.toml", &format!("a\n{}<<< HEAD\nb", "<<<<")), [2]);
+        assert_eq!(broken("README.md", "1 << 7\n>>> quoted"), []);
     }
 
     #[test]
