@@ -104,6 +104,12 @@ pub(crate) const STEPS: &[Step] = &[
         action: Action::NpmScript("www", "check"),
     },
     Step {
+        name: "console",
+        proves: "the page's console against redis-cli, its list of keys, its Markdown",
+        needs: &[Need::Npm("www"), Need::Programs(REDIS_TOOLS)],
+        action: Action::NpmScript("www", "test"),
+    },
+    Step {
         name: "npm",
         proves: "the npm package's own tests",
         needs: &[Need::Npm("wasm/js"), Need::NpmPackage, Need::Server],
