@@ -112,8 +112,9 @@ export class Link {
       if (this.state !== 'connecting' || this.#socket || url !== this.#url) return;
       socket = new WebSocket(url, SUBPROTOCOL);
     } catch (error) {
-      const final = error instanceof SanderlingError || (error as Error | null)?.name === 'SyntaxError';
-      if (this.state === 'connecting' && !this.#socket) this.#lost(reason(error), final);
+      // Nothing to connect with, or an address that the runtime refuses: neither gets better by waiting.
+      if (this.state === 'connecting' && !this.#socket)
+        this.#lost(error instanceof SanderlingError ? error : new SanderlingError('SYNC', reason(error)), true);
       return;
     }
     this.#socket = socket;
@@ -136,13 +137,14 @@ export class Link {
     this.#timer = setTimeout(() => this.#lost('no answer from the server', false), CONNECT_MS_MAX);
   }
 
-  #lost(text: string, final: boolean, code?: number): void {
-    this.lastFailure = text;
-    this.#end(code, text);
+  #lost(why: string | SanderlingError, final: boolean, code?: number): void {
+    const error = typeof why === 'string' ? new SanderlingError('SYNC', why) : why;
+    this.lastFailure = error.message;
+    this.#end(code, error.message);
     if (final) {
       globalThis.removeEventListener?.('online', this.#online);
       this.#become('off');
-      this.#owner.gaveUp(new SanderlingError('SYNC', text));
+      this.#owner.gaveUp(error);
       return;
     }
     const bound = Math.min(WAIT_MS_MAX, WAIT_MS_FIRST * 2 ** Math.min(this.attempt - 1, 16));
