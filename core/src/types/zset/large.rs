@@ -1,11 +1,10 @@
-//! A large sorted set: members once in a slab, a hash table from member to number, a counted tree in order of score.
+//! A large sorted set: members once in a slab, a hash index from member to number, a counted tree in order of score.
 //!
-//! A member of up to 22 bytes costs its slot of 32, a dozen bytes in the tree and about ten in the table.
-
-use hashbrown::HashTable;
+//! A member of up to 22 bytes costs its slot of 32, a dozen or so in the tree and eight in the index.
 
 use super::bound::Cut;
 use super::members::Members;
+use super::numbers::Numbers;
 use super::tree::{Entry, Tree};
 use crate::hash::hash;
 
@@ -13,14 +12,14 @@ use crate::hash::hash;
 #[derive(Debug, Clone)]
 pub(super) struct Large {
     members: Members,
-    numbers: HashTable<u32>,
+    numbers: Numbers,
     tree: Tree,
     seed: u64,
 }
 
 impl Large {
     pub(super) fn new(seed: u64) -> Self {
-        Self { members: Members::default(), numbers: HashTable::new(), tree: Tree::new(), seed }
+        Self { members: Members::default(), numbers: Numbers::default(), tree: Tree::new(), seed }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -29,7 +28,7 @@ impl Large {
 
     /// Returns a member's number and score. Cost: O(1).
     pub(super) fn find(&self, member: &[u8]) -> Option<(u32, f64)> {
-        let id = *self.numbers.find(hash(self.seed, member), |id| self.members.get(*id) == Some(member))?;
+        let id = self.numbers.find(hash(self.seed, member), |id| self.members.get(id) == Some(member))?;
         Some((id, self.members.score(id)?))
     }
 
@@ -38,13 +37,13 @@ impl Large {
         self.tree.partition_point(|entry| cut.is_behind(entry.score(), || self.name(entry.id)))
     }
 
-    /// Adds a member that is not there yet. Cost: O(log n), and once in a while O(n) for the hash table.
+    /// Adds a member that is not there yet. Cost: O(log n).
     pub(super) fn insert(&mut self, member: &[u8], score: f64) {
         let rank = self.rank_of(Cut::Member(score, member));
         let id = self.members.insert(member, score);
         self.tree.insert(rank, Entry::new(score, id));
         let Self { members, numbers, seed, .. } = self;
-        numbers.insert_unique(hash(*seed, member), id, |id| hash(*seed, members.get(*id).unwrap_or_default()));
+        numbers.insert(hash(*seed, member), id, |id| hash(*seed, members.get(id).unwrap_or_default()));
     }
 
     /// Moves a member that [`Self::find`] has found to another score. Cost: O(log n).
@@ -56,8 +55,12 @@ impl Large {
 
     /// Removes a member and returns its score. Cost: O(log n).
     pub(super) fn remove(&mut self, member: &[u8]) -> Option<f64> {
-        let found = self.numbers.find_entry(hash(self.seed, member), |id| self.members.get(*id) == Some(member));
-        let (id, _) = found.ok()?.remove();
+        let Self { members, numbers, seed, .. } = self;
+        let id = numbers.remove(
+            hash(*seed, member),
+            |id| members.get(id) == Some(member),
+            |id| hash(*seed, members.get(id).unwrap_or_default()),
+        )?;
         let score = self.members.score(id)?;
         self.tree.remove(self.rank_of(Cut::Member(score, member)));
         self.members.remove(id);
@@ -84,7 +87,7 @@ impl Large {
     }
 
     pub(super) fn allocated_bytes(&self) -> usize {
-        self.members.allocated_bytes() + self.numbers.allocation_size() + self.tree.allocated_bytes()
+        self.members.allocated_bytes() + self.numbers.allocated_bytes() + self.tree.allocated_bytes()
     }
 
     fn name(&self, id: u32) -> &[u8] {

@@ -7,6 +7,7 @@ pub mod combine;
 pub mod commands;
 mod large;
 mod members;
+mod numbers;
 pub mod pops;
 mod query;
 pub mod ranges;
