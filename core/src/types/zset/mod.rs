@@ -5,6 +5,7 @@ mod bound;
 mod change;
 pub mod combine;
 pub mod commands;
+mod items;
 mod large;
 mod members;
 mod numbers;

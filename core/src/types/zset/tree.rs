@@ -14,8 +14,11 @@
 //! Nodes at the edges of the tree may be nearly empty, because an append splits the last leaf behind its last entry: a
 //! sorted set of times stays full instead of half full. All others hold at least a quarter of what they could.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
+
+use super::items::{Edges, Items, STEP, WIDTH_MIN, insert_or_split, merge_or_balance};
 
 /// A score, and the number under which its member is kept elsewhere.
 ///
@@ -46,23 +49,18 @@ pub(super) struct Tree {
 #[derive(Debug, Clone)]
 enum Node {
     Leaf(Vec<Entry>),
-    Inner(Vec<Child>),
+    Inner(Box<Inner>),
 }
 
-#[derive(Debug, Clone)]
-struct Child {
-    /// The first entry below, always the one that is there: its member can be looked up.
-    first: Entry,
-    /// The number of entries below.
-    count: u32,
-    node: Node,
-}
-
-/// Whether a node lies at the left or the right edge of the tree, where splits are uneven.
-#[derive(Clone, Copy)]
-struct Edges {
-    left: bool,
-    right: bool,
+/// The children of a node, a column for each thing that is known of them: a search reads the first entries alone, and
+/// the sum of the counts before a child comes from a few cache lines.
+#[derive(Debug, Clone, Default)]
+struct Inner {
+    /// The first entry below each child, always one that is there: its member can be looked up.
+    firsts: Vec<Entry>,
+    /// The number of entries below each child.
+    counts: Vec<u32>,
+    nodes: Vec<Node>,
 }
 
 impl Tree {
@@ -85,13 +83,13 @@ impl Tree {
         loop {
             match node {
                 Node::Leaf(entries) => return rank + entries.partition_point(&mut pred),
-                Node::Inner(children) => {
-                    let above = children.partition_point(|child| pred(&child.first));
-                    let Some((last, before)) = children.get(..above).and_then(<[Child]>::split_last) else {
-                        return rank;
-                    };
-                    rank += before.iter().map(|child| child.count as usize).sum::<usize>();
-                    node = &last.node;
+                Node::Inner(inner) => {
+                    let Some(index) = inner.firsts.partition_point(&mut pred).checked_sub(1) else { return rank };
+                    rank += inner.counts.iter().take(index).map(|count| *count as usize).sum::<usize>();
+                    match inner.nodes.get(index) {
+                        Some(child) => node = child,
+                        None => return rank,
+                    }
                 }
             }
         }
@@ -109,15 +107,10 @@ impl Tree {
         loop {
             match node {
                 Node::Leaf(entries) => return (rank < entries.len()).then_some((entries, rank)),
-                Node::Inner(children) => {
-                    let child = children.iter().find(|child| {
-                        let is_here = rank < child.count as usize;
-                        if !is_here {
-                            rank -= child.count as usize;
-                        }
-                        is_here
-                    })?;
-                    node = &child.node;
+                Node::Inner(inner) => {
+                    let (index, rank_in_child) = inner.child_with(rank)?;
+                    rank = rank_in_child;
+                    node = inner.nodes.get(index)?;
                 }
             }
         }
@@ -127,17 +120,20 @@ impl Tree {
     pub(super) fn insert(&mut self, rank: usize, entry: Entry) {
         debug_assert!(rank <= self.len(), "rank {rank} is past the end");
         let Some(right) = self.root.insert(rank, entry, Edges { left: true, right: true }) else { return };
-        let left = mem::replace(&mut self.root, Node::Inner(Vec::new()));
-        self.root = Node::Inner([left, right].into_iter().filter_map(Child::of).collect());
+        let left = mem::replace(&mut self.root, Node::Leaf(Vec::new()));
+        let mut root = Inner::default();
+        root.insert_item(0, left);
+        root.insert_item(1, right);
+        self.root = Node::Inner(Box::new(root));
     }
 
     /// Removes and returns the entry at `rank`. Cost: O(log n).
     pub(super) fn remove(&mut self, rank: usize) -> Option<Entry> {
         let removed = self.root.remove(rank);
-        if let Node::Inner(children) = &mut self.root
-            && children.len() <= 1
+        if let Node::Inner(inner) = &mut self.root
+            && inner.nodes.len() <= 1
         {
-            self.root = children.pop().map_or(Node::Leaf(Vec::new()), |child| child.node);
+            self.root = inner.nodes.pop().unwrap_or(Node::Leaf(Vec::new()));
         }
         removed
     }
@@ -152,21 +148,21 @@ impl Node {
     fn count(&self) -> u32 {
         match self {
             Self::Leaf(entries) => entries.len() as u32,
-            Self::Inner(children) => children.iter().map(|child| child.count).sum(),
+            Self::Inner(inner) => inner.counts.iter().sum(),
         }
     }
 
     fn width(&self) -> usize {
         match self {
             Self::Leaf(entries) => entries.len(),
-            Self::Inner(children) => children.len(),
+            Self::Inner(inner) => inner.nodes.len(),
         }
     }
 
     fn first(&self) -> Option<Entry> {
         match self {
             Self::Leaf(entries) => entries.first().copied(),
-            Self::Inner(children) => children.first().map(|child| child.first),
+            Self::Inner(inner) => inner.firsts.first().copied(),
         }
     }
 
@@ -174,47 +170,40 @@ impl Node {
     fn insert(&mut self, rank: usize, entry: Entry, edges: Edges) -> Option<Self> {
         match self {
             Self::Leaf(entries) => insert_or_split(entries, rank, entry, edges).map(Self::Leaf),
-            Self::Inner(children) => {
-                let (index, rank) = child_to_insert_in(children, rank)?;
-                let edges = Edges { left: edges.left && index == 0, right: edges.right && index + 1 == children.len() };
-                let child = children.get_mut(index)?;
-                let split = child.node.insert(rank, entry, edges);
-                child.refresh();
-                let right = Child::of(split?)?;
-                insert_or_split(children, index + 1, right, edges).map(Self::Inner)
+            Self::Inner(inner) => {
+                let (index, rank) = inner.child_for(rank)?;
+                let child_edges =
+                    Edges { left: edges.left && index == 0, right: edges.right && index + 1 == inner.nodes.len() };
+                let split = inner.nodes.get_mut(index)?.insert(rank, entry, child_edges);
+                inner.refresh(index);
+                let right = insert_or_split(&mut **inner, index + 1, split?, child_edges)?;
+                Some(Self::Inner(Box::new(right)))
             }
         }
     }
 
-    fn remove(&mut self, mut rank: usize) -> Option<Entry> {
+    fn remove(&mut self, rank: usize) -> Option<Entry> {
         match self {
             Self::Leaf(entries) => {
                 if rank >= entries.len() {
                     return None;
                 }
                 let removed = entries.remove(rank);
-                if entries.capacity() - entries.len() > 2 * LEAF_STEP {
-                    entries.shrink_to(entries.len() + LEAF_STEP);
-                }
+                entries.trim_spare(2 * STEP);
                 Some(removed)
             }
-            Self::Inner(children) => {
-                let index = children.iter().position(|child| {
-                    let is_here = rank < child.count as usize;
-                    if !is_here {
-                        rank -= child.count as usize;
-                    }
-                    is_here
-                })?;
-                let child = children.get_mut(index)?;
-                let removed = child.node.remove(rank);
-                if child.node.width() == 0 {
-                    children.remove(index);
+            Self::Inner(inner) => {
+                let (index, rank) = inner.child_with(rank)?;
+                let child = inner.nodes.get_mut(index)?;
+                let removed = child.remove(rank);
+                let width = child.width();
+                if width == 0 {
+                    inner.remove_item(index);
                     return removed;
                 }
-                child.refresh();
-                if child.node.width() < WIDTH_MIN {
-                    fill_up(children, index);
+                inner.refresh(index);
+                if width < WIDTH_MIN {
+                    inner.fill_up(index);
                 }
                 removed
             }
@@ -224,113 +213,120 @@ impl Node {
     fn allocated_bytes(&self) -> usize {
         match self {
             Self::Leaf(entries) => entries.capacity() * size_of::<Entry>(),
-            Self::Inner(children) => {
-                let below: usize = children.iter().map(|child| child.node.allocated_bytes()).sum();
-                children.capacity() * size_of::<Child>() + below
+            Self::Inner(inner) => {
+                let below: usize = inner.nodes.iter().map(Self::allocated_bytes).sum();
+                let own = inner.firsts.capacity() * size_of::<Entry>()
+                    + inner.counts.capacity() * size_of::<u32>()
+                    + inner.nodes.capacity() * size_of::<Self>();
+                size_of::<Inner>() + own + below
             }
         }
     }
 }
 
-impl Child {
-    fn of(node: Node) -> Option<Self> {
-        Some(Self { first: node.first()?, count: node.count(), node })
-    }
-
-    fn refresh(&mut self) {
-        if let Some(first) = self.node.first() {
-            self.first = first;
+impl Inner {
+    /// Returns the child that holds `rank`, and the rank in it.
+    fn child_with(&self, mut rank: usize) -> Option<(usize, usize)> {
+        for (index, count) in self.counts.iter().enumerate() {
+            if rank < *count as usize {
+                return Some((index, rank));
+            }
+            rank -= *count as usize;
         }
-        self.count = self.node.count();
+        None
     }
-}
 
-/// Returns the child below which `rank` falls, and the rank in it; the end of one rather than the start of the next.
-fn child_to_insert_in(children: &[Child], mut rank: usize) -> Option<(usize, usize)> {
-    for (index, child) in children.iter().enumerate() {
-        if rank <= child.count as usize {
-            return Some((index, rank));
+    /// Returns the child that takes an entry at `rank`, and the rank in it: the end of one child rather than the start of
+    /// the next.
+    fn child_for(&self, rank: usize) -> Option<(usize, usize)> {
+        match rank.checked_sub(1) {
+            None => Some((0, 0)),
+            Some(before) => self.child_with(before).map(|(index, rank)| (index, rank + 1)),
         }
-        rank -= child.count as usize;
     }
-    None
-}
 
-/// Inserts into the items of a node; returns the right part if the node had to be split.
-fn insert_or_split<T>(items: &mut Vec<T>, index: usize, item: T, edges: Edges) -> Option<Vec<T>> {
-    let index = index.min(items.len());
-    if items.len() < WIDTH_MAX {
-        insert_exact(items, index, item);
-        return None;
+    /// Notes what has become of a child.
+    fn refresh(&mut self, index: usize) {
+        let Some(node) = self.nodes.get(index) else { return };
+        if let (Some(first), Some(known)) = (node.first(), self.firsts.get_mut(index)) {
+            *known = first;
+        }
+        if let Some(count) = self.counts.get_mut(index) {
+            *count = node.count();
+        }
     }
-    if edges.right && index == items.len() {
-        return Some(alloc::vec![item]);
-    }
-    if edges.left && index == 0 {
-        return Some(mem::replace(items, alloc::vec![item]));
-    }
-    let half = items.len() / 2;
-    let mut right = items.split_off(half);
-    items.shrink_to(half + LEAF_STEP);
-    if index <= half {
-        insert_exact(items, index, item);
-    } else {
-        insert_exact(&mut right, index - half, item);
-    }
-    Some(right)
-}
 
-/// Inserts without doubling the buffer: millions of entries live in buffers of this kind.
-fn insert_exact<T>(items: &mut Vec<T>, index: usize, item: T) {
-    if items.len() == items.capacity() {
-        items.reserve_exact(LEAF_STEP);
+    fn remove_item(&mut self, index: usize) {
+        self.firsts.remove(index);
+        self.counts.remove(index);
+        self.nodes.remove(index);
     }
-    items.insert(index, item);
-}
 
-/// Merges the child at `index`, which has become narrow, with a neighbour, or takes entries from it.
-fn fill_up(children: &mut Vec<Child>, index: usize) {
-    let left_index = index.saturating_sub(1);
-    let Some([left, right]) = children.get_mut(left_index..left_index + 2) else { return };
-    match (&mut left.node, &mut right.node) {
-        (Node::Leaf(left), Node::Leaf(right)) => merge_or_balance(left, right),
-        (Node::Inner(left), Node::Inner(right)) => merge_or_balance(left, right),
-        _ => {}
-    }
-    left.refresh();
-    right.refresh();
-    if right.node.width() == 0 {
-        children.remove(left_index + 1);
+    /// Merges the child at `index`, which has become narrow, with a neighbour, or takes items from it.
+    fn fill_up(&mut self, index: usize) {
+        let left_index = index.saturating_sub(1);
+        let Some([left, right]) = self.nodes.get_mut(left_index..left_index + 2) else { return };
+        match (left, &mut *right) {
+            (Node::Leaf(left), Node::Leaf(right)) => merge_or_balance(left, right),
+            (Node::Inner(left), Node::Inner(right)) => merge_or_balance(&mut **left, right),
+            _ => {}
+        }
+        let is_merged = right.width() == 0;
+        self.refresh(left_index);
+        self.refresh(left_index + 1);
+        if is_merged {
+            self.remove_item(left_index + 1);
+        }
     }
 }
 
-/// Moves all items to the left where they leave room for more, else half of them to each side.
-fn merge_or_balance<T>(left: &mut Vec<T>, right: &mut Vec<T>) {
-    let width = left.len() + right.len();
-    left.reserve_exact(right.len());
-    left.append(right);
-    if width > WIDTH_MERGED_MAX {
-        *right = left.split_off(width / 2);
-        left.shrink_to(width / 2 + LEAF_STEP);
+impl Items for Inner {
+    type Item = Node;
+
+    fn width(&self) -> usize {
+        self.nodes.len()
+    }
+
+    fn one(node: Node) -> Self {
+        let mut inner = Self::default();
+        inner.insert_item(0, node);
+        inner
+    }
+
+    fn insert_item(&mut self, index: usize, node: Node) {
+        // A node without entries has no place in the tree.
+        let Some(first) = node.first() else { return };
+        self.firsts.insert_item(index, first);
+        self.counts.insert_item(index, node.count());
+        self.nodes.insert_item(index, node);
+    }
+
+    fn split_off_items(&mut self, index: usize) -> Self {
+        Self {
+            firsts: self.firsts.split_off_items(index),
+            counts: self.counts.split_off_items(index),
+            nodes: self.nodes.split_off_items(index),
+        }
+    }
+
+    fn append_items(&mut self, other: &mut Self) {
+        self.firsts.append_items(&mut other.firsts);
+        self.counts.append_items(&mut other.counts);
+        self.nodes.append_items(&mut other.nodes);
+    }
+
+    fn trim_spare(&mut self, spare: usize) {
+        self.firsts.trim_spare(spare);
+        self.counts.trim_spare(spare);
+        self.nodes.trim_spare(spare);
     }
 }
-
-/// How many entries a leaf, or children an inner node, holds at most.
-const WIDTH_MAX: usize = 64;
-
-/// Below this width a node inside the tree is merged with a neighbour.
-const WIDTH_MIN: usize = WIDTH_MAX / 4;
-
-/// Up to this width two neighbours become one; the rest is room for the next entries.
-const WIDTH_MERGED_MAX: usize = WIDTH_MAX / 4 * 3;
-
-/// By how many entries the buffer of a leaf grows.
-const LEAF_STEP: usize = 8;
 
 const _: () = assert!(size_of::<Entry>() == 12);
 
 #[cfg(test)]
 mod tests {
+    use super::super::items::WIDTH_MAX;
     use super::*;
     use proptest::prelude::*;
 
@@ -338,12 +334,12 @@ mod tests {
     fn check_node(node: &Node, edges: Edges, is_root: bool) -> usize {
         let least = if is_root || edges.left || edges.right { usize::from(!is_root) } else { WIDTH_MIN };
         assert!((least..=WIDTH_MAX).contains(&node.width()), "width {} at {least}", node.width());
-        let Node::Inner(children) = node else { return 1 };
-        let depths = children.iter().enumerate().map(|(index, child)| {
-            assert_eq!(Some(child.first), child.node.first());
-            assert_eq!(child.count, child.node.count());
-            let edges = Edges { left: edges.left && index == 0, right: edges.right && index + 1 == children.len() };
-            check_node(&child.node, edges, false)
+        let Node::Inner(inner) = node else { return 1 };
+        let depths = inner.nodes.iter().enumerate().map(|(index, child)| {
+            assert_eq!(inner.firsts.get(index), child.first().as_ref());
+            assert_eq!(inner.counts[index], child.count());
+            let edges = Edges { left: edges.left && index == 0, right: edges.right && index + 1 == inner.nodes.len() };
+            check_node(child, edges, false)
         });
         let (least, most) = depths.fold((usize::MAX, 0), |(least, most), depth| (least.min(depth), most.max(depth)));
         assert_eq!(least, most, "all leaves are equally deep");
