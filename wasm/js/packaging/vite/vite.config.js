@@ -1,0 +1,7 @@
+import { defineConfig } from 'vite';
+
+export default defineConfig({
+  // Vite's dependency optimiser would move the module away from its wasm.
+  optimizeDeps: { exclude: ['sanderling'] },
+  build: { target: 'es2022', emptyOutDir: true },
+});

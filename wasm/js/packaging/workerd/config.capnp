@@ -1,0 +1,18 @@
+using Workerd = import "/workerd/workerd.capnp";
+
+# The package's files by the names under which they import each other; `run.mjs` puts them into ./build.
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    (name = "internet", network = (allow = ["public", "private", "local"]))
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")]
+);
+
+const worker :Workerd.Worker = (
+  compatibilityDate = "2026-04-01",
+  modules = [
+    (name = "worker.js", esModule = embed "build/worker.js"),
+    (name = "sanderling.wasm", wasm = embed "build/sanderling.wasm")
+  ]
+);
