@@ -116,6 +116,12 @@ pub(crate) const STEPS: &[Step] = &[
         action: Action::NpmScript("wasm/js", "test"),
     },
     Step {
+        name: "packaging",
+        proves: "the package as published, in a page, a Vite build, Node and workerd",
+        needs: &[Need::Npm("wasm/js/packaging"), Need::NpmPackage, Need::Chromium],
+        action: Action::NpmScript("wasm/js/packaging", "test"),
+    },
+    Step {
         name: "server",
         proves: "the real binary, over its sockets and across restarts",
         needs: &[Need::Tools, Need::Server, Need::Programs(REDIS_TOOLS)],
