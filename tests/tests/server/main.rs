@@ -11,5 +11,6 @@ mod config;
 mod durability;
 mod pipelining;
 mod spec;
+mod sync;
 mod tools;
 mod web;
