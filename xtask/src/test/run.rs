@@ -26,7 +26,6 @@ pub(crate) enum Action {
 }
 
 /// What must be there before a step runs.
-#[expect(dead_code, reason = "some suites are not in the list yet")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Need {
     /// The Rust tools that come as Python packages, on the search path.

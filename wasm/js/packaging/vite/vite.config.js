@@ -1,3 +1,5 @@
+/** Vite, for the consumer that is built: nothing special but that the package keeps its wasm beside it. */
+
 import { defineConfig } from 'vite';
 
 export default defineConfig({
