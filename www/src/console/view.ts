@@ -136,7 +136,7 @@ export class Console {
     const lines = text.split('\n');
     const shown = lines.length > LINES_MAX ? lines.slice(0, LINES_MAX) : lines;
     const node = el('div', { class: `reply ${kind}` });
-    if (kind === 'array' || kind === 'map' || kind === 'set') shown.forEach((line) => node.append(...paint(line), '\n'));
+    if (kind === 'array' || kind === 'map' || kind === 'set') shown.forEach((line, index) => node.append(...(index === 0 ? [] : ['\n']), ...paint(line)));
     else node.append(shown.join('\n'));
     if (shown.length < lines.length) node.append(el('span', { class: 'quiet' }, `\n… and ${lines.length - shown.length} more lines`));
     entry.append(node);
