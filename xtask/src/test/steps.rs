@@ -140,6 +140,12 @@ pub(crate) const STEPS: &[Step] = &[
         action: Action::Cargo(concat!(with_server!(), "tests/clients/run.sh node")),
     },
     Step {
+        name: "browser",
+        proves: "the page in Chromium: two tabs and redis-cli, without a network, after a kill",
+        needs: &[Need::Npm("tests/browser"), Need::Chromium, Need::Programs(REDIS_TOOLS), Need::Server, Need::Page],
+        action: Action::NpmScript("tests/browser", "test"),
+    },
+    Step {
         name: "conformance",
         proves: "Redis's own tests for the commands that exist",
         needs: &[Need::Server, Need::Programs(REDIS_TOOLS)],
