@@ -1,1 +1,125 @@
-//! sanderling
+//! The server: RESP over TCP, sync over WebSocket, a log on disk, around `sanderling-core`.
+//!
+//! ```text
+//!  main thread                                      http thread
+//!  ┌──────────────────────────────────────┐         ┌───────────────────────┐
+//!  │ RESP connections ─▶ Shard            │ bounded │ /sync  /metrics       │
+//!  │ timer, flusher      engine, hub, log │◀───────▶│ /healthz  the page    │
+//!  └──────────────────────────────────────┘ channels└───────────────────────┘
+//!          log-sync thread: one fdatasync a second     snapshot thread: now and then
+//! ```
+//! Only `shard` and `log` call core's engine and hub. Only `clock` asks for the time, only `entropy` for randomness.
+
+pub mod config;
+
+mod clock;
+mod conn;
+mod entropy;
+mod http;
+mod listener;
+mod log;
+mod metrics;
+mod peers;
+mod shard;
+mod worker;
+mod ws;
+
+use std::io::Write;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use sanderling_core::Limits;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use config::Config;
+use http::Http;
+use metrics::Metrics;
+use peers::FromSocket;
+use shard::{Addresses, Shard};
+use worker::Worker;
+
+/// Serves until `stop`'s future is ready, then makes everything reach the disk.
+///
+/// Prints on stdout where it listens, a line for each port, once it does.
+///
+/// # Errors
+/// If a port or the folder is in use or can't be used, files are damaged, or the end couldn't be written.
+pub fn run<S: Future<Output = ()>>(config: Config, stop: impl FnOnce() -> S) -> Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    runtime.context("cannot start the runtime")?.block_on(async { serve(config, stop()).await })
+}
+
+/// Waits for the signals that ask a server to end: SIGTERM and SIGINT.
+pub async fn stop_signal() {
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            warn!("signals can't be received, so only SIGKILL ends the server: {error}");
+            std::future::pending().await
+        }
+    }
+}
+
+async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()> {
+    tokio::pin!(stop);
+    let resp = bind(&config.resp).await?;
+    let http = bind(&config.http).await?;
+    let addresses = Addresses { resp: resp.local_addr()?, http: http.local_addr()? };
+    let mut shard = Shard::open(&config)?;
+    shard.set_addresses(&addresses);
+    let metrics = Arc::new(Metrics::new());
+    let (link, events) = ws::link(Limits::DEFAULT.sync_message_bytes_max);
+    let worker = Rc::new(Worker::new(shard, Arc::clone(&metrics)));
+    let own = Rc::clone(&worker);
+    tokio::task::spawn_local(async move { own.run_flusher().await });
+    let own = Rc::clone(&worker);
+    tokio::task::spawn_local(async move { own.run_timer().await });
+    tokio::task::spawn_local(handle_sockets(Rc::clone(&worker), events));
+    let accept = tokio::task::spawn_local(listener::accept(Rc::clone(&worker), resp, config.maxclients));
+    let http = Http::start(http.into_std()?, &config, metrics, link)?;
+    announce(&addresses)?;
+
+    stop.await;
+    info!("stopping");
+    accept.abort();
+    worker.end().await;
+    drop(http);
+    worker.close()
+}
+
+async fn bind(address: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+/// Hands the shard what the replicas' sockets tell.
+async fn handle_sockets(worker: Rc<Worker>, mut events: mpsc::Receiver<FromSocket>) {
+    let mut batch = Vec::new();
+    while events.recv_many(&mut batch, EVENTS_PER_BATCH).await > 0 {
+        let (mut shard, mut peers) = (worker.shard.borrow_mut(), worker.peers.borrow_mut());
+        for event in batch.drain(..) {
+            peers.handle(&mut shard, event);
+        }
+        worker.request_flush();
+    }
+}
+
+fn announce(addresses: &Addresses) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "resp listening on {}", addresses.resp)
+        .and_then(|()| writeln!(out, "http listening on {}", addresses.http))
+        .and_then(|()| out.flush())
+        .context("cannot say on stdout where the server listens")
+}
+
+/// Events of sockets that are handled before clients are served again.
+const EVENTS_PER_BATCH: usize = 64;

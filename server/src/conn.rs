@@ -1,0 +1,288 @@
+//! A RESP connection: bytes in, requests to the shard, replies out.
+//!
+//! ```text
+//!            read                all whole requests               nothing to log
+//!  ┌▶ idle ─────────▶ executing ─────────────────────▶ replies ─────────────────▶ writing ─┐
+//!  │                                                      │ records wait                ▲  │
+//!  │                                                      └──────────▶ held ─ flushed ──┘  │
+//!  └───────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//! While it is held, or its client doesn't read, nothing more is read from it: what a slow client costs is bounded
+//! by one read, one reply and [`OUT_BYTES_PAUSE`]. It doesn't know what a command does.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use sanderling_core::resp::RequestDecoder;
+use sanderling_core::{Flow, SessionId};
+use smallvec::SmallVec;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tracing::{debug, warn};
+
+use crate::clock;
+use crate::worker::Worker;
+
+/// A connection of a RESP client.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    worker: Rc<Worker>,
+    state: RefCell<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    stream: TcpStream,
+    session: SessionId,
+    decoder: RequestDecoder,
+    /// What was read and isn't executed: the beginning of a request, or whole ones after a pause.
+    inbox: Vec<u8>,
+    /// The inbox may begin with a whole request.
+    paused: bool,
+    /// Replies, of which `sent` bytes have gone out.
+    out: Vec<u8>,
+    sent: usize,
+    /// It is counted among the connections whose client hasn't read all replies.
+    counted: bool,
+    /// The replies wait for the flush.
+    held: bool,
+    /// Nothing more is read, and the connection ends once the replies are out.
+    closing: bool,
+    /// The task was woken while the replies were held: it has something to see to after.
+    woken_while_held: bool,
+    waker: Option<Waker>,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream) {
+    let address = stream.peer_addr().map_or_else(|_| "?:0".into(), |address| address.to_string());
+    let _ = stream.set_nodelay(true);
+    let session = worker.shard.borrow_mut().open_session(&address);
+    worker.connections.set(worker.connections.get() + 1);
+    let connection =
+        Rc::new(Connection { worker: Rc::clone(&worker), state: RefCell::new(State::new(stream, session)) });
+    let outcome = std::future::poll_fn(|context| connection.poll(context)).await;
+    if let Err(error) = outcome {
+        debug!("{address}: {error}");
+    }
+    let state = &mut *connection.state.borrow_mut();
+    state.out.clear();
+    state.count_unsent(&worker);
+    worker.connections.set(worker.connections.get() - 1);
+    worker.shard.borrow_mut().close_session(session);
+}
+
+impl Connection {
+    /// Lets the replies go: the records before them are durable.
+    pub(crate) fn release(&self) {
+        let state = &mut *self.state.borrow_mut();
+        state.held = false;
+        // Mostly the socket takes all at once, and the task needn't be woken.
+        let written = state.stream.try_write(state.unsent());
+        if let Ok(bytes) = written {
+            state.note_sent(bytes);
+        }
+        state.count_unsent(&self.worker);
+        if state.woken_while_held || state.closing || !state.unsent().is_empty() {
+            state.wake();
+        }
+    }
+
+    /// Ends the connection without its replies.
+    pub(crate) fn abandon(&self) {
+        let state = &mut *self.state.borrow_mut();
+        state.held = false;
+        state.closing = true;
+        state.out.clear();
+        state.sent = 0;
+        state.wake();
+    }
+
+    /// Goes as far as the socket allows; ready at the end of the connection.
+    fn poll(self: &Rc<Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let state = &mut *self.state.borrow_mut();
+        loop {
+            if state.held {
+                state.woken_while_held = true;
+                state.remember(context);
+                return Poll::Pending;
+            }
+            if !state.unsent().is_empty() {
+                state.remember(context);
+                ready!(state.poll_write(context))?;
+                state.count_unsent(&self.worker);
+                continue;
+            }
+            if state.closing {
+                return Poll::Ready(Ok(()));
+            }
+            if state.paused {
+                state.execute_inbox(&self.worker);
+            } else if ready!(state.poll_read(context, &self.worker))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            if state.unsent().is_empty() {
+                continue;
+            }
+            if self.worker.shard.borrow().is_dirty() {
+                state.held = true;
+                state.remember(context);
+                // Asks to be woken by the next request now: after the flush it would take another poll.
+                state.woken_while_held = state.stream.poll_read_ready(context).is_ready() || state.paused;
+                self.worker.hold(Rc::clone(self));
+                return Poll::Pending;
+            }
+            if let Ok(bytes) = state.stream.try_write(state.unsent()) {
+                state.note_sent(bytes);
+            }
+            state.count_unsent(&self.worker);
+        }
+    }
+}
+
+impl State {
+    fn new(stream: TcpStream, session: SessionId) -> Self {
+        Self {
+            stream,
+            session,
+            decoder: RequestDecoder::new(),
+            inbox: Vec::new(),
+            paused: false,
+            out: Vec::new(),
+            sent: 0,
+            counted: false,
+            held: false,
+            closing: false,
+            woken_while_held: false,
+            waker: None,
+        }
+    }
+
+    fn unsent(&self) -> &[u8] {
+        self.out.get(self.sent..).unwrap_or_default()
+    }
+
+    fn note_sent(&mut self, bytes: usize) {
+        self.sent += bytes;
+        if self.sent >= self.out.len() {
+            self.sent = 0;
+            self.out.clear();
+            if self.out.capacity() > BUFFER_BYTES_KEPT {
+                self.out = Vec::new();
+            }
+        }
+    }
+
+    fn count_unsent(&mut self, worker: &Worker) {
+        let unsent = !self.unsent().is_empty();
+        if unsent != self.counted {
+            self.counted = unsent;
+            let count = worker.unsent.get();
+            worker.unsent.set(if unsent { count + 1 } else { count - 1 });
+        }
+    }
+
+    fn remember(&mut self, context: &Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => self.waker = Some(context.waker().clone()),
+        }
+    }
+
+    fn wake(&mut self) {
+        self.woken_while_held = false;
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let unsent = self.out.get(self.sent..).unwrap_or_default();
+        match ready!(Pin::new(&mut self.stream).poll_write(context, unsent))? {
+            0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            bytes => {
+                self.note_sent(bytes);
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    /// Reads once and executes what is whole. Returns how many bytes came; 0 is the end.
+    fn poll_read(&mut self, context: &mut Context<'_>, worker: &Worker) -> Poll<io::Result<usize>> {
+        let scratch = &mut *worker.scratch.borrow_mut();
+        let mut buffer = ReadBuf::new(scratch);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+        let read = buffer.filled();
+        if self.inbox.is_empty() {
+            let consumed = self.execute(read, worker);
+            self.inbox.extend_from_slice(read.get(consumed..).unwrap_or_default());
+        } else {
+            self.inbox.extend_from_slice(read);
+            self.execute_inbox(worker);
+        }
+        Poll::Ready(Ok(read.len()))
+    }
+
+    fn execute_inbox(&mut self, worker: &Worker) {
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let consumed = self.execute(&inbox, worker);
+        if consumed >= inbox.len() && inbox.capacity() > BUFFER_BYTES_KEPT {
+            return;
+        }
+        inbox.drain(..consumed.min(inbox.len()));
+        self.inbox = inbox;
+    }
+
+    /// Executes the whole requests at the front of `buffer`. Returns how many bytes are done with.
+    fn execute(&mut self, buffer: &[u8], worker: &Worker) -> usize {
+        let shard = &mut *worker.shard.borrow_mut();
+        let now = clock::now();
+        self.paused = false;
+        let mut at = 0;
+        while let Some(rest) = buffer.get(at..)
+            && !rest.is_empty()
+        {
+            if self.out.len() > OUT_BYTES_PAUSE {
+                self.paused = true;
+                break;
+            }
+            match self.decoder.decode(rest, shard.limits()) {
+                Ok(None) => break,
+                Ok(Some(bytes)) => {
+                    at += bytes;
+                    let args: SmallVec<[&[u8]; 16]> = self.decoder.args(rest).collect();
+                    let Some(name) = args.first() else { continue };
+                    if is_http(name) {
+                        warn!("a RESP connection was sent an HTTP request, perhaps by a web page: closed");
+                        self.closing = true;
+                        return buffer.len();
+                    }
+                    if shard.execute(now, self.session, &args, &mut self.out) == Flow::Close {
+                        self.closing = true;
+                        return buffer.len();
+                    }
+                }
+                Err(error) => {
+                    self.out.extend_from_slice(format!("-{error}\r\n").as_bytes());
+                    self.closing = true;
+                    return buffer.len();
+                }
+            }
+        }
+        at
+    }
+}
+
+/// Whether a request is a line of HTTP: a browser that was led here must not have its body executed.
+fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
+
+/// Replies in bytes after which no more requests are executed until they are written.
+const OUT_BYTES_PAUSE: usize = 1024 * 1024;
+
+/// Capacity that an empty buffer keeps.
+const BUFFER_BYTES_KEPT: usize = 16 * 1024;

@@ -1,0 +1,148 @@
+//! Connected replicas, between the threads: sockets live with HTTP, the hub with the shard.
+//!
+//! Both directions are bounded in bytes. Inwards a message carries a permit of a common budget, given back once the
+//! hub has handled it. Outwards the hub is told when a socket has enough, and keeps nothing but a cursor for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use sanderling_core::sync::{CloseReason, PeerId};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use crate::shard::Shard;
+
+/// Names a WebSocket connection for good. The hub's ids are used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SocketId(pub(crate) u64);
+
+/// What a socket tells the shard.
+#[derive(Debug)]
+pub(crate) enum FromSocket {
+    /// It is there.
+    Opened(SocketId, Outbound),
+    /// A message, with its share of the budget.
+    Message(SocketId, Bytes, OwnedSemaphorePermit),
+    /// Most of what was queued for it has gone out.
+    Writable(SocketId),
+    /// It has ended.
+    Closed(SocketId),
+}
+
+/// What the shard tells a socket.
+#[derive(Debug)]
+pub(crate) enum ToSocket {
+    /// A message for the replica.
+    Message(Vec<u8>),
+    /// The end, and why.
+    Close(CloseReason),
+}
+
+/// The shard's end of the way to a socket.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    sender: UnboundedSender<ToSocket>,
+    queued_bytes: Arc<AtomicUsize>,
+}
+
+/// The socket's end of it.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    receiver: UnboundedReceiver<ToSocket>,
+    queued_bytes: Arc<AtomicUsize>,
+}
+
+/// Makes the way from the shard to a socket.
+pub(crate) fn outbound() -> (Outbound, Inbox) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let queued_bytes = Arc::new(AtomicUsize::new(0));
+    (Outbound { sender, queued_bytes: Arc::clone(&queued_bytes) }, Inbox { receiver, queued_bytes })
+}
+
+impl Outbound {
+    /// Queues a message. Returns whether another one may follow.
+    fn send(&self, message: Vec<u8>) -> bool {
+        let bytes = message.len();
+        let queued = self.queued_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        // An error means that the socket has ended, of which its own word is on the way.
+        let _ = self.sender.send(ToSocket::Message(message));
+        queued < QUEUED_BYTES_MAX
+    }
+}
+
+impl Inbox {
+    /// Waits for what is next; `None` once the shard has let go of the connection.
+    pub(crate) async fn next(&mut self) -> Option<ToSocket> {
+        self.receiver.recv().await
+    }
+
+    /// Takes what is there already.
+    pub(crate) fn try_next(&mut self) -> Option<ToSocket> {
+        self.receiver.try_recv().ok()
+    }
+
+    /// Notes that a message has gone out. Returns whether the shard has to be told that it may go on.
+    pub(crate) fn note_sent(&self, bytes: usize) -> bool {
+        let queued = self.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        queued >= QUEUED_BYTES_MAX && queued - bytes < QUEUED_BYTES_MAX
+    }
+}
+
+/// The replicas of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    by_socket: BTreeMap<SocketId, PeerId>,
+    open: BTreeMap<PeerId, (SocketId, Outbound)>,
+}
+
+impl Peers {
+    /// Takes in what a socket tells. What comes of it is drained by [`Peers::pump`].
+    pub(crate) fn handle(&mut self, shard: &mut Shard, event: FromSocket) {
+        match event {
+            FromSocket::Opened(socket, outbound) => {
+                let peer = shard.open_peer();
+                self.by_socket.insert(socket, peer);
+                self.open.insert(peer, (socket, outbound));
+            }
+            FromSocket::Message(socket, bytes, _budget) => {
+                if let Some(peer) = self.by_socket.get(&socket) {
+                    shard.handle_message(*peer, &bytes);
+                }
+            }
+            FromSocket::Writable(socket) => {
+                if let Some(peer) = self.by_socket.get(&socket) {
+                    shard.handle_writable(*peer, true);
+                }
+            }
+            FromSocket::Closed(socket) => {
+                if let Some(peer) = self.by_socket.remove(&socket) {
+                    self.open.remove(&peer);
+                    shard.close_peer(peer);
+                }
+            }
+        }
+    }
+
+    /// Hands sockets what the hub has for them.
+    pub(crate) fn pump(&mut self, shard: &mut Shard) {
+        while let Some((peer, message)) = shard.poll_transmit() {
+            if let Some((_, outbound)) = self.open.get(&peer)
+                && !outbound.send(message)
+            {
+                shard.handle_writable(peer, false);
+            }
+        }
+        while let Some((peer, reason)) = shard.poll_close() {
+            if let Some((socket, outbound)) = self.open.remove(&peer) {
+                self.by_socket.remove(&socket);
+                let _ = outbound.sender.send(ToSocket::Close(reason));
+            }
+            shard.close_peer(peer);
+        }
+    }
+}
+
+/// Bytes queued for a socket at which the hub is told to wait.
+const QUEUED_BYTES_MAX: usize = 1024 * 1024;

@@ -1,0 +1,101 @@
+//! When to write a snapshot, and the thread that does.
+
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use anyhow::Result;
+use sanderling_core::sync::Hub;
+use tracing::{error, info};
+
+use crate::log::{DiskLog, Recovered, compact};
+
+/// Decides when a snapshot pays, and watches over the one that is being written.
+#[derive(Debug)]
+pub(super) struct Compaction {
+    log_bytes_min: u64,
+    /// Length of the last snapshot.
+    snapshot_bytes: u64,
+    /// Bytes of the segments that no snapshot shows yet, the newest apart.
+    older_bytes: u64,
+    /// Their number.
+    older_segments: usize,
+    running: Option<JoinHandle<Result<u64>>>,
+    /// Regular calls to wait for after a failure.
+    pause: u32,
+}
+
+impl Compaction {
+    pub(super) fn new(recovered: &Recovered, log_bytes_min: u64) -> Self {
+        Self {
+            log_bytes_min,
+            snapshot_bytes: recovered.snapshot_bytes,
+            older_bytes: recovered.log_bytes,
+            older_segments: recovered.segments,
+            running: None,
+            pause: 0,
+        }
+    }
+
+    /// Starts a snapshot if the log has grown past the last one, and takes in the end of one that was running.
+    ///
+    /// `settled`: everything that the hub knows was appended.
+    pub(super) fn tick(&mut self, folder: &Path, log: &mut DiskLog, hub: &Hub, settled: bool) {
+        if let Some(running) = self.running.take_if(|running| running.is_finished()) {
+            self.finish(running);
+        }
+        self.pause = self.pause.saturating_sub(1);
+        let bytes = self.older_bytes + log.bytes();
+        let due = bytes > self.log_bytes_min.max(self.snapshot_bytes) || self.older_segments > SEGMENTS_MAX;
+        if due && settled && !hub.has_log() && self.running.is_none() && self.pause == 0 {
+            self.start(folder, log, hub);
+        }
+    }
+
+    fn start(&mut self, folder: &Path, log: &mut DiskLog, hub: &Hub) {
+        let ended_bytes = log.bytes();
+        // A segment without records stays the newest: the next one would have its name.
+        if hub.seq().next() > log.first() {
+            if let Err(error) = log.rotate(hub) {
+                error!("cannot begin a segment of the log: {error}");
+                self.pause = PAUSE_TICKS;
+                return;
+            }
+            self.older_bytes += ended_bytes;
+            self.older_segments += 1;
+        }
+        let (folder, first) = (folder.to_owned(), log.first());
+        let thread = std::thread::Builder::new().name("snapshot".into());
+        match thread.spawn(move || compact(&folder, first)) {
+            Ok(running) => self.running = Some(running),
+            Err(error) => {
+                error!("cannot start the thread that writes a snapshot: {error}");
+                self.pause = PAUSE_TICKS;
+            }
+        }
+    }
+
+    fn finish(&mut self, running: JoinHandle<Result<u64>>) {
+        match running.join() {
+            Ok(Ok(bytes)) => {
+                info!(bytes, "wrote a snapshot");
+                self.snapshot_bytes = bytes;
+                self.older_bytes = 0;
+                self.older_segments = 0;
+            }
+            Ok(Err(error)) => {
+                error!("cannot write a snapshot, the log goes on growing: {error:#}");
+                self.pause = PAUSE_TICKS;
+            }
+            Err(_) => {
+                error!("the thread that writes a snapshot has panicked, the log goes on growing");
+                self.pause = PAUSE_TICKS;
+            }
+        }
+    }
+}
+
+/// Segments that pile up, one for each start, before a snapshot is written although they are small.
+const SEGMENTS_MAX: usize = 16;
+
+/// Regular calls, ten a second, until a failed snapshot is tried again.
+const PAUSE_TICKS: u32 = 300;

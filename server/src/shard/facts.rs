@@ -1,0 +1,66 @@
+//! What the server tells the engine of itself, for `INFO` and `CONFIG GET`.
+
+use std::net::SocketAddr;
+
+use sanderling_core::Engine;
+use sanderling_core::sync::Hub;
+
+use crate::clock;
+use crate::config::Config;
+use crate::log::DiskLog;
+
+/// Where the server listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    /// RESP.
+    pub(crate) resp: SocketAddr,
+    /// HTTP and sync.
+    pub(crate) http: SocketAddr,
+}
+
+/// Shows the configuration under Redis's names.
+pub(super) fn configure(engine: &mut Engine, config: &Config) {
+    let shown = |path: &std::path::Path| path.canonicalize().unwrap_or_else(|_| path.into()).display().to_string();
+    let settings = engine.config_mut();
+    settings.force("proto-max-bulk-len", config.proto_max_bulk_len.0.to_string());
+    settings.force("requirepass", config.requirepass.clone().unwrap_or_default());
+    settings.force("dir", shown(&config.dir));
+    settings.force("appendonly", "yes");
+    settings.force("appendfsync", config.fsync.name());
+    settings.force("save", "");
+    let facts = engine.facts_mut();
+    facts.started_at = clock::now();
+    facts.set("server", "os", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
+    facts.set("server", "process_id", std::process::id().to_string());
+    facts.set("server", "executable", std::env::current_exe().map_or(String::new(), |path| shown(&path)));
+    facts.set("server", "config_file", config.file.as_deref().map_or(String::new(), shown));
+    facts.set("persistence", "loading", "0");
+    facts.set("persistence", "aof_enabled", "1");
+}
+
+/// Shows where clients connect to.
+pub(super) fn set_addresses(engine: &mut Engine, addresses: &Addresses) {
+    engine.config_mut().force("port", addresses.resp.port().to_string());
+    engine.config_mut().force("bind", addresses.resp.ip().to_string());
+    engine.facts_mut().set("server", "tcp_port", addresses.resp.port().to_string());
+    engine.facts_mut().set("server", "http_port", addresses.http.port().to_string());
+}
+
+/// Brings up to date what changes by itself.
+pub(super) fn refresh(engine: &mut Engine, hub: &Hub, log: &DiskLog, written: bool) {
+    let facts = engine.facts_mut();
+    facts.set("memory", "used_memory_rss", resident_bytes().to_string());
+    let status = if written && !log.has_failed() { "ok" } else { "err" };
+    facts.set("persistence", "aof_last_write_status", status);
+    facts.set("persistence", "aof_current_size", log.bytes().to_string());
+    facts.set("replication", "master_repl_offset", hub.seq().0.to_string());
+    facts.set("replication", "sync_replicas", hub.peer_count().to_string());
+}
+
+/// Returns the memory that the process holds, 0 where the system doesn't tell.
+pub(crate) fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}

@@ -1,0 +1,264 @@
+//! The shard: the one place that calls core. It owns the engine, the hub and the log, on one thread.
+//!
+//! It knows no sockets. Whoever serves a client calls [`Shard::execute`], and holds the reply back while
+//! [`Shard::is_dirty`] says that records wait to be written; then comes [`Shard::flush`], one append for all that has
+//! gathered, and the replies may go.
+
+mod compaction;
+mod facts;
+
+use std::fmt;
+
+use anyhow::{Context, Result};
+use sanderling_core::format::LogSeq;
+use sanderling_core::sync::{CloseReason, Hub, HubOptions, LogId, PeerId};
+use sanderling_core::{Engine, EngineOptions, Env, Flow, Limits, SessionId, UnixMillis};
+use tracing::{error, info};
+
+use crate::clock;
+use crate::config::{Config, Fsync};
+use crate::entropy::{self, Entropy};
+use crate::log::{DiskLog, Extent, Folder, recover, remove_superseded};
+
+pub(crate) use facts::{Addresses, resident_bytes};
+
+/// An engine with its hub and its log.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    engine: Engine,
+    hub: Hub,
+    log: DiskLog,
+    folder: Folder,
+    entropy: Entropy,
+    fsync: Fsync,
+    /// Records that couldn't be appended so far.
+    unwritten: Vec<u8>,
+    compaction: compaction::Compaction,
+}
+
+/// Records couldn't be made as durable as the policy promises: replies to what wrote them must not be sent.
+#[derive(Debug)]
+pub(crate) struct NotDurable;
+
+impl Shard {
+    /// Recovers what the configured folder holds, and begins a new epoch of the log.
+    ///
+    /// # Errors
+    /// If the folder is in use or can't be used, or its files are damaged.
+    pub(crate) fn open(config: &Config) -> Result<Self> {
+        let folder = Folder::lock(&config.dir)?;
+        let limits = Limits {
+            bulk_bytes_max: usize::try_from(config.proto_max_bulk_len.0).unwrap_or(usize::MAX),
+            ..Limits::DEFAULT
+        };
+        let options = EngineOptions {
+            seed: entropy::number(),
+            limits,
+            password: config.requirepass.clone(),
+            ..Default::default()
+        };
+        let mut engine = Engine::new(options);
+        let mut hub = Hub::new(HubOptions { limits });
+        let extent = Extent { before: None, repair: config.repair };
+        let recovered = recover(folder.path(), extent, &mut engine, &mut hub)?;
+        remove_superseded(&recovered.superseded)?;
+        hub.begin_epoch(LogId(entropy::number()));
+        let log = DiskLog::begin(folder.path(), config.fsync, &hub).context("cannot write to the data folder")?;
+        engine.journal_mut().enable(true);
+        info!(
+            seq = hub.seq().0,
+            snapshot_bytes = recovered.snapshot_bytes,
+            log_bytes = recovered.log_bytes,
+            "recovered {}",
+            folder.path().display()
+        );
+        let compaction = compaction::Compaction::new(&recovered, config.compact_min.0);
+        let mut shard = Self {
+            engine,
+            hub,
+            log,
+            folder,
+            entropy: Entropy::default(),
+            fsync: config.fsync,
+            unwritten: Vec::new(),
+            compaction,
+        };
+        facts::configure(&mut shard.engine, config);
+        Ok(shard)
+    }
+
+    /// Tells the engine where clients connect to.
+    pub(crate) fn set_addresses(&mut self, addresses: &Addresses) {
+        facts::set_addresses(&mut self.engine, addresses);
+    }
+
+    /// Opens a session for a client at `address`.
+    pub(crate) fn open_session(&mut self, address: &str) -> SessionId {
+        let env = self.env(clock::now());
+        self.engine.open_session(address, env)
+    }
+
+    /// Closes a session.
+    pub(crate) fn close_session(&mut self, session: SessionId) {
+        self.engine.close_session(session);
+    }
+
+    /// Runs one call, the name first, and appends its reply to `out`. What it did waits for the next flush.
+    pub(crate) fn execute(&mut self, now: UnixMillis, session: SessionId, args: &[&[u8]], out: &mut Vec<u8>) -> Flow {
+        let env = self.env(now);
+        let flow = self.engine.execute(env, session, args, out);
+        self.hub.commit(&mut self.engine, now);
+        flow
+    }
+
+    /// Removes keys that have expired, up to `keys_max`. Returns how many it removed.
+    pub(crate) fn expire(&mut self, keys_max: usize) -> usize {
+        let env = self.env(clock::now());
+        let removed = self.engine.expire(env, keys_max);
+        self.hub.commit(&mut self.engine, env.now);
+        removed
+    }
+
+    /// Whether records wait to be written.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.hub.has_log()
+    }
+
+    /// Writes the waiting records, all in one append, and lets replicas see them.
+    ///
+    /// # Errors
+    /// If they can't be made as durable as the policy promises. They are kept, and written by a later flush if the
+    /// disk takes them then; until it does, the engine refuses writes.
+    pub(crate) fn flush(&mut self) -> Result<(), NotDurable> {
+        let records = self.hub.take_log();
+        if records.is_empty() && self.unwritten.is_empty() {
+            return Ok(());
+        }
+        let seq = self.hub.seq();
+        let appended = if self.unwritten.is_empty() {
+            self.log.append(&records)
+        } else {
+            self.unwritten.extend_from_slice(&records);
+            self.log.append(&self.unwritten)
+        };
+        match appended {
+            Ok(()) => {
+                if !self.unwritten.is_empty() {
+                    self.unwritten = Vec::new();
+                    info!("the log can be written again");
+                }
+                self.hub.handle_durable(seq);
+                Ok(())
+            }
+            Err(reason) => {
+                if self.unwritten.is_empty() {
+                    error!("cannot write the log, so writes are refused: {reason}");
+                    self.unwritten = records;
+                }
+                self.refuse_writes(&reason);
+                if self.fsync == Fsync::Always { Err(NotDurable) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Tells `INFO` what is new.
+    pub(crate) fn refresh_facts(&mut self) {
+        facts::refresh(&mut self.engine, &self.hub, &self.log, self.unwritten.is_empty());
+    }
+
+    /// The regular work: writes a snapshot where the log has grown enough.
+    pub(crate) fn tick(&mut self) {
+        if self.log.has_failed() {
+            self.refuse_writes(&"an earlier sync of the log failed");
+        }
+        self.compaction.tick(self.folder.path(), &mut self.log, &self.hub, self.unwritten.is_empty());
+    }
+
+    /// Writes what waits, and makes all of it reach the disk.
+    ///
+    /// # Errors
+    /// If that fails: the last writes may be lost.
+    pub(crate) fn close(&mut self) -> Result<()> {
+        let _ = self.flush();
+        anyhow::ensure!(self.unwritten.is_empty(), "the last writes could not be written to the log");
+        self.log.close().context("cannot sync the log")
+    }
+
+    /// The bounds that hold.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.engine.limits()
+    }
+
+    /// Takes in that a replica has connected.
+    pub(crate) fn open_peer(&mut self) -> PeerId {
+        self.hub.open_peer()
+    }
+
+    /// Takes in a message from a replica.
+    pub(crate) fn handle_message(&mut self, peer: PeerId, bytes: &[u8]) {
+        let env = self.env(clock::now());
+        self.hub.handle_message(&mut self.engine, env, peer, bytes);
+    }
+
+    /// Takes in whether the replica's connection can take messages.
+    pub(crate) fn handle_writable(&mut self, peer: PeerId, writable: bool) {
+        self.hub.handle_writable(peer, writable);
+    }
+
+    /// Takes in that a replica's connection has ended.
+    pub(crate) fn close_peer(&mut self, peer: PeerId) {
+        self.hub.close_peer(&mut self.engine, peer);
+    }
+
+    /// Ends every replica's connection.
+    pub(crate) fn close_peers(&mut self) {
+        self.hub.handle_shutdown();
+    }
+
+    /// The next message to a replica.
+    pub(crate) fn poll_transmit(&mut self) -> Option<(PeerId, Vec<u8>)> {
+        self.hub.poll_transmit()
+    }
+
+    /// The next replica whose connection is to be closed.
+    pub(crate) fn poll_close(&mut self) -> Option<(PeerId, CloseReason)> {
+        self.hub.poll_close()
+    }
+
+    /// What is counted, for `/metrics`.
+    pub(crate) fn counts(&self) -> Counts {
+        let keyspace = self.engine.keyspace();
+        Counts {
+            commands: self.engine.stats().commands,
+            errors: self.engine.stats().errors,
+            expired_keys: self.engine.stats().expired_keys,
+            sessions_opened: self.engine.sessions().opened(),
+            keys: (0..sanderling_core::limits::DATABASES).map(|db| keyspace.db(db).len() as u64).sum(),
+            seq: self.hub.seq(),
+            log_bytes: self.log.bytes(),
+            peers: self.hub.peer_count() as u64,
+            writable: self.unwritten.is_empty() && !self.log.has_failed(),
+        }
+    }
+
+    fn env(&mut self, now: UnixMillis) -> Env {
+        Env { now, entropy: self.entropy.draw() }
+    }
+
+    fn refuse_writes(&mut self, _reason: &dyn fmt::Display) {}
+}
+
+/// What is counted of a shard.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) commands: u64,
+    pub(crate) errors: u64,
+    pub(crate) expired_keys: u64,
+    pub(crate) sessions_opened: u64,
+    pub(crate) keys: u64,
+    pub(crate) seq: LogSeq,
+    pub(crate) log_bytes: u64,
+    pub(crate) peers: u64,
+    /// Whether the log takes what is written.
+    pub(crate) writable: bool,
+}

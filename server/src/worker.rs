@@ -1,0 +1,166 @@
+//! The shard's thread: what RESP connections, replicas and timers share there.
+//!
+//! ```text
+//!  sockets ready ──▶ connection, connection, … execute ──▶ flusher: one append ──▶ replies, messages to replicas
+//! ```
+//! The flusher is a task that the first of them wakes. The runtime's queue is first in, first out, so it runs after
+//! all connections that the same poll of the sockets has woken: their records become one append, and one sync where
+//! the policy asks for it.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
+
+use crate::conn::Connection;
+use crate::metrics::Metrics;
+use crate::peers::Peers;
+use crate::shard::Shard;
+
+/// What lives on the shard's thread.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// The shard. Never borrowed across an await.
+    pub(crate) shard: RefCell<Shard>,
+    /// What connections read into, one at a time.
+    pub(crate) scratch: RefCell<Box<[u8]>>,
+    /// The replicas.
+    pub(crate) peers: RefCell<Peers>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Open RESP connections.
+    pub(crate) connections: Cell<usize>,
+    /// Connections whose replies wait for the flush.
+    held: RefCell<Vec<Rc<Connection>>>,
+    /// Connections whose client hasn't read all replies.
+    pub(crate) unsent: Cell<usize>,
+    flush: Notify,
+}
+
+impl Worker {
+    /// Makes the worker of a shard.
+    pub(crate) fn new(shard: Shard, metrics: Arc<Metrics>) -> Self {
+        Self {
+            shard: RefCell::new(shard),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
+            peers: RefCell::default(),
+            metrics,
+            connections: Cell::new(0),
+            held: RefCell::default(),
+            unsent: Cell::new(0),
+            flush: Notify::new(),
+        }
+    }
+
+    /// Asks for a flush once everything that is ready has run.
+    pub(crate) fn request_flush(&self) {
+        self.flush.notify_one();
+    }
+
+    /// Holds back a connection's replies until the records before them are durable.
+    pub(crate) fn hold(&self, connection: Rc<Connection>) {
+        self.held.borrow_mut().push(connection);
+        self.flush.notify_one();
+    }
+
+    /// Flushes whenever it is asked for.
+    pub(crate) async fn run_flusher(&self) {
+        let mut released = Vec::new();
+        loop {
+            self.flush.notified().await;
+            self.flush_now(&mut released);
+        }
+    }
+
+    /// Writes the log, lets the replies go, and sends replicas what concerns them.
+    pub(crate) fn flush_now(&self, released: &mut Vec<Rc<Connection>>) {
+        let mut shard = self.shard.borrow_mut();
+        let flushed = shard.flush();
+        self.peers.borrow_mut().pump(&mut shard);
+        drop(shard);
+        std::mem::swap(released, &mut *self.held.borrow_mut());
+        for connection in released.drain(..) {
+            match flushed {
+                Ok(()) => connection.release(),
+                // Whether the write survives isn't known, so neither "done" nor "failed" would be true.
+                Err(_) => connection.abandon(),
+            }
+        }
+    }
+
+    /// Ends what is under way: writes the log, sends the replies that wait, and tells the replicas.
+    pub(crate) async fn end(&self) {
+        self.shard.borrow_mut().close_peers();
+        self.flush_now(&mut Vec::new());
+        // Replies that a socket didn't take at once go out by the connections' own tasks.
+        for _ in 0..END_TICKS_MAX {
+            if self.unsent.get() == 0 {
+                break;
+            }
+            tokio::time::sleep(END_TICK).await;
+        }
+    }
+
+    /// Makes everything reach the disk.
+    ///
+    /// # Errors
+    /// If that fails: the last writes may be lost.
+    pub(crate) fn close(&self) -> anyhow::Result<()> {
+        self.shard.borrow_mut().close()
+    }
+
+    /// Does the regular work until the end: expiry, snapshots, counters.
+    pub(crate) async fn run_timer(&self) {
+        let mut interval = tokio::time::interval(TICK);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for tick in 0_u64.. {
+            interval.tick().await;
+            self.expire().await;
+            let mut shard = self.shard.borrow_mut();
+            shard.tick();
+            if tick % TICKS_PER_SECOND == 0 {
+                shard.refresh_facts();
+                self.metrics.publish(&shard.counts());
+            }
+            drop(shard);
+            self.metrics.connections.store(self.connections.get() as u64, Ordering::Relaxed);
+            self.request_flush();
+        }
+    }
+
+    /// Removes what has expired, in portions between which clients are served.
+    async fn expire(&self) {
+        for _ in 0..EXPIRE_PORTIONS_MAX {
+            let removed = self.shard.borrow_mut().expire(EXPIRE_PORTION);
+            if removed == 0 {
+                return;
+            }
+            self.request_flush();
+            if removed < EXPIRE_PORTION {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Bytes that one read takes at most: enough for a deep pipeline, and it stays in the cache.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// How often keys are expired.
+const TICK: Duration = Duration::from_millis(100);
+const TICKS_PER_SECOND: u64 = 10;
+
+/// How long clients have to read their last replies when the server ends: a second in all.
+const END_TICK: Duration = Duration::from_millis(10);
+const END_TICKS_MAX: u32 = 100;
+
+/// Keys that are removed without a pause: well under a millisecond.
+const EXPIRE_PORTION: usize = 200;
+
+/// Portions in one go: a million keys that expire at once are gone in some seconds.
+const EXPIRE_PORTIONS_MAX: usize = 100;
