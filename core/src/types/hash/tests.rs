@@ -64,7 +64,7 @@ fn contents(hash: &Hash) -> Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn behaves_like_a_map(ops in prop::collection::vec(op(), 1..40), seed: u64) {

@@ -53,7 +53,7 @@ fn apply(set: &mut Set, model: &mut Model, op: &Op) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn behaves_like_a_set(ops in prop::collection::vec(op(), 1..40), seed: u64) {
