@@ -11,10 +11,11 @@ import { Emitter } from './emitter.js';
 import { reason, SanderlingError } from './errors.js';
 import { Link, type LinkOwner, syncUrl, type WebSocketConstructor } from './link.js';
 import { Mirror } from './mirror.js';
-import type { Engine } from './module.js';
-import { type Arg, type Args, type Page, Port, STATES, WORD } from './port.js';
+import { Persister } from './persister.js';
+import { type Arg, type Args, type Page, type Port, WORD } from './port.js';
 import type { Reply, ReplyNode } from './reply.js';
 import type { Store } from './storage/batch.js';
+import { type Status, statusOf } from './status.js';
 import { Subscriptions } from './subscriptions.js';
 import { isWellFormed } from './text.js';
 
@@ -30,24 +31,6 @@ export type Commands<V> = CommandMethods<Args, V> & {
 
 /** The commands inside a transaction: they are queued, and their replies come all at once. */
 export type Transaction = { [Name in keyof Commands<string>]: (...args: Parameters<Commands<string>[Name]>) => void };
-
-/** How a replica stands. */
-export interface Status {
-  readonly state: 'offline' | 'waiting' | 'connecting' | 'syncing' | 'live' | 'closed';
-  /** The position in the server's log that the replica shows. */
-  readonly seq: number;
-  /** Commands that the server has not acknowledged. */
-  readonly pending: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  /** Attempts to connect since a connection last worked. */
-  readonly attempt: number;
-  /** When the next attempt is due, in milliseconds since the epoch, while `waiting`. */
-  readonly retryAt: number | null;
-  /** What went wrong with the last connection. */
-  readonly lastFailure: string | null;
-  readonly storage: 'indexeddb' | 'directory' | 'memory';
-}
 
 /** What listeners are told. */
 export interface Events {
@@ -76,7 +59,7 @@ export class Sanderling implements LinkOwner {
   readonly #events = new Emitter<Events>();
   readonly #subscriptions = new Subscriptions();
   readonly #link: Link;
-  #store: Store | undefined;
+  readonly #persister: Persister;
   #url: string | undefined;
   #status: Status | undefined;
   #closed: Promise<void> | undefined;
@@ -92,16 +75,12 @@ export class Sanderling implements LinkOwner {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
 
-  #writing: Promise<void> | undefined;
-  #storeTimer: ReturnType<typeof setTimeout> | undefined;
-  #stored: (() => void)[] = [];
   #settled: { seq: number; resolve: () => void; reject: (error: SanderlingError) => void }[] = [];
 
   /** @internal */
   constructor(port: Port, store: Store | undefined, webSocket: () => Promise<WebSocketConstructor>) {
     this.#port = port;
-    this.#store = store;
-    if (!store) port.stopStoring();
+    this.#persister = new Persister(port, store, (error) => this.warn('STORAGE', error, MEMORY_ONLY));
     this.#seen = port.words[WORD.changes]!;
     port.touched();
     this.#link = new Link(this, webSocket);
@@ -176,14 +155,14 @@ export class Sanderling implements LinkOwner {
 
   /** How the replica stands: the same object until something changes. */
   get status(): Status {
-    const status = this.#readStatus();
-    if (!this.#status || !isSame(status, this.#status)) this.#status = status;
-    return this.#status;
+    if (!this.#port.isFree) this.#status = statusOf(this.#port, this.#link, this.#persister.kind, this.#status);
+    return this.#status!;
   }
 
   /** The number of the command that was queued for the server last. */
   get lastSeq(): number {
-    return this.#port.words.length ? this.#port.number(WORD.lastSeq) : 0;
+    this.#assertOpen();
+    return this.#port.number(WORD.lastSeq);
   }
 
   /** Resolves when the server has acknowledged every command so far. */
@@ -197,10 +176,7 @@ export class Sanderling implements LinkOwner {
 
   /** Resolves when everything so far is in the storage. */
   stored(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#stored.push(resolve);
-      this.#persist();
-    });
+    return this.#persister.stored();
   }
 
   /** One page of the keys: those that match the glob, about `count` of them, from `cursor` on. */
@@ -243,13 +219,11 @@ export class Sanderling implements LinkOwner {
     this.#drain();
     await this.stored();
     clearTimeout(this.#timer);
-    clearTimeout(this.#storeTimer);
-    const last = this.#readStatus();
+    this.#status = { ...this.status, state: 'closed' };
     this.#port.free();
     this.#mirror.clear();
-    this.#status = { ...last, state: 'closed' };
     for (const { reject } of this.#settled.splice(0)) reject(closedError());
-    await this.#store?.close().catch((error: unknown) => this.warn('STORAGE', error));
+    await this.#persister.close().catch((error: unknown) => this.warn('STORAGE', error));
     this.#events.emit('status', this.#status);
   }
 
@@ -303,8 +277,7 @@ export class Sanderling implements LinkOwner {
     this.#draining = true;
     queueMicrotask(() => {
       this.#draining = false;
-      if (!this.#port.words.length && this.#closed) return;
-      this.#drain();
+      if (!this.#port.isFree) this.#drain();
     });
   }
 
@@ -322,8 +295,8 @@ export class Sanderling implements LinkOwner {
     port.status();
     this.#settle();
     this.#armTimer();
-    if (this.#queued || this.#writing) this.#persist();
-    else this.#storeTimer ??= setTimeout(this.#persist, STORE_DELAY_MS);
+    if (this.#queued) this.#persister.now();
+    else this.#persister.soon();
     this.#queued = false;
     this.#tellStatus();
   }
@@ -362,7 +335,7 @@ export class Sanderling implements LinkOwner {
     this.#timer = setTimeout(
       () => {
         this.#timerAt = Infinity;
-        if (!this.#port.words.length) return;
+        if (this.#port.isFree) return;
         const { ok, mayRetry, text } = this.#port.timeout();
         if (!ok) this.#link.fail(text, mayRetry);
         this.#drain();
@@ -371,51 +344,10 @@ export class Sanderling implements LinkOwner {
     );
   }
 
-  /** Hands what is to be stored to the storage, one transaction at a time. */
-  readonly #persist = (): void => {
-    clearTimeout(this.#storeTimer);
-    this.#storeTimer = undefined;
-    if (this.#writing) return;
-    const batches: Bytes[] = [];
-    if (this.#store && this.#port.words.length)
-      for (let batch = this.#port.store(); batch; batch = this.#port.store()) batches.push(batch);
-    if (!this.#store || batches.length === 0) {
-      for (const resolve of this.#stored.splice(0)) resolve();
-      return;
-    }
-    this.#writing = this.#store
-      .write(batches)
-      .catch((error: unknown) => this.loseStore('STORAGE', error))
-      .then(() => {
-        this.#writing = undefined;
-        this.#persist();
-      });
-  };
-
   readonly #hidden = (): void => {
     // A hidden page may be frozen or killed without another word.
-    if (document.visibilityState === 'hidden') this.#persist();
+    if (document.visibilityState === 'hidden') this.#persister.now();
   };
-
-  #readStatus(): Status {
-    const port = this.#port;
-    if (!port.words.length) return this.#status!;
-    port.status();
-    port.refresh();
-    const link = this.#link;
-    const open = STATES[port.words[WORD.state]!]!;
-    return {
-      state: link.state === 'off' ? 'offline' : link.state === 'open' ? open : link.state,
-      seq: port.number(WORD.seq),
-      pending: port.words[WORD.pending]!,
-      bytesIn: port.number(WORD.bytesIn),
-      bytesOut: port.number(WORD.bytesOut),
-      attempt: link.attempt,
-      retryAt: link.retryAt,
-      lastFailure: link.lastFailure,
-      storage: this.#store?.kind ?? 'memory',
-    };
-  }
 
   #tellStatus(): void {
     if (!this.#events.has('status')) return;
@@ -425,20 +357,13 @@ export class Sanderling implements LinkOwner {
   }
 
   #assertOpen(): void {
-    if (this.#port.words.length) return;
-    if (this.#closed) throw closedError();
-    // Memory has grown, and the view of it died.
+    if (this.#port.isFree) throw closedError();
     this.#port.refresh();
   }
 
   /** @internal The storage is gone: the replica goes on from memory. */
-  loseStore(code: string, error: unknown): void {
-    if (!this.#store) return;
-    const store = this.#store;
-    this.#store = undefined;
-    if (this.#port.words.length) this.#port.stopStoring();
-    void store.close().catch(() => undefined);
-    this.warn(code, error, 'the replica works from memory: ');
+  loseStore(why: string): void {
+    this.#persister.lose(new Error(why));
   }
 
   /** @internal */
@@ -496,35 +421,6 @@ class Buffers {
   }
 }
 
-/** Makes a replica of an engine and what was stored. A store that cannot be read is set aside. */
-export async function start(
-  engine: Engine,
-  store: Store | undefined,
-  subscribe: readonly string[],
-  webSocket: () => Promise<WebSocketConstructor>,
-): Promise<{ db: Sanderling; damage: SanderlingError | undefined }> {
-  const pairs = store ? await store.load().catch(damaged) : [];
-  let damage = pairs instanceof SanderlingError ? pairs : undefined;
-  let port = new Port(engine, subscribe);
-  try {
-    if (!(pairs instanceof SanderlingError)) port.load(pairs);
-  } catch (error) {
-    damage = damaged(error);
-    port.free();
-    port = new Port(engine, subscribe);
-  }
-  if (damage && store) {
-    const where = await store.quarantine();
-    damage = new SanderlingError('DAMAGED', `what was stored cannot be read, so ${where}: ${damage.message}`);
-  }
-  return { db: new Sanderling(port, store, webSocket), damage };
-}
-
-function damaged(error: unknown): SanderlingError {
-  if (error instanceof SanderlingError && error.code === 'DAMAGED') return error;
-  throw error;
-}
-
 function thrown<T>(reply: T): Exclude<T, SanderlingError> {
   if (reply instanceof SanderlingError) throw reply;
   return reply as Exclude<T, SanderlingError>;
@@ -534,9 +430,5 @@ function closedError(): SanderlingError {
   return new SanderlingError('CLOSED', 'the replica was closed');
 }
 
-function isSame(a: Status, b: Status): boolean {
-  return (Object.keys(a) as (keyof Status)[]).every((name) => a[name] === b[name]);
-}
-
-/** What came from the server can wait this long for more: losing it costs a little traffic. */
-const STORE_DELAY_MS = 200;
+/** What a warning begins with when there is no storage. */
+export const MEMORY_ONLY = 'the replica works from memory: ';

@@ -1,10 +1,11 @@
 /** What the package exports, the same under every runtime. */
 
-export { type Bytes, type Commands, type Events, Sanderling, type Status, type Transaction } from './client.js';
+export { type Bytes, type Commands, type Events, Sanderling, type Transaction } from './client.js';
 export { SanderlingError } from './errors.js';
 export type { WebSocketConstructor, WebSocketLike } from './link.js';
 export { open, type OpenOptions } from './open.js';
 export type { Arg, Args, Entry, Page } from './port.js';
 export type { Reply, ReplyNode } from './reply.js';
+export type { Status } from './status.js';
 export type { StorageOption } from './storage/open.js';
 export { version } from './version.js';

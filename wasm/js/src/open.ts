@@ -1,10 +1,12 @@
 /** Opening a replica: the options, and what to do when a part of what was asked for is not to be had. */
 
-import { Sanderling, start } from './client.js';
-import { SanderlingError } from './errors.js';
+import { MEMORY_ONLY, Sanderling } from './client.js';
+import { reason, SanderlingError } from './errors.js';
 import { syncUrl, type WebSocketConstructor } from './link.js';
 import { engine } from './module.js';
+import { restore } from './persister.js';
 import { platform } from './platform.js';
+import { Port } from './port.js';
 import type { Store } from './storage/batch.js';
 import { openStore, type StorageOption } from './storage/open.js';
 
@@ -39,21 +41,23 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
 
   const warnings: SanderlingError[] = [];
   let db: Sanderling | undefined;
-  const onLost = (why: string): void => db?.loseStore('STORAGE', new Error(why));
+  const onLost = (why: string): void => db?.loseStore(why);
   const opening = openStore(name, options.storage, onLost).catch((error: unknown) => {
     if (!(error instanceof SanderlingError)) throw error;
     if (error.code === 'OPTIONS') throw error;
     warnings.push(error);
     return undefined;
   });
-  const [instance, store] = await Promise.all([engine(), opening]);
-  const webSocket = (): Promise<WebSocketConstructor> => findWebSocket(options.WebSocket);
-  const started = await start(instance, store, subscribe, webSocket).catch(async (error: unknown) => {
-    await store?.close();
-    throw error;
+  let [instance, store] = await Promise.all([engine(), opening]);
+  const newPort = (): Port => new Port(instance, subscribe);
+  const restored = await restore(store, newPort).catch(async (error: unknown) => {
+    warnings.push(new SanderlingError('STORAGE', reason(error), { cause: error }));
+    await store?.close().catch(() => undefined);
+    store = undefined;
+    return { port: newPort(), damage: undefined };
   });
-  db = started.db;
-  if (started.damage) warnings.push(started.damage);
+  if (restored.damage) warnings.push(restored.damage);
+  db = new Sanderling(restored.port, store, () => findWebSocket(options.WebSocket));
   tellLater(db, warnings, store);
   if (url !== undefined) {
     if (options.connect === false) db.remember(url);
@@ -66,7 +70,7 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
 function tellLater(db: Sanderling, warnings: readonly SanderlingError[], store: Store | undefined): void {
   if (warnings.length === 0) return;
   setTimeout(() => {
-    for (const warning of warnings) db.warn(warning.code, warning, store ? '' : 'the replica works from memory: ');
+    for (const warning of warnings) db.warn(warning.code, warning, store ? '' : MEMORY_ONLY);
   });
 }
 

@@ -84,6 +84,7 @@ export class Port {
   readonly #replica: Replica;
   readonly #memory: WebAssembly.Memory;
   #bytes: Uint8Array<ArrayBuffer> = NO_BYTES;
+  #isFree = false;
   // The scratch buffer: where it begins and ends, where the next argument goes, and how many there are.
   #base = 0;
   #end = 0;
@@ -163,7 +164,9 @@ export class Port {
 
   /** The next message to the server. */
   transmit(): Uint8Array<ArrayBuffer> | undefined {
-    return this.#replica.transmit() ? this.#takeOut() : undefined;
+    const any = this.#replica.transmit();
+    this.refresh();
+    return any ? this.#takeOut() : undefined;
   }
 
   /** The next piece of news. */
@@ -179,7 +182,9 @@ export class Port {
 
   /** The next batch for the storage, packed as storage/batch.ts reads it. */
   store(): Uint8Array<ArrayBuffer> | undefined {
-    return this.#replica.store() ? this.#takeOut() : undefined;
+    const any = this.#replica.store();
+    this.refresh();
+    return any ? this.#takeOut() : undefined;
   }
 
   /** Gathers nothing for the storage from now on. */
@@ -195,7 +200,6 @@ export class Port {
       this.#putBytes(key);
       this.#putBytes(value);
       this.#replica.stage(key.length, value.length);
-      this.refresh();
     }
     const loaded = this.#replica.load();
     this.refresh();
@@ -220,6 +224,7 @@ export class Port {
   /** Brings the words about the replica's status up to date. */
   status(): void {
     this.#replica.status();
+    this.refresh();
   }
 
   /** One page of the keys. */
@@ -252,13 +257,20 @@ export class Port {
     return this.words[word]! + this.words[word + 1]! * 2 ** 32;
   }
 
+  /** Whether the engine's replica is gone. */
+  get isFree(): boolean {
+    return this.#isFree;
+  }
+
   /** Frees the engine's replica. */
   free(): void {
+    this.#isFree = true;
     this.#replica.free();
     this.words = NO_WORDS;
   }
 
   #begin(): void {
+    if (this.words.length === 0) this.refresh();
     this.#base = this.#at = this.words[WORD.scratchAddress]!;
     this.#end = this.#base + this.words[WORD.scratchLength]!;
     this.#count = 0;
@@ -331,7 +343,6 @@ export class Port {
   }
 
   #takeOut(): Uint8Array<ArrayBuffer> {
-    this.refresh();
     const from = this.words[WORD.outAddress]!;
     return this.#bytes.slice(from, from + this.words[WORD.outLength]!);
   }

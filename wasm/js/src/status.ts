@@ -1,0 +1,44 @@
+/** How a replica stands: the connection, the position in the log, what is pending. */
+
+import type { Link } from './link.js';
+import { type Port, STATES, WORD } from './port.js';
+
+/** How a replica stands. */
+export interface Status {
+  readonly state: 'offline' | 'waiting' | 'connecting' | 'syncing' | 'live' | 'closed';
+  /** The position in the server's log that the replica shows. */
+  readonly seq: number;
+  /** Commands that the server has not acknowledged. */
+  readonly pending: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Attempts to connect since a connection last worked. */
+  readonly attempt: number;
+  /** When the next attempt is due, in milliseconds since the epoch, while `waiting`. */
+  readonly retryAt: number | null;
+  /** What went wrong with the last connection. */
+  readonly lastFailure: string | null;
+  readonly storage: 'indexeddb' | 'directory' | 'memory';
+}
+
+/** Returns how things stand now: `before` itself, if nothing has changed since. */
+export function statusOf(port: Port, link: Link, storage: Status['storage'], before: Status | undefined): Status {
+  port.status();
+  const open = STATES[port.words[WORD.state]!]!;
+  const now: Status = {
+    state: link.state === 'off' ? 'offline' : link.state === 'open' ? open : link.state,
+    seq: port.number(WORD.seq),
+    pending: port.words[WORD.pending]!,
+    bytesIn: port.number(WORD.bytesIn),
+    bytesOut: port.number(WORD.bytesOut),
+    attempt: link.attempt,
+    retryAt: link.retryAt,
+    lastFailure: link.lastFailure,
+    storage,
+  };
+  return before && isSame(now, before) ? before : now;
+}
+
+function isSame(a: Status, b: Status): boolean {
+  return (Object.keys(a) as (keyof Status)[]).every((name) => a[name] === b[name]);
+}
