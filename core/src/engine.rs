@@ -24,7 +24,7 @@ use crate::{
     facts::{Facts, Stats},
     format::{ChunkWriter, Journal},
     keyspace::Keyspace,
-    limits::{DATABASES, Limits},
+    limits::{DATABASES, Limits, STRING_BYTES_MAX},
     resp::Reply,
     role::Role,
     session::{Errand, Replies, SessionId, Sessions},
@@ -69,7 +69,8 @@ pub enum Flow {
 
 impl Engine {
     /// Makes an empty engine.
-    pub fn new(options: EngineOptions) -> Self {
+    pub fn new(mut options: EngineOptions) -> Self {
+        options.limits.bulk_bytes_max = options.limits.bulk_bytes_max.min(STRING_BYTES_MAX);
         let mut config = Config::new(&options.limits);
         config.force("requirepass", options.password.unwrap_or_default());
         let encoding = config.encoding(options.seed);

@@ -5,7 +5,8 @@
 /// Bounds that a shell hands to the engine. The defaults are Redis's where Redis has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest single argument in bytes, and the longest string value. Redis's `proto-max-bulk-len`.
+    /// Longest single argument in bytes, and the longest string value. Redis's `proto-max-bulk-len`;
+    /// at most [`STRING_BYTES_MAX`].
     pub bulk_bytes_max: usize,
     /// Most arguments in one command. Redis's own bound (1024 × 1024).
     pub args_max: usize,
@@ -30,7 +31,7 @@ pub struct Limits {
 impl Limits {
     /// The limits of an engine whose shell sets none.
     pub const DEFAULT: Self = Self {
-        bulk_bytes_max: 512 * 1024 * 1024,
+        bulk_bytes_max: STRING_BYTES_MAX,
         args_max: 1024 * 1024,
         inline_bytes_max: 64 * 1024,
         queued_bytes_max: 1024 * 1024 * 1024,
@@ -58,6 +59,10 @@ pub const CHUNK_BYTES: usize = 128 * 1024;
 /// Levels of nesting that a decoded RESP value may have. No Redis reply goes past a handful; a hostile
 /// peer could otherwise exhaust the stack.
 pub const REPLY_DEPTH_MAX: usize = 32;
+
+/// Longest string that a write past its end may leave: Redis's `proto-max-bulk-len` by default, and here the most that
+/// it may be set to, because an effect of a few bytes can ask for as much.
+pub const STRING_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// Latest deadline that a key may have, in milliseconds: far enough for everyone, and additions to it can't overflow.
 pub const EXPIRES_AT_MS_MAX: u64 = i64::MAX as u64;

@@ -9,7 +9,7 @@ use alloc::{
     string::{String, ToString},
 };
 
-use crate::num;
+use crate::{limits::STRING_BYTES_MAX, num};
 
 /// One setting: its name, what it is without being set, and what it may be.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +29,8 @@ pub struct Setting {
 pub enum SettingKind {
     /// An integer between two bounds.
     Integer(i64, i64),
-    /// Bytes, with an optional unit (`kb`, `mb`, `gb`).
-    Memory,
+    /// Bytes between two bounds, with an optional unit (`kb`, `mb`, `gb`).
+    Memory(u64, u64),
     /// `yes` or `no`.
     Bool,
     /// One of these words.
@@ -57,9 +57,11 @@ impl SettingKind {
                 Some(_) => Err(format!("argument must be between {min} and {max} inclusive")),
                 None => Err("argument couldn't be parsed into an integer".into()),
             },
-            Self::Memory => {
-                parse_memory(text).map(|bytes| bytes.to_string()).ok_or("argument must be a memory value".into())
-            }
+            Self::Memory(min, max) => match parse_memory(text) {
+                Some(bytes) if (min..=max).contains(&bytes) => Ok(bytes.to_string()),
+                Some(_) => Err(format!("argument must be between {min} and {max} inclusive")),
+                None => Err("argument must be a memory value".into()),
+            },
         }
     }
 }
@@ -139,7 +141,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::integer("auto-aof-rewrite-percentage", "100", 0, i32::MAX as i64),
     Setting::fixed("bind", "", SettingKind::Text),
     Setting::integer("busy-reply-threshold", "5000", 0, i64::MAX),
-    Setting::new("client-query-buffer-limit", "1073741824", SettingKind::Memory),
+    Setting::new("client-query-buffer-limit", "1073741824", SettingKind::Memory(1024 * 1024, i64::MAX as u64)),
     Setting::only("cluster-enabled", &["no"]),
     Setting::fixed("databases", "16", SettingKind::Integer(16, 16)),
     Setting::fixed("dbfilename", "", SettingKind::Text),
@@ -167,7 +169,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::only("min-replicas-to-write", &["0"]),
     Setting::only("notify-keyspace-events", &[""]),
     Setting::fixed("port", "0", SettingKind::Integer(0, u16::MAX as i64)),
-    Setting::new("proto-max-bulk-len", "536870912", SettingKind::Memory),
+    Setting::new("proto-max-bulk-len", "536870912", SettingKind::Memory(1024 * 1024, STRING_BYTES_MAX as u64)),
     Setting::flag("replica-lazy-flush", "no"),
     Setting::only("replica-read-only", &["yes"]),
     Setting::only("replica-serve-stale-data", &["yes"]),
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn memory_is_read_with_units() {
-        let parse = |text: &str| SettingKind::Memory.parse(text.as_bytes()).ok();
+        let parse = |text: &str| SettingKind::Memory(0, u64::MAX).parse(text.as_bytes()).ok();
         assert_eq!(parse("1kb").as_deref(), Some("1024"));
         assert_eq!(parse("2G").as_deref(), Some("2000000000"));
         assert_eq!(parse("7").as_deref(), Some("7"));

@@ -174,13 +174,16 @@ impl Keyspace {
         }
         match database.find_mut(key) {
             Some(Entry { value: Value::String(value), .. }) => {
-                *kind = Some(UndoKind::Change { undo: value.apply(change).into(), revive: None });
+                let Some(undo) = value.apply(change) else { return Applied::default() };
+                *kind = Some(UndoKind::Change { undo: undo.into(), revive: None });
                 Applied { changed: true, count: 1, len: value.len() }
             }
             Some(_) => Applied::default(),
             None => {
                 let mut value = Str::default();
-                value.apply(change);
+                if value.apply(change).is_none() {
+                    return Applied::default();
+                }
                 let len = value.len();
                 database.insert_new(key.into(), Value::String(value), None);
                 *kind = Some(UndoKind::Remove);

@@ -6,9 +6,11 @@
 //! copy that applies the effects of a command holds what executing it left behind, by construction.
 //!
 //! The wire form is postcard's. It numbers variants by position: **variants are appended, never moved or removed**;
-//! a golden test at the end of this file locks the bytes.
+//! a golden test locks the bytes.
 
 mod apply;
+#[cfg(test)]
+mod tests;
 mod undo;
 
 use alloc::vec::Vec;

@@ -5,6 +5,7 @@
 //! passed is the caller's question.
 
 mod db;
+mod digest;
 mod entry;
 mod expiry;
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::Str;
-use crate::{blob::Blob, env::UnixMillis};
+use crate::{blob::Blob, env::UnixMillis, limits::STRING_BYTES_MAX};
 
 /// A change to a string. Variants are appended, never moved: their position is their wire tag.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,11 +64,19 @@ pub struct StringUndo {
 
 impl Str {
     /// Makes a change in place. `Set` replaces the whole entry and is handled where entries are.
-    pub(crate) fn apply(&mut self, change: &StringChange<'_>) -> StringUndo {
+    ///
+    /// Nothing happens, and `None` is returned, where the change would blow the string up to more than any command may
+    /// ask for: a few bytes from a corrupt or hostile source must not cost gigabytes.
+    pub(crate) fn apply(&mut self, change: &StringChange<'_>) -> Option<StringUndo> {
+        if let StringChange::Splice { offset, bytes } = change
+            && offset.checked_add(bytes.len() as u64).is_none_or(|end| end > STRING_BYTES_MAX as u64)
+        {
+            return None;
+        }
         let was_integer = matches!(self, Self::Integer(_));
         let bytes = self.make_bytes();
         let len = bytes.len();
-        match change {
+        Some(match change {
             StringChange::Set { value, .. } => {
                 let overwritten = core::mem::replace(bytes, value.to_vec());
                 StringUndo { was_integer, len, offset: 0, overwritten }
@@ -78,11 +86,9 @@ impl Str {
                 StringUndo { was_integer, len, offset: len, overwritten: Vec::new() }
             }
             StringChange::Splice { offset, bytes: new } => {
-                let offset = usize::try_from(*offset).unwrap_or(usize::MAX);
-                // An offset that no command could have asked for comes from a corrupt source: nothing to splice.
-                let Some(end) = offset.checked_add(new.len()).filter(|end| *end <= isize::MAX as usize) else {
-                    return StringUndo { was_integer, len, offset: len, overwritten: Vec::new() };
-                };
+                // It fits: it ends within the limit.
+                let offset = *offset as usize;
+                let end = offset + new.len();
                 let overwritten = bytes.get(offset.min(len)..end.min(len)).unwrap_or_default().to_vec();
                 if end > bytes.len() {
                     bytes.resize(end, 0);
@@ -92,7 +98,7 @@ impl Str {
                 }
                 StringUndo { was_integer, len, offset: offset.min(len), overwritten }
             }
-        }
+        })
     }
 
     /// Takes back what `apply` did.

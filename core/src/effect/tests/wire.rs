@@ -1,0 +1,118 @@
+//! The bytes of the wire form, one by one. They are on disks and in browsers: a change here is a change of the format's
+//! version, never a correction of this file.
+
+use alloc::{format, string::String, vec, vec::Vec};
+
+use crate::{
+    UnixMillis,
+    blob::Blob,
+    effect::{Change, Effect, Put, Removal, StoredValue},
+    format::{ClientId, ClientSeq, FrameKind, LogSeq, Origin, Record, encode_frame},
+    types::{
+        hash::HashChange,
+        list::{ListChange, Side},
+        set::SetChange,
+        string::{Expiry, StringChange},
+        zset::ZSetChange,
+    },
+};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn blob(text: &'static str) -> Blob<'static> {
+    text.as_bytes().into()
+}
+
+/// Checks the bytes of an effect on the key `k` in database 3: `03 01 6b` and the change.
+fn check(change: Change<'static>, expected: &str) {
+    let (mut bytes, effect) = (Vec::new(), Effect::new(b"k", change));
+    effect.encode(3, &mut bytes);
+    assert_eq!(hex(&bytes), format!("03016b{}", expected.replace(' ', "")), "{effect:?}");
+    assert_eq!(Effect::decode(&bytes), Ok((3, effect, &[][..])));
+}
+
+fn put(value: StoredValue<'static>) -> Change<'static> {
+    Change::Put(Put { value, expires_at: None })
+}
+
+#[test]
+fn keys_come_and_go() {
+    check(Change::Delete(Removal::Deleted), "00 00");
+    check(Change::Delete(Removal::Expired), "00 01");
+    check(Change::Delete(Removal::Evicted), "00 02");
+    check(Change::ExpireAt(UnixMillis(300)), "02 ac02");
+    check(Change::Persist, "03");
+    check(Change::Flush, "04");
+}
+
+#[test]
+fn whole_values() {
+    check(put(StoredValue::String(blob("v"))), "01 00 01 76 00");
+    check(put(StoredValue::List(vec![blob("a"), blob("")])), "01 01 02 01 61 00 00");
+    check(put(StoredValue::Set(vec![blob("a")])), "01 02 01 01 61 00");
+    check(put(StoredValue::Hash(vec![(blob("f"), blob("v"))])), "01 03 01 01 66 01 76 00");
+    check(put(StoredValue::ZSet(vec![(1.0, blob("m"))])), "01 04 01 000000000000f03f 01 6d 00");
+    let value = StoredValue::String(blob("v"));
+    check(Change::Put(Put { value, expires_at: Some(UnixMillis(300)) }), "01 00 01 76 01 ac02");
+}
+
+#[test]
+fn strings() {
+    let set = |expiry| Change::String(StringChange::Set { value: blob("v"), expiry });
+    check(set(Expiry::Clear), "05 00 01 76 00");
+    check(set(Expiry::Keep), "05 00 01 76 01");
+    check(set(Expiry::At(UnixMillis(300))), "05 00 01 76 02 ac02");
+    check(Change::String(StringChange::Append(blob("v"))), "05 01 01 76");
+    check(Change::String(StringChange::Splice { offset: 300, bytes: blob("v") }), "05 02 ac02 01 76");
+}
+
+#[test]
+fn lists() {
+    let check = |change, expected| check(Change::List(change), expected);
+    check(ListChange::Push { side: Side::Left, elements: vec![blob("a")] }, "06 00 00 01 01 61");
+    check(ListChange::Push { side: Side::Right, elements: vec![blob("a")] }, "06 00 01 01 01 61");
+    check(ListChange::Pop { side: Side::Right, count: 300 }, "06 01 01 ac02");
+    check(ListChange::Set { index: 300, element: blob("a") }, "06 02 ac02 01 61");
+    check(ListChange::Insert { index: 300, element: blob("a") }, "06 03 ac02 01 61");
+    check(ListChange::Remove { indices: vec![1, 300] }, "06 04 02 01 ac02");
+    check(ListChange::Trim { start: 1, count: 300 }, "06 05 01 ac02");
+}
+
+#[test]
+fn sets_hashes_and_sorted_sets() {
+    check(Change::Set(SetChange::Add(vec![blob("a"), blob("b")])), "07 00 02 01 61 01 62");
+    check(Change::Set(SetChange::Remove(vec![blob("a")])), "07 01 01 01 61");
+    check(Change::Hash(HashChange::Set(vec![(blob("f"), blob("v"))])), "08 00 01 01 66 01 76");
+    check(Change::Hash(HashChange::Remove(vec![blob("f")])), "08 01 01 01 66");
+    check(Change::ZSet(ZSetChange::Set(vec![(-1.5, blob("m"))])), "09 00 01 000000000000f8bf 01 6d");
+    check(Change::ZSet(ZSetChange::Remove(vec![blob("m")])), "09 01 01 01 6d");
+}
+
+#[test]
+fn records_and_frames() {
+    let (mut effects, mut record, mut frame) = (Vec::new(), Vec::new(), Vec::new());
+    Effect::delete(b"k").encode(3, &mut effects);
+    Record::encode(LogSeq(300), UnixMillis(2), None, &effects, &mut record);
+    assert_eq!(hex(&record), "ac02020005 03016b0000".replace(' ', ""));
+    record.clear();
+    let origin = Origin { client: ClientId([7; 16]), seq: ClientSeq(300) };
+    Record::encode(LogSeq(1), UnixMillis(2), Some(origin), &effects, &mut record);
+    assert_eq!(hex(&record), format!("010201{}ac020503016b0000", "07".repeat(16)));
+    for (kind, tag) in [
+        (FrameKind::Records, "01"),
+        (FrameKind::Chunk, "02"),
+        (FrameKind::Head, "03"),
+        (FrameKind::End, "04"),
+        (FrameKind::Pending, "05"),
+    ] {
+        frame.clear();
+        encode_frame(kind, b"abc", &mut frame);
+        assert_eq!(hex(&frame[..8]), format!("534401{tag}03000000"));
+        assert_eq!(&frame[12..], b"abc");
+    }
+    frame.clear();
+    encode_frame(FrameKind::Records, b"abc", &mut frame);
+    assert_eq!(hex(&frame[8..12]), "833bd63d");
+}
