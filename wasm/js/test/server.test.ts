@@ -241,12 +241,12 @@ test('with others writing too the mirror answers as the engine does', async (t) 
 
 test('a refusal for good is told and not tried again', async (t) => {
   const server = await Server.start(t);
-  class Talking extends WebSocket {
+  class Garbled extends WebSocket {
     override send(): void {
-      super.send('hello');
+      super.send(new Uint8Array([0xff, 0xff]));
     }
   }
-  const db = await open({ name: 'talking', url: server.url, WebSocket: Talking as unknown as WebSocketConstructor });
+  const db = await open({ name: 'garbled', url: server.url, WebSocket: Garbled as unknown as WebSocketConstructor });
   t.after(() => db.close());
   const error = await next(db, 'error');
   assert.equal(error.code, 'SYNC');
