@@ -6,8 +6,10 @@
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -89,12 +91,14 @@ async function workerd() {
     format: 'esm',
     target: 'es2022',
     conditions: ['workerd', 'worker', 'browser'],
-    external: ['*.wasm'],
+    external: ['*.wasm', 'cloudflare:workers'],
     logLevel: 'warning',
   });
   await cp('node_modules/sanderling/dist/sanderling.wasm', 'workerd/build/sanderling.wasm');
+  const server = await syncServer();
   const worker = spawn('node_modules/.bin/workerd', ['serve', 'workerd/config.capnp', '--control-fd=3'], {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+    env: { ...process.env, SANDERLING_SYNC_URL: server.url },
   });
   try {
     const port = await listening(worker);
@@ -102,9 +106,50 @@ async function workerd() {
     assert.equal((await fetch(url('greeting'))).status, 404);
     assert.equal(await (await fetch(url('greeting'), { method: 'PUT', body: 'hello from the edge' })).text(), 'OK');
     assert.equal(await (await fetch(url('greeting'))).text(), 'hello from the edge');
+    if (server.url) await meets(server.url, url);
   } finally {
     worker.kill();
+    await server.stop();
   }
+}
+
+/** A replica in this process sees what the worker wrote, and the worker sees what it writes. */
+async function meets(server, url) {
+  const { open } = await import('sanderling');
+  const db = await open({ name: 'beside', url: server });
+  const changed = new Promise((resolve) => db.subscribeKey('greeting', resolve));
+  if (db.get('greeting') === null) await changed;
+  assert.equal(db.get('greeting'), 'hello from the edge');
+  // Through the worker's own connection, a second time: it has outlived the request that opened it.
+  db.set('answer', 'hello, edge');
+  await db.settled();
+  await fetch(url('again'), { method: 'PUT', body: 'x' });
+  assert.equal(await (await fetch(url('answer'))).text(), 'hello, edge');
+  await db.close();
+}
+
+/** A server to sync with, if there is a binary; the worker works alone otherwise. */
+async function syncServer() {
+  const binary = process.env.SANDERLING_BIN;
+  if (!binary) return { url: '', stop: () => undefined };
+  const directory = await mkdtemp(join(tmpdir(), 'sanderling-packaging-'));
+  const server = spawn(binary, ['serve', '--resp', '127.0.0.1:0', '--http', '127.0.0.1:0', '--dir', directory], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const address = await new Promise((resolve, reject) => {
+    let text = '';
+    server.once('exit', (code) => reject(new Error(`the server ended with code ${code}`)));
+    server.stdout.on('data', (chunk) => {
+      const found = /^http listening on (\S+)/m.exec((text += chunk));
+      if (found) resolve(found[1]);
+    });
+  });
+  const stop = async () => {
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+    await rm(directory, { recursive: true, force: true });
+  };
+  return { url: `ws://${address}/sync`, stop };
 }
 
 /** The port on which workerd listens, from its control channel: one line of JSON an event. */

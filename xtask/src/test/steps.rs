@@ -118,7 +118,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "packaging",
         proves: "the package as published, in a page, a Vite build, Node and workerd",
-        needs: &[Need::Npm("wasm/js/packaging"), Need::NpmPackage, Need::Chromium],
+        needs: &[Need::Npm("wasm/js/packaging"), Need::NpmPackage, Need::Server, Need::Chromium],
         action: Action::NpmScript("wasm/js/packaging", "test"),
     },
     Step {

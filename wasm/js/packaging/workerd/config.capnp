@@ -1,6 +1,6 @@
 using Workerd = import "/workerd/workerd.capnp";
 
-# The package's files by the names under which they import each other; `run.mjs` puts them into ./build.
+# The bundled worker and the wasm beside it; `run.mjs` puts both into ./build.
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .worker),
@@ -14,5 +14,11 @@ const worker :Workerd.Worker = (
   modules = [
     (name = "worker.js", esModule = embed "build/worker.js"),
     (name = "sanderling.wasm", wasm = embed "build/sanderling.wasm")
-  ]
+  ],
+  bindings = [
+    (name = "REPLICA", durableObjectNamespace = "Replica"),
+    (name = "SERVER", fromEnvironment = "SANDERLING_SYNC_URL")
+  ],
+  durableObjectNamespaces = [(className = "Replica", uniqueKey = "sanderling-packaging-replica")],
+  durableObjectStorage = (inMemory = void)
 );
