@@ -141,6 +141,7 @@ fn check(list: &List, model: &Model) -> Result<(), TestCaseError> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn a_list_does_what_a_deque_does(ops in prop::collection::vec(op(), 1..80)) {
         let (mut list, mut model) = (List::new(), Model::new());

@@ -138,6 +138,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
         #[test]
         fn undos_restore_and_the_wire_form_round_trips(
             changes in prop::collection::vec(change(), 1..20),

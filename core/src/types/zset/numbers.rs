@@ -125,7 +125,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(ProptestConfig::with_cases(12))]
         #[test]
         fn numbers_are_found_until_they_are_removed(runs in prop::collection::vec((0..20_000_u32, 0..6_000_u32, any::<bool>()), 1..8)) {
             let (mut numbers, mut model) = (Numbers::default(), BTreeSet::new());

@@ -122,6 +122,7 @@ fn check(set: &ZSet, model: &Model) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn a_sorted_set_does_what_a_sorted_vector_does(encoding in encoding(), ops in prop::collection::vec(op(), 1..60)) {
         let (mut set, mut model) = (ZSet::new(), Model::new());

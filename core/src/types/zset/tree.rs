@@ -371,17 +371,17 @@ mod tests {
 
     fn phase() -> impl Strategy<Value = Phase> {
         prop_oneof![
-            prop::collection::vec(any::<u16>(), 0..3_000).prop_map(Phase::Insert),
-            (0..3_000_u16).prop_map(Phase::Append),
-            (0..3_000_u16).prop_map(Phase::Prepend),
-            prop::collection::vec(any::<u16>(), 0..3_000).prop_map(Phase::Remove),
-            (0..3_000_u16).prop_map(Phase::RemoveFront),
-            (0..3_000_u16).prop_map(Phase::RemoveBack),
+            prop::collection::vec(any::<u16>(), 0..1_500).prop_map(Phase::Insert),
+            (0..1_500_u16).prop_map(Phase::Append),
+            (0..1_500_u16).prop_map(Phase::Prepend),
+            prop::collection::vec(any::<u16>(), 0..1_500).prop_map(Phase::Remove),
+            (0..1_500_u16).prop_map(Phase::RemoveFront),
+            (0..1_500_u16).prop_map(Phase::RemoveBack),
         ]
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn a_tree_does_what_a_vector_does(phases in prop::collection::vec(phase(), 1..8)) {
             let (mut tree, mut model, mut next) = (Tree::new(), Vec::new(), 0_u32);
