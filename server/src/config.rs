@@ -164,7 +164,9 @@ enum Command {
     Serve(Serve),
 }
 
+// The last one of a flag wins, so that a script can add to another's.
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 struct Serve {
     /// A TOML file with the settings below under the same names.
     #[arg(long, env = "SANDERLING_CONFIG", value_name = "FILE")]

@@ -77,7 +77,8 @@ fn a_given_port_is_used_and_a_taken_one_is_named() {
 fn a_configuration_that_makes_no_sense_is_refused_by_name() {
     let place = folder();
     let path = place.path().join("sanderling.toml");
-    for (text, named) in [("fsync = \"sometimes\"\n", "fsync"), ("respp = \"127.0.0.1:0\"\n", "respp"), ("= x", "toml")]
+    for (text, named) in
+        [("fsync = \"sometimes\"\n", "sometimes"), ("respp = \"127.0.0.1:0\"\n", "respp"), ("= x", "toml")]
     {
         fs::write(&path, text).unwrap();
         let ended = Launch::sanderling().args(["--config".as_ref(), path.as_os_str()]).fail();

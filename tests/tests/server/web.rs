@@ -5,6 +5,7 @@ use std::fs;
 use sanderling_tests::http::{get, send};
 use sanderling_tests::reply::Reply;
 use sanderling_tests::server::{Launch, Server, folder};
+use sanderling_tests::wait;
 
 #[test]
 fn health_is_answered() {
@@ -29,7 +30,8 @@ fn metrics_are_prometheus_text_and_count() {
     for _ in 0..100 {
         client.run("SET k v");
     }
-    assert!(commands(&server) >= before + 100.0);
+    // What is counted is published once in a while.
+    wait::until("the count", || (commands(&server) >= before + 100.0).then_some(()));
 }
 
 /// Checks each line against the text format: `# HELP`, `# TYPE` of a known type, or a sample of a declared metric.
