@@ -21,6 +21,7 @@ use crate::{
     config::Config,
     effect::{Applied, Change, Effect, Removal, Undo},
     env::Env,
+    error::Error,
     facts::{Facts, Stats},
     format::{ChunkWriter, Journal},
     keyspace::Keyspace,
@@ -56,6 +57,7 @@ pub struct Engine {
     role: Role,
     undos: Option<Vec<Undo>>,
     errands: VecDeque<Errand>,
+    refusal: Option<Error>,
 }
 
 /// What becomes of a connection after a call.
@@ -85,6 +87,7 @@ impl Engine {
             role: options.role,
             undos: None,
             errands: VecDeque::new(),
+            refusal: None,
         }
     }
 
@@ -139,6 +142,7 @@ impl Engine {
             facts: &self.facts,
             sessions: &mut self.sessions,
             errands: &mut self.errands,
+            refusal: self.refusal.as_ref(),
             session,
             row,
             closing: false,
@@ -163,6 +167,12 @@ impl Engine {
     /// The next thing that a command asked of the shell, oldest first. To be polled after each call.
     pub fn poll_errand(&mut self) -> Option<Errand> {
         self.errands.pop_front()
+    }
+
+    /// Answers every write with this error from now on, or takes writes again: a shell that can't log them must not
+    /// run them.
+    pub fn refuse_writes(&mut self, why: Option<Error>) {
+        self.refusal = why;
     }
 
     /// Removes keys whose deadline has passed, `keys_max` at most. Returns how many it removed.

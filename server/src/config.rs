@@ -146,13 +146,15 @@ fn parse_file(text: &str) -> Result<Settings> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        anyhow::anyhow!("line {line}: {}", error.message().replace('\n', " "))
+        let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+        let key = key.filter(|key| !key.is_empty()).map_or(String::new(), |key| format!(", {key}"));
+        anyhow::anyhow!("line {line}{key}: {}", error.message().replace('\n', " "))
     })
 }
 
 /// A Redis-compatible server whose data lives in browsers too.
 #[derive(Debug, Parser)]
-#[command(name = "sanderling", version, about)]
+#[command(name = "sanderling", version, about, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -274,10 +276,11 @@ mod tests {
             let shown = parse_file(text).unwrap_err().to_string();
             assert!(shown.starts_with(expected), "{shown}");
         };
-        check("fsync = 'no'\nfsink = 1", "line 2: unknown field `fsink`, expected one of `resp`");
-        check("fsync = 'sometimes'", "line 1: unknown variant `sometimes`, expected one of `always`");
-        check("proto-max-bulk-len = 'many'", "line 1: \"many\" is no number of bytes");
-        check("resp = ", "line 1: ");
+        check("fsync = 'no'\nfsink = 1", "line 2, fsink: unknown field `fsink`, expected one of `resp`");
+        check("fsync = 'sometimes'", "line 1, fsync: unknown variant `sometimes`, expected one of `always`");
+        check("proto-max-bulk-len = 'many'", "line 1, proto-max-bulk-len: \"many\" is no number of bytes");
+        check("resp = ", "line 1, resp: ");
+        check("= x", "line 1: ");
     }
 
     #[test]

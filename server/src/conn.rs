@@ -61,9 +61,9 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream) {
     let address = stream.peer_addr().map_or_else(|_| "?:0".into(), |address| address.to_string());
     let _ = stream.set_nodelay(true);
     let session = worker.shard.borrow_mut().open_session(&address);
-    worker.connections.set(worker.connections.get() + 1);
     let connection =
         Rc::new(Connection { worker: Rc::clone(&worker), state: RefCell::new(State::new(stream, session)) });
+    worker.insert(session, Rc::clone(&connection));
     let outcome = std::future::poll_fn(|context| connection.poll(context)).await;
     if let Err(error) = outcome {
         debug!("{address}: {error}");
@@ -71,8 +71,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream) {
     let state = &mut *connection.state.borrow_mut();
     state.out.clear();
     state.count_unsent(&worker);
-    worker.connections.set(worker.connections.get() - 1);
-    worker.shard.borrow_mut().close_session(session);
+    worker.remove(session);
 }
 
 impl Connection {
@@ -260,7 +259,9 @@ impl State {
                         self.closing = true;
                         return buffer.len();
                     }
-                    if shard.execute(now, self.session, &args, &mut self.out) == Flow::Close {
+                    let flow = shard.execute(now, self.session, &args, &mut self.out);
+                    worker.collect_errands(shard);
+                    if flow == Flow::Close {
                         self.closing = true;
                         return buffer.len();
                     }

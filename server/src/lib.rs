@@ -71,7 +71,6 @@ pub async fn stop_signal() {
 }
 
 async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()> {
-    tokio::pin!(stop);
     let resp = bind(&config.resp).await?;
     let http = bind(&config.http).await?;
     let addresses = Addresses { resp: resp.local_addr()?, http: http.local_addr()? };
@@ -89,8 +88,10 @@ async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()> {
     let http = Http::start(http.into_std()?, &config, metrics, link)?;
     announce(&addresses)?;
 
-    stop.await;
-    info!("stopping");
+    tokio::select! {
+        () = stop => info!("stopping: a signal asks for it"),
+        () = worker.shutdown() => info!("stopping: a client asks for it"),
+    }
     accept.abort();
     worker.end().await;
     drop(http);
@@ -106,6 +107,7 @@ async fn handle_sockets(worker: Rc<Worker>, mut events: mpsc::Receiver<FromSocke
     let mut batch = Vec::new();
     while events.recv_many(&mut batch, EVENTS_PER_BATCH).await > 0 {
         let (mut shard, mut peers) = (worker.shard.borrow_mut(), worker.peers.borrow_mut());
+        worker.publish(&shard);
         for event in batch.drain(..) {
             peers.handle(&mut shard, event);
         }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use sanderling_core::sync::{CloseReason, PeerId};
+use sanderling_core::sync::PeerId;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
 
 use crate::shard::Shard;
 
@@ -29,6 +30,8 @@ pub(crate) enum FromSocket {
     Writable(SocketId),
     /// It has ended.
     Closed(SocketId),
+    /// Somebody wants to read the metrics as they are now.
+    Report(oneshot::Sender<()>),
 }
 
 /// What the shard tells a socket.
@@ -36,8 +39,8 @@ pub(crate) enum FromSocket {
 pub(crate) enum ToSocket {
     /// A message for the replica.
     Message(Vec<u8>),
-    /// The end, and why.
-    Close(CloseReason),
+    /// The end: the close code, and why in words.
+    Close(u16, String),
 }
 
 /// The shard's end of the way to a socket.
@@ -106,11 +109,18 @@ impl Peers {
                 self.by_socket.insert(socket, peer);
                 self.open.insert(peer, (socket, outbound));
             }
+            // What is pushed now would be refused for good. The replica keeps it, and pushes it when it comes back.
+            FromSocket::Message(socket, ..) if !shard.is_writable() => {
+                if let Some(peer) = self.by_socket.get(&socket) {
+                    self.close(shard, *peer, TRY_AGAIN_LATER, "the log can't be written: come back later".into());
+                }
+            }
             FromSocket::Message(socket, bytes, _budget) => {
                 if let Some(peer) = self.by_socket.get(&socket) {
                     shard.handle_message(*peer, &bytes);
                 }
             }
+            FromSocket::Report(done) => drop(done.send(())),
             FromSocket::Writable(socket) => {
                 if let Some(peer) = self.by_socket.get(&socket) {
                     shard.handle_writable(*peer, true);
@@ -135,14 +145,22 @@ impl Peers {
             }
         }
         while let Some((peer, reason)) = shard.poll_close() {
-            if let Some((socket, outbound)) = self.open.remove(&peer) {
-                self.by_socket.remove(&socket);
-                let _ = outbound.sender.send(ToSocket::Close(reason));
-            }
-            shard.close_peer(peer);
+            self.close(shard, peer, reason.code(), reason.text());
         }
     }
+
+    fn close(&mut self, shard: &mut Shard, peer: PeerId, code: u16, reason: String) {
+        if let Some((socket, outbound)) = self.open.remove(&peer) {
+            self.by_socket.remove(&socket);
+            // An error means that the socket has ended by itself.
+            let _ = outbound.sender.send(ToSocket::Close(code, reason));
+        }
+        shard.close_peer(peer);
+    }
 }
+
+/// The WebSocket close code "try again later".
+const TRY_AGAIN_LATER: u16 = 1013;
 
 /// Bytes queued for a socket at which the hub is told to wait.
 const QUEUED_BYTES_MAX: usize = 1024 * 1024;

@@ -8,11 +8,13 @@
 //! the policy asks for it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use sanderling_core::{Errand, SessionId};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
@@ -39,6 +41,11 @@ pub(crate) struct Worker {
     /// Connections whose client hasn't read all replies.
     pub(crate) unsent: Cell<usize>,
     flush: Notify,
+    /// The open connections, for those who end them from elsewhere.
+    by_session: RefCell<BTreeMap<SessionId, Rc<Connection>>>,
+    /// What commands have asked for.
+    errands: RefCell<Vec<Errand>>,
+    shutdown: Notify,
 }
 
 impl Worker {
@@ -53,6 +60,48 @@ impl Worker {
             held: RefCell::default(),
             unsent: Cell::new(0),
             flush: Notify::new(),
+            by_session: RefCell::default(),
+            errands: RefCell::default(),
+            shutdown: Notify::new(),
+        }
+    }
+
+    /// Takes in that a connection was opened.
+    pub(crate) fn insert(&self, session: SessionId, connection: Rc<Connection>) {
+        self.connections.set(self.connections.get() + 1);
+        self.by_session.borrow_mut().insert(session, connection);
+    }
+
+    /// Takes in that a connection has ended.
+    pub(crate) fn remove(&self, session: SessionId) {
+        self.connections.set(self.connections.get() - 1);
+        self.by_session.borrow_mut().remove(&session);
+        self.shard.borrow_mut().close_session(session);
+    }
+
+    /// Takes up what commands have asked for, to be seen to once their replies may go.
+    pub(crate) fn collect_errands(&self, shard: &mut Shard) {
+        while let Some(errand) = shard.poll_errand() {
+            self.errands.borrow_mut().push(errand);
+            self.flush.notify_one();
+        }
+    }
+
+    /// Waits until a client asks for the end.
+    pub(crate) async fn shutdown(&self) {
+        self.shutdown.notified().await;
+    }
+
+    fn run_errands(&self) {
+        for errand in self.errands.take() {
+            match errand {
+                Errand::Close(session) => match self.by_session.borrow().get(&session) {
+                    Some(connection) => connection.abandon(),
+                    None => self.shard.borrow_mut().handle_killed(session),
+                },
+                Errand::Save => self.shard.borrow_mut().request_snapshot(),
+                Errand::Shutdown => self.shutdown.notify_one(),
+            }
         }
     }
 
@@ -78,6 +127,7 @@ impl Worker {
 
     /// Writes the log, lets the replies go, and sends replicas what concerns them.
     pub(crate) fn flush_now(&self, released: &mut Vec<Rc<Connection>>) {
+        self.run_errands();
         let mut shard = self.shard.borrow_mut();
         let flushed = shard.flush();
         self.peers.borrow_mut().pump(&mut shard);
@@ -124,12 +174,17 @@ impl Worker {
             shard.tick();
             if tick % TICKS_PER_SECOND == 0 {
                 shard.refresh_facts();
-                self.metrics.publish(&shard.counts());
             }
+            self.publish(&shard);
             drop(shard);
-            self.metrics.connections.store(self.connections.get() as u64, Ordering::Relaxed);
             self.request_flush();
         }
+    }
+
+    /// Publishes what is counted.
+    pub(crate) fn publish(&self, shard: &Shard) {
+        self.metrics.publish(&shard.counts());
+        self.metrics.connections.store(self.connections.get() as u64, Ordering::Relaxed);
     }
 
     /// Removes what has expired, in portions between which clients are served.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use sanderling_core::sync::CloseReason;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
@@ -29,6 +29,18 @@ pub(crate) struct Link {
     budget: Arc<Semaphore>,
     sockets: Arc<AtomicU64>,
     message_bytes_max: usize,
+}
+
+impl Link {
+    /// Waits until the metrics are those of now, unless the shard has no time.
+    pub(crate) async fn report(&self) {
+        let (done, told) = oneshot::channel();
+        let _ = timeout(REPORT_PATIENCE, async {
+            let _ = self.events.send(FromSocket::Report(done)).await;
+            told.await
+        })
+        .await;
+    }
 }
 
 /// Makes the way from sockets to the shard.
@@ -138,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                         let _ = self.link.events.send(FromSocket::Writable(self.id)).await;
                     }
                 }
-                ToSocket::Close(reason) => return Err(End::Ours(reason_frame(&reason))),
+                ToSocket::Close(code, reason) => return Err(End::Ours(frame(code.into(), &reason))),
             }
             next = self.inbox.try_next();
         }
@@ -187,6 +199,9 @@ fn shortened(reason: &str) -> String {
     }
     reason.get(..end).unwrap_or_default().into()
 }
+
+/// How long the metrics are waited for before older ones do.
+const REPORT_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Bytes of a close frame's reason, as the protocol limits it.
 const REASON_BYTES_MAX: usize = 123;

@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use super::{Command, Data};
 use crate::{
     config::Config,
+    error::Error,
     facts::{Facts, Stats},
     limits::Limits,
     resp::Reply,
@@ -29,6 +30,8 @@ pub struct Context<'a> {
     pub(crate) sessions: &'a mut Sessions,
     /// What the shell is asked to do.
     pub(crate) errands: &'a mut VecDeque<Errand>,
+    /// Why nothing may be written now, if so.
+    pub(crate) refusal: Option<&'a Error>,
     pub(crate) session: SessionId,
     /// The row that is running.
     pub(crate) row: &'static Command,

@@ -70,6 +70,8 @@ fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]]) -> Result<Option<Call<
     if !session.authenticated && !row.flags.has(Flags::NO_AUTH) {
         return Err(Error::new("NOAUTH Authentication required."));
     }
+    check_writable(ctx, row)?;
+    let session = ctx.session();
     match &mut session.transaction {
         Some(transaction) if !row.flags.has(Flags::NO_QUEUE) => {
             if row.flags.has(Flags::NO_MULTI) {
@@ -84,10 +86,19 @@ fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]]) -> Result<Option<Call<
 
 /// Runs a row's handler; `words` don't include the name.
 pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, words: &[&[u8]]) -> Result<()> {
+    check_writable(ctx, row)?;
     ctx.row = row;
     ctx.data.writing = row.flags.has(Flags::WRITE);
     ctx.stats.commands += 1;
     (row.handler)(ctx, &mut Args::new(words))
+}
+
+/// Refuses a write where the shell has said that it can't keep one.
+fn check_writable(ctx: &Context<'_>, row: &Command) -> Result<()> {
+    match ctx.refusal {
+        Some(refusal) if row.flags.has(Flags::WRITE) => Err(refusal.clone()),
+        _ => Ok(()),
+    }
 }
 
 fn unknown_command(args: &[&[u8]]) -> Error {

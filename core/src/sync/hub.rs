@@ -30,6 +30,7 @@ use crate::{
     format::{ClientId, ClientSeq, LogSeq, Origin, Record, effects},
     limits::{CHUNK_BYTES, DATABASES, Limits},
     resp::{Protocol, Reply},
+    session::SessionId,
 };
 
 /// What a hub is made with.
@@ -105,12 +106,15 @@ impl Hub {
     /// If the bytes aren't a head.
     pub fn restore_head(&mut self, head: &[u8]) -> Result<(), postcard::Error> {
         let head: Head = postcard::from_bytes(head)?;
+        // Between two segments nothing is missing: replicas can still go on from the records before.
+        if head.seq != self.seq {
+            self.backlog.clear();
+            self.backlog_bytes = 0;
+        }
         self.history = head.history;
         self.seq = head.seq;
         self.durable = head.seq;
         self.clients = head.clients.into_iter().map(|(client, seq, time)| (client, (seq, time))).collect();
-        self.backlog.clear();
-        self.backlog_bytes = 0;
         Ok(())
     }
 
@@ -238,6 +242,15 @@ impl Hub {
         let ids: Vec<_> = self.peers.iter().map(|(index, _)| PeerId(index)).collect();
         for id in ids {
             self.close(id, CloseReason::ShuttingDown);
+        }
+    }
+
+    /// Takes in that an operator has ended a session. If it is a replica's, its connection ends, and it may come back.
+    pub fn handle_killed(&mut self, session: SessionId) {
+        let follows = |peer: &Peer| peer.following.as_ref().is_some_and(|following| following.session == session);
+        let id = self.peers.iter().find(|(_, peer)| follows(peer)).map(|(index, _)| PeerId(index));
+        if let Some(id) = id {
+            self.close(id, CloseReason::FellBehind);
         }
     }
 
@@ -530,7 +543,7 @@ fn item_for<'a>(following: &mut Following, record: &Record<'a>) -> Option<Item<'
 }
 
 /// Runs what a replica pushed, as a transaction if it is more than one call. Returns the reply.
-fn execute_pushed(engine: &mut Engine, env: Env, session: crate::SessionId, calls: &[Vec<Blob<'_>>]) -> Vec<u8> {
+fn execute_pushed(engine: &mut Engine, env: Env, session: SessionId, calls: &[Vec<Blob<'_>>]) -> Vec<u8> {
     let mut reply = Vec::new();
     let mut words: Vec<&[u8]> = Vec::new();
     for call in calls {

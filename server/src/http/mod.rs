@@ -123,6 +123,7 @@ async fn health(State(site): State<Site>) -> Response {
 }
 
 async fn metrics(State(site): State<Site>) -> Response {
+    site.link.report().await;
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], site.metrics.render()).into_response()
 }

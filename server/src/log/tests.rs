@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use sanderling_core::effect::stored_value;
-use sanderling_core::format::LogSeq;
-use sanderling_core::sync::{Hub, HubOptions, LogId};
+use sanderling_core::format::{ClientId, ClientSeq, LogSeq};
+use sanderling_core::sync::{Hello, Hub, HubOptions, LogId, ResumeToken, ToHub, ToReplica, VERSION};
 use sanderling_core::{Engine, EngineOptions, Env, SessionId};
 use tempfile::TempDir;
 
@@ -225,4 +225,45 @@ fn a_folder_serves_one_at_a_time() {
     assert!(text.contains("is in use by another server"), "{text}");
     drop(held);
     files::Folder::lock(folder.path()).unwrap();
+}
+
+#[test]
+fn a_replica_resumes_across_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let hello = |node: &mut Node, resume| {
+        let hello = Hello {
+            version: VERSION,
+            db: 0,
+            clients: vec![(ClientId([1; 16]), ClientSeq(0))],
+            interest: vec![b"*"[..].into()],
+            resume,
+        };
+        let peer = node.hub.open_peer();
+        node.hub.handle_message(&mut node.engine, Env::new(1, 1), peer, &ToHub::Hello(hello).encode());
+        let (_, message) = node.hub.poll_transmit().unwrap();
+        let Ok(ToReplica::Welcome(welcome)) = ToReplica::decode(&message) else { panic!("no welcome") };
+        (welcome.resumed, ResumeToken { log: welcome.log, seq: welcome.seq })
+    };
+    let mut node = Node::start(folder.path(), 1);
+    node.write(&vec![(1, 1)]);
+    let (resumed, token) = hello(&mut node, None);
+    assert!(!resumed);
+    node.write(&vec![(1, 2), (1, 3)]);
+    drop(node);
+    for epoch in 2..5 {
+        let mut node = Node::start(folder.path(), epoch);
+        assert!(hello(&mut node, Some(token)).0, "in epoch {epoch}");
+        node.write(&vec![(2, 2)]);
+    }
+    // A crash that takes records back takes their positions back, too.
+    let mut node = Node::start(folder.path(), 5);
+    node.write(&vec![(3, 3)]);
+    let (_, token) = hello(&mut node, None);
+    drop(node);
+    let last = segments(folder.path()).pop().unwrap();
+    let bytes = fs::read(&last).unwrap();
+    fs::write(&last, &bytes[..bytes.len() - 1]).unwrap();
+    let mut node = Node::start(folder.path(), 6);
+    node.write(&vec![(4, 4)]);
+    assert!(!hello(&mut node, Some(token)).0);
 }

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use anyhow::Result;
+use sanderling_core::UnixMillis;
 use sanderling_core::sync::Hub;
 use tracing::{error, info};
 
+use crate::clock;
 use crate::log::{DiskLog, Recovered, compact};
 
 /// Decides when a snapshot pays, and watches over the one that is being written.
@@ -20,6 +22,10 @@ pub(super) struct Compaction {
     /// Their number.
     older_segments: usize,
     running: Option<JoinHandle<Result<u64>>>,
+    /// Somebody has asked for a snapshot.
+    requested: bool,
+    /// When the last snapshot was written, or the server started.
+    saved_at: UnixMillis,
     /// Regular calls to wait for after a failure.
     pause: u32,
 }
@@ -32,8 +38,21 @@ impl Compaction {
             older_bytes: recovered.log_bytes,
             older_segments: recovered.segments,
             running: None,
+            requested: false,
+            saved_at: clock::now(),
             pause: 0,
         }
+    }
+
+    /// Asks for a snapshot at the next occasion.
+    pub(super) fn request(&mut self) {
+        self.requested = true;
+        self.pause = 0;
+    }
+
+    /// When the last snapshot was written, or the server started.
+    pub(super) fn saved_at(&self) -> UnixMillis {
+        self.saved_at
     }
 
     /// Starts a snapshot if the log has grown past the last one, and takes in the end of one that was running.
@@ -45,13 +64,15 @@ impl Compaction {
         }
         self.pause = self.pause.saturating_sub(1);
         let bytes = self.older_bytes + log.bytes();
-        let due = bytes > self.log_bytes_min.max(self.snapshot_bytes) || self.older_segments > SEGMENTS_MAX;
+        let due =
+            self.requested || bytes > self.log_bytes_min.max(self.snapshot_bytes) || self.older_segments > SEGMENTS_MAX;
         if due && settled && !hub.has_log() && self.running.is_none() && self.pause == 0 {
             self.start(folder, log, hub);
         }
     }
 
     fn start(&mut self, folder: &Path, log: &mut DiskLog, hub: &Hub) {
+        self.requested = false;
         let ended_bytes = log.bytes();
         // A segment without records stays the newest: the next one would have its name.
         if hub.seq().next() > log.first() {
@@ -78,6 +99,7 @@ impl Compaction {
         match running.join() {
             Ok(Ok(bytes)) => {
                 info!(bytes, "wrote a snapshot");
+                self.saved_at = clock::now();
                 self.snapshot_bytes = bytes;
                 self.older_bytes = 0;
                 self.older_segments = 0;

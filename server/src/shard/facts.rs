@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use sanderling_core::Engine;
 use sanderling_core::sync::Hub;
+use sanderling_core::{Engine, UnixMillis};
 
 use crate::clock;
 use crate::config::Config;
@@ -28,6 +28,7 @@ pub(super) fn configure(engine: &mut Engine, config: &Config) {
     settings.force("appendonly", "yes");
     settings.force("appendfsync", config.fsync.name());
     settings.force("save", "");
+    settings.force("maxclients", config.maxclients.to_string());
     let facts = engine.facts_mut();
     facts.started_at = clock::now();
     facts.set("server", "os", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
@@ -47,10 +48,13 @@ pub(super) fn set_addresses(engine: &mut Engine, addresses: &Addresses) {
 }
 
 /// Brings up to date what changes by itself.
-pub(super) fn refresh(engine: &mut Engine, hub: &Hub, log: &DiskLog, written: bool) {
+pub(super) fn refresh(engine: &mut Engine, hub: &Hub, log: &DiskLog, writable: bool, saved_at: UnixMillis) {
     let facts = engine.facts_mut();
-    facts.set("memory", "used_memory_rss", resident_bytes().to_string());
-    let status = if written && !log.has_failed() { "ok" } else { "err" };
+    let resident = resident_bytes();
+    facts.set("memory", "used_memory", resident.to_string());
+    facts.set("memory", "used_memory_rss", resident.to_string());
+    facts.set("persistence", "rdb_last_save_time", (saved_at.0 / 1000).to_string());
+    let status = if writable { "ok" } else { "err" };
     facts.set("persistence", "aof_last_write_status", status);
     facts.set("persistence", "aof_current_size", log.bytes().to_string());
     facts.set("replication", "master_repl_offset", hub.seq().0.to_string());

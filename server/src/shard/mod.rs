@@ -12,7 +12,7 @@ use std::fmt;
 use anyhow::{Context, Result};
 use sanderling_core::format::LogSeq;
 use sanderling_core::sync::{CloseReason, Hub, HubOptions, LogId, PeerId};
-use sanderling_core::{Engine, EngineOptions, Env, Flow, Limits, SessionId, UnixMillis};
+use sanderling_core::{Engine, EngineOptions, Env, Errand, Error, Flow, Limits, SessionId, UnixMillis};
 use tracing::{error, info};
 
 use crate::clock;
@@ -111,8 +111,31 @@ impl Shard {
         flow
     }
 
+    /// What a command has asked for beyond its reply.
+    pub(crate) fn poll_errand(&mut self) -> Option<Errand> {
+        self.engine.poll_errand()
+    }
+
+    /// Takes in that a session was ended by an operator, which is no RESP connection's.
+    pub(crate) fn handle_killed(&mut self, session: SessionId) {
+        self.hub.handle_killed(session);
+    }
+
+    /// Asks for a snapshot at the next occasion.
+    pub(crate) fn request_snapshot(&mut self) {
+        self.compaction.request();
+    }
+
+    /// Whether the log takes what is written.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.unwritten.is_empty() && !self.log.has_failed()
+    }
+
     /// Removes keys that have expired, up to `keys_max`. Returns how many it removed.
     pub(crate) fn expire(&mut self, keys_max: usize) -> usize {
+        if !self.is_writable() {
+            return 0;
+        }
         let env = self.env(clock::now());
         let removed = self.engine.expire(env, keys_max);
         self.hub.commit(&mut self.engine, env.now);
@@ -145,6 +168,7 @@ impl Shard {
             Ok(()) => {
                 if !self.unwritten.is_empty() {
                     self.unwritten = Vec::new();
+                    self.engine.refuse_writes(None);
                     info!("the log can be written again");
                 }
                 self.hub.handle_durable(seq);
@@ -163,7 +187,8 @@ impl Shard {
 
     /// Tells `INFO` what is new.
     pub(crate) fn refresh_facts(&mut self) {
-        facts::refresh(&mut self.engine, &self.hub, &self.log, self.unwritten.is_empty());
+        let writable = self.is_writable();
+        facts::refresh(&mut self.engine, &self.hub, &self.log, writable, self.compaction.saved_at());
     }
 
     /// The regular work: writes a snapshot where the log has grown enough.
@@ -237,7 +262,7 @@ impl Shard {
             seq: self.hub.seq(),
             log_bytes: self.log.bytes(),
             peers: self.hub.peer_count() as u64,
-            writable: self.unwritten.is_empty() && !self.log.has_failed(),
+            writable: self.is_writable(),
         }
     }
 
@@ -245,7 +270,10 @@ impl Shard {
         Env { now, entropy: self.entropy.draw() }
     }
 
-    fn refuse_writes(&mut self, _reason: &dyn fmt::Display) {}
+    fn refuse_writes(&mut self, reason: &dyn fmt::Display) {
+        let text = format!("MISCONF Errors writing to the AOF file: {reason}");
+        self.engine.refuse_writes(Some(Error::owned(text)));
+    }
 }
 
 /// What is counted of a shard.
