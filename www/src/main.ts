@@ -11,6 +11,7 @@ import { DocsView } from './docs/view.js';
 import { byId } from './dom.js';
 import { KeysView } from './keys/view.js';
 import { startRouter } from './router.js';
+import { Guesses } from './sync/guesses.js';
 import { SyncView } from './sync/view.js';
 import { textOf } from './text.js';
 import { startTheme } from './theme.js';
@@ -33,6 +34,7 @@ async function start(): Promise<void> {
     byId('console-output', HTMLDivElement).textContent = `The replica could not be opened: ${String(error)}`;
     throw error;
   }
+  const guesses = new Guesses();
   const keys: KeysView = new KeysView({
     read: (name, ...words) => db.call(name, ...words),
     page: (cursor) => {
@@ -45,7 +47,12 @@ async function start(): Promise<void> {
     },
   });
   const console = new Console({
-    run: ([name = '', ...words]) => db.inspect(typeof name === 'string' ? name : textOf(name), ...words),
+    run: ([name = '', ...words]) => {
+      const before = db.lastSeq;
+      const reply = db.inspect(typeof name === 'string' ? name : textOf(name), ...words);
+      if (db.lastSeq !== before) guesses.add(db.lastSeq, [name, ...words], reply);
+      return reply;
+    },
     transaction: (open) => keys.pause(open),
     keysFrom: (prefix, count) => keys.list.startingWith(prefix, count),
   });
@@ -56,8 +63,8 @@ async function start(): Promise<void> {
   });
   db.on('change', (change) => keys.changed(change.keys, change.flushed));
   db.on('status', () => sync.changed());
-  db.on('correction', ({ seq, reply }) => sync.note('correction', `write ${seq}: the server answered ${shown(reply)}`));
-  db.on('refused', ({ seq, error }) => sync.note('refused', `write ${seq}: ${error.message}`));
+  db.on('correction', ({ seq, reply }) => sync.note('correction', guesses.corrected(seq, reply)));
+  db.on('refused', ({ seq, error }) => sync.note('refused', guesses.refused(seq, error.message)));
   db.on('warning', (warning) => sync.note('warning', warning.message));
   db.on('error', (error) => sync.note('error', error.message));
   await keys.load();
@@ -81,11 +88,4 @@ function syncUrl(query: URLSearchParams): string {
   return url.href;
 }
 
-/** Returns a value of a reply on one line. */
-function shown(value: unknown): string {
-  const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? Number(part) : part));
-  return text.length > NOTE_MAX ? `${text.slice(0, NOTE_MAX)}…` : text;
-}
-
-const NOTE_MAX = 200;
 const PAGE_KEYS = 1_000;

@@ -49,6 +49,13 @@ export class Console {
     this.#output.addEventListener('click', () => {
       if (String(getSelection()) === '') this.#input.focus({ preventScroll: true });
     });
+    // The last reply stays in sight when the page gives the console less room.
+    let height = 0;
+    new ResizeObserver(() => {
+      const { scrollTop, scrollHeight, clientHeight } = this.#output;
+      if (clientHeight < height && scrollHeight - scrollTop - height < AT_END_PX) this.#output.scrollTop = scrollHeight;
+      height = clientHeight;
+    }).observe(this.#output);
     this.welcome();
   }
 
@@ -261,6 +268,7 @@ function paint(line: string): Node[] {
 }
 
 const TRIES = ['SET greeting "hello, sea"', 'INCR visits', 'ZADD board 42 ada 17 bob', 'ZRANGE board 0 -1 WITHSCORES', 'SET tide high EX 30', 'help ZADD'];
+const AT_END_PX = 12;
 const ENTRIES_MAX = 400;
 const LINES_MAX = 2_000;
 const REPEATS_MAX = 10_000;
