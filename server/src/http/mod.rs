@@ -16,6 +16,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -90,7 +91,8 @@ async fn serve(
     stopped: oneshot::Receiver<()>,
     mut ended: mpsc::Receiver<()>,
 ) -> std::io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
+    // A message to a replica must not wait for the acknowledgement of the one before.
+    let listener = TcpListener::from_std(listener)?.tap_io(|stream| drop(stream.set_nodelay(true)));
     let service = router(site, www).into_make_service_with_connect_info::<SocketAddr>();
     tokio::select! {
         // Requests are short, and browsers hold connections open that would be waited for.
