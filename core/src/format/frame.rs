@@ -9,6 +9,8 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::crc::crc32;
+
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -99,10 +101,7 @@ pub fn split_frame(bytes: &[u8]) -> Result<(Frame<'_>, &[u8]), FrameError> {
 }
 
 fn checksum(head: &[u8; 8], payload: &[u8]) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(head);
-    crc.update(payload);
-    crc.finalize()
+    crc32(&[head, payload])
 }
 
 impl fmt::Display for FrameError {

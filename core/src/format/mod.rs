@@ -4,6 +4,7 @@
 //! versioned, and checked by a CRC before it is believed.
 
 mod chunk;
+mod crc;
 mod frame;
 mod journal;
 mod record;
