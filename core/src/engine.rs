@@ -17,10 +17,10 @@
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 
 use crate::{
-    command::{self, Context, Data, Lookups},
+    command::{self, Context, Data, Lookups, WaitFor},
     config::Config,
     effect::{Applied, Change, Effect, Removal, Undo},
-    env::Env,
+    env::{Env, UnixMillis},
     error::Error,
     facts::{Facts, Stats},
     format::{ChunkWriter, Journal},
@@ -28,7 +28,7 @@ use crate::{
     limits::{DATABASES, Limits, STRING_BYTES_MAX},
     resp::Reply,
     role::Role,
-    session::{Errand, Replies, SessionId, Sessions},
+    session::{Errand, Queued, Replies, SessionId, Sessions, Wait, Woken},
 };
 
 /// What an engine is made with.
@@ -67,6 +67,9 @@ pub enum Flow {
     Continue,
     /// It ends once the reply is written: `QUIT`.
     Close,
+    /// There is no reply yet: the call waits, and nothing more of the connection is executed until
+    /// [`Engine::poll_woken`] brings one.
+    Wait,
 }
 
 impl Engine {
@@ -105,10 +108,30 @@ impl Engine {
     /// Runs one call, the command's name first, and appends its one reply to `out`.
     ///
     /// All that it did stands in the journal when it returns: a transaction's effects together.
+    /// It may wake other sessions: see [`Engine::poll_woken`].
     pub fn execute(&mut self, env: Env, session: SessionId, args: &[&[u8]], out: &mut Vec<u8>) -> Flow {
+        let (flow, wait) = self.call(env, session, args, None, out);
+        if let Some(WaitFor { keys, kind, deadline }) = wait {
+            let db = self.sessions.session_mut(session).db;
+            let wait = Wait { call: Queued::new(args), db, keys, kind, deadline };
+            self.sessions.waiting.begin(session, wait, &mut self.keyspace);
+        }
+        self.serve_waiting(env);
+        flow
+    }
+
+    /// Runs a call; of a waiting one that is made again, `serving` is the key that has changed.
+    fn call(
+        &mut self,
+        env: Env,
+        session: SessionId,
+        args: &[&[u8]],
+        serving: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) -> (Flow, Option<WaitFor>) {
         let state = self.sessions.session_mut(session);
         if state.killed {
-            return Flow::Close;
+            return (Flow::Close, None);
         }
         state.active_at = env.now;
         let (db, protocol, replies) = (state.db, state.protocol, state.replies);
@@ -145,10 +168,13 @@ impl Engine {
             refusal: self.refusal.as_ref(),
             session,
             row,
+            may_wait: self.role == Role::Primary,
+            wait: None,
+            serving,
             closing: false,
         };
         command::dispatch(&mut context, args);
-        let (closing, lookups) = (context.closing, context.data.lookups);
+        let (closing, lookups, wait) = (context.closing, context.data.lookups, context.wait);
         self.stats.hits += lookups.hits;
         self.stats.misses += lookups.misses;
         self.stats.expired_keys += lookups.expired;
@@ -161,7 +187,53 @@ impl Engine {
             self.keyspace.encoding = self.config.encoding(self.keyspace.encoding.seed);
             self.limits.bulk_bytes_max = self.config.bulk_bytes_max();
         }
-        if closing { Flow::Close } else { Flow::Continue }
+        let flow = match wait {
+            _ if closing => Flow::Close,
+            Some(_) => Flow::Wait,
+            None => Flow::Continue,
+        };
+        (flow, wait)
+    }
+
+    /// Serves the calls that wait for keys which have changed, and those that wait for what serving them changed.
+    ///
+    /// Every turn either wakes a call or takes a key off the queue, so it ends.
+    fn serve_waiting(&mut self, env: Env) {
+        while let Some((db, key)) = self.keyspace.pop_ready() {
+            for (session, wait) in self.sessions.waiting.on(db, &key) {
+                let entry = self.keyspace.db(db).find(&key);
+                if !entry.is_some_and(|entry| entry.value.kind() == wait.kind && !entry.is_expired(env.now)) {
+                    break;
+                }
+                let mut reply = Vec::new();
+                let (_, again) = self.call(env, session, &wait.call.words(), Some(&key), &mut reply);
+                if again.is_none() {
+                    self.sessions.wake(session, reply, &mut self.keyspace);
+                }
+            }
+        }
+    }
+
+    /// Answers the calls whose time to wait is over with null.
+    pub fn expire_waits(&mut self, env: Env) {
+        while let Some(session) = self.sessions.waiting.due(env.now) {
+            self.sessions.wake_with(session, &mut self.keyspace, |reply| reply.null_array());
+        }
+    }
+
+    /// When [`Engine::expire_waits`] has something to do next.
+    pub fn next_wait_deadline(&self) -> Option<UnixMillis> {
+        self.sessions.waiting.next_deadline()
+    }
+
+    /// Whether [`Engine::poll_woken`] has something.
+    pub fn has_woken(&self) -> bool {
+        !self.sessions.woken.is_empty()
+    }
+
+    /// The next session whose waiting is over, with its reply. To be polled after each call, until there is none.
+    pub fn poll_woken(&mut self) -> Option<Woken> {
+        self.sessions.woken.pop_front()
     }
 
     /// The next thing that a command asked of the shell, oldest first. To be polled after each call.

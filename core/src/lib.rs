@@ -46,4 +46,4 @@ pub use env::{Env, UnixMillis};
 pub use error::Error;
 pub use limits::Limits;
 pub use role::Role;
-pub use session::{Errand, SessionId};
+pub use session::{Errand, SessionId, Woken};

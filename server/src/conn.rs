@@ -49,6 +49,8 @@ struct State {
     counted: bool,
     /// The replies wait for the flush.
     held: bool,
+    /// A call waits for its key: what comes after it is read and kept.
+    waiting: bool,
     /// Nothing more is read, and the connection ends once the replies are out.
     closing: bool,
     /// The task was woken while the replies were held: it has something to see to after.
@@ -90,6 +92,18 @@ impl Connection {
         }
     }
 
+    /// Takes the reply of the call that waited, to be let go by the next flush. Returns whether it is to be held; if not,
+    /// it is held already.
+    pub(crate) fn answer(&self, reply: &[u8]) -> bool {
+        let state = &mut *self.state.borrow_mut();
+        state.out.extend_from_slice(reply);
+        state.waiting = false;
+        // What came meanwhile is executed once the reply is out.
+        state.paused = true;
+        state.woken_while_held = true;
+        !std::mem::replace(&mut state.held, true)
+    }
+
     /// Ends the connection without its replies.
     pub(crate) fn abandon(&self) {
         let state = &mut *self.state.borrow_mut();
@@ -117,6 +131,14 @@ impl Connection {
             }
             if state.closing {
                 return Poll::Ready(Ok(()));
+            }
+            if state.waiting {
+                state.remember(context);
+                // Nothing is executed, but the end of the connection must be seen.
+                if state.inbox.len() < INBOX_BYTES_WAITING && ready!(state.poll_keep(context, &self.worker))? > 0 {
+                    continue;
+                }
+                return if state.inbox.len() < INBOX_BYTES_WAITING { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
             if state.paused {
                 state.execute_inbox(&self.worker);
@@ -154,6 +176,7 @@ impl State {
             sent: 0,
             counted: false,
             held: false,
+            waiting: false,
             closing: false,
             woken_while_held: false,
             waker: None,
@@ -209,6 +232,15 @@ impl State {
         }
     }
 
+    /// Reads once and keeps what came. Returns how many bytes that is; 0 is the end.
+    fn poll_keep(&mut self, context: &mut Context<'_>, worker: &Worker) -> Poll<io::Result<usize>> {
+        let scratch = &mut *worker.scratch.borrow_mut();
+        let mut buffer = ReadBuf::new(scratch);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+        self.inbox.extend_from_slice(buffer.filled());
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
     /// Reads once and executes what is whole. Returns how many bytes came; 0 is the end.
     fn poll_read(&mut self, context: &mut Context<'_>, worker: &Worker) -> Poll<io::Result<usize>> {
         let scratch = &mut *worker.scratch.borrow_mut();
@@ -261,9 +293,16 @@ impl State {
                     }
                     let flow = shard.execute(now, self.session, &args, &mut self.out);
                     worker.collect_errands(shard);
-                    if flow == Flow::Close {
-                        self.closing = true;
-                        return buffer.len();
+                    match flow {
+                        Flow::Continue => {}
+                        Flow::Wait => {
+                            self.waiting = true;
+                            return at;
+                        }
+                        Flow::Close => {
+                            self.closing = true;
+                            return buffer.len();
+                        }
                     }
                 }
                 Err(error) => {
@@ -284,6 +323,9 @@ fn is_http(name: &[u8]) -> bool {
 
 /// Replies in bytes after which no more requests are executed until they are written.
 const OUT_BYTES_PAUSE: usize = 1024 * 1024;
+
+/// Bytes of further requests that are read while a call waits.
+const INBOX_BYTES_WAITING: usize = 1024 * 1024;
 
 /// Capacity that an empty buffer keeps.
 const BUFFER_BYTES_KEPT: usize = 16 * 1024;

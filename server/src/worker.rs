@@ -81,6 +81,9 @@ impl Worker {
 
     /// Takes up what commands have asked for, to be seen to once their replies may go.
     pub(crate) fn collect_errands(&self, shard: &mut Shard) {
+        if shard.has_woken() {
+            self.flush.notify_one();
+        }
         while let Some(errand) = shard.poll_errand() {
             self.errands.borrow_mut().push(errand);
             self.flush.notify_one();
@@ -101,6 +104,18 @@ impl Worker {
                 },
                 Errand::Save => self.shard.borrow_mut().request_snapshot(),
                 Errand::Shutdown => self.shutdown.notify_one(),
+            }
+        }
+    }
+
+    /// Hands those whose waiting is over their replies, which go out with the flush that follows.
+    fn answer_woken(&self) {
+        let mut shard = self.shard.borrow_mut();
+        while let Some(woken) = shard.poll_woken() {
+            if let Some(connection) = self.by_session.borrow().get(&woken.session)
+                && connection.answer(&woken.reply)
+            {
+                self.held.borrow_mut().push(Rc::clone(connection));
             }
         }
     }
@@ -128,6 +143,7 @@ impl Worker {
     /// Writes the log, lets the replies go, and sends replicas what concerns them.
     pub(crate) fn flush_now(&self, released: &mut Vec<Rc<Connection>>) {
         self.run_errands();
+        self.answer_woken();
         let mut shard = self.shard.borrow_mut();
         let flushed = shard.flush();
         self.peers.borrow_mut().pump(&mut shard);
@@ -172,6 +188,7 @@ impl Worker {
             self.expire().await;
             let mut shard = self.shard.borrow_mut();
             shard.tick();
+            shard.expire_waits();
             if tick % TICKS_PER_SECOND == 0 {
                 shard.refresh_facts();
             }

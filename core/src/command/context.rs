@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::{Command, Data};
+use super::{Command, Data, WaitFor};
 use crate::{
     config::Config,
     error::Error,
@@ -35,6 +35,12 @@ pub struct Context<'a> {
     pub(crate) session: SessionId,
     /// The row that is running.
     pub(crate) row: &'static Command,
+    /// The call may wait.
+    pub(crate) may_wait: bool,
+    /// What the call waits for, instead of a reply.
+    pub(crate) wait: Option<WaitFor>,
+    /// The key on account of which a waiting call is made again.
+    pub(crate) serving: Option<&'a [u8]>,
     /// The connection ends after this reply.
     pub(crate) closing: bool,
 }

@@ -15,6 +15,7 @@ mod row;
 mod scan;
 pub mod syntax;
 pub mod table;
+mod wait;
 
 pub use args::Args;
 pub use context::Context;
@@ -25,3 +26,5 @@ pub(crate) use dispatch::{UNKNOWN, dispatch, find_row, run};
 pub use draw::DrawCount;
 pub use row::{Command, Flags, Group, Handler, Keys};
 pub use scan::ScanOptions;
+pub use wait::Timeout;
+pub(crate) use wait::WaitFor;

@@ -98,6 +98,7 @@ impl Command {
             (flags.has(Flags::ADMIN), "@admin"),
             (flags.has(Flags::ADMIN), "@dangerous"),
             (flags.has(Flags::CONNECTION), "@connection"),
+            (flags.has(Flags::BLOCKING), "@blocking"),
             (flags.has(Flags::FAST), "@fast"),
             (!flags.has(Flags::FAST), "@slow"),
         ];
@@ -198,6 +199,9 @@ impl Flags {
     /// Touches keys that it doesn't name: a replica treats its footprint as everything.
     pub const ALL_KEYS: Self = Self(1 << 11);
 
+    /// May wait for a key to hold something.
+    pub const BLOCKING: Self = Self(1 << 12);
+
     /// Both sets together.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -210,7 +214,7 @@ impl Flags {
 
     /// Names of the set bits as `COMMAND INFO` gives them.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        const NAMES: [(Flags, &str); 8] = [
+        const NAMES: [(Flags, &str); 9] = [
             (Flags::WRITE, "write"),
             (Flags::READ, "readonly"),
             (Flags::DENYOOM, "denyoom"),
@@ -219,6 +223,7 @@ impl Flags {
             (Flags::NO_AUTH, "no_auth"),
             (Flags::FAST, "fast"),
             (Flags::RANDOM, "random"),
+            (Flags::BLOCKING, "blocking"),
         ];
         NAMES.into_iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| name)
     }

@@ -53,6 +53,8 @@ pub const COMMANDS: &[Command] = &[
                 .doc("7.2.0", "O(1)", "LIB-NAME libname | LIB-VER libver", "Sets information specific to the client or connection."),
             row("setname", 3, OWN, setname)
                 .doc("2.6.9", "O(1)", "connection-name", "Sets the connection name."),
+            row("unblock", -3, ADMIN, unblock)
+                .doc("5.0.0", "O(log N) where N is the number of client connections", "client-id [TIMEOUT | ERROR]", "Unblocks a client blocked by a blocking command from a different connection."),
         ]),
 ];
 
@@ -73,6 +75,27 @@ fn setname(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     check_name(name)?;
     ctx.session().name = String::from_utf8_lossy(name).into_owned();
     ctx.reply.ok();
+    Ok(())
+}
+
+fn unblock(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let id = args.integer()?;
+    let with_error = args.take_if("ERROR");
+    if !with_error && !args.is_empty() && !args.take_if("TIMEOUT") {
+        return Err(Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
+    }
+    args.end()?;
+    let found = ctx.sessions.iter().find(|(_, session)| i64::try_from(session.id) == Ok(id)).map(|(found, _)| found);
+    let woken = found.is_some_and(|session| {
+        ctx.sessions.wake_with(session, ctx.data.keyspace, |reply| {
+            if with_error {
+                reply.error(&Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK"));
+            } else {
+                reply.null_array();
+            }
+        })
+    });
+    ctx.reply.integer(i64::from(woken));
     Ok(())
 }
 
@@ -122,7 +145,11 @@ fn reply(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 fn info(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let query_bytes = query_bytes(ctx, args);
-    let line = ctx.sessions.session(ctx.session).map(|session| line(ctx, session, query_bytes)).unwrap_or_default();
+    let line = ctx
+        .sessions
+        .session(ctx.session)
+        .map(|session| line(ctx, ctx.session, session, query_bytes))
+        .unwrap_or_default();
     ctx.reply.verbatim(&line);
     Ok(())
 }
@@ -146,15 +173,23 @@ fn list(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let mut lines = String::new();
     for (id, session) in sessions {
         if ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64))) {
-            lines += &line(ctx, session, if id == ctx.session { query_bytes } else { 0 });
+            lines += &line(ctx, id, session, if id == ctx.session { query_bytes } else { 0 });
         }
     }
     ctx.reply.verbatim(&lines);
     Ok(())
 }
 
+fn flags(ctx: &Context<'_>, id: SessionId, session: &Session) -> &'static str {
+    match (ctx.sessions.waiting.is_waiting(id), session.transaction.is_some()) {
+        (true, _) => "b",
+        (false, true) => "x",
+        (false, false) => "N",
+    }
+}
+
 /// One session as `CLIENT LIST` shows it. What a shell buffers isn't known here and is given as 0.
-fn line(ctx: &Context<'_>, session: &Session, query_bytes: usize) -> String {
+fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_bytes: usize) -> String {
     let now = ctx.data.now();
     let seconds = |since: UnixMillis| now.ms_since(since) / 1000;
     let (container, name) = session.last_command;
@@ -174,7 +209,7 @@ fn line(ctx: &Context<'_>, session: &Session, query_bytes: usize) -> String {
         name = session.name,
         age = seconds(session.opened_at),
         idle = seconds(session.active_at),
-        flags = if session.transaction.is_some() { "x" } else { "N" },
+        flags = flags(ctx, id, session),
         db = session.db,
         library = session.library.0,
         version = session.library.1,

@@ -117,7 +117,7 @@ fn clients(ctx: &Context<'_>) -> Vec<Line> {
         line("connected_clients", connected),
         line("cluster_connections", 0),
         line("maxclients", ctx.config.value("maxclients").unwrap_or_default()),
-        line("blocked_clients", 0),
+        line("blocked_clients", ctx.sessions.waiting.len()),
         line("tracking_clients", 0),
     ]
 }

@@ -66,6 +66,7 @@ fn exec(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
         return Ok(());
     }
     ctx.reply.array(transaction.commands.len());
+    ctx.may_wait = false;
     for command in &transaction.commands {
         let words = command.words();
         let outcome =

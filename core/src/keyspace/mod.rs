@@ -9,7 +9,11 @@ mod digest;
 mod entry;
 mod expiry;
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
 
 pub use db::Db;
 pub use entry::{Entry, Kind, Value};
@@ -25,6 +29,8 @@ pub struct Keyspace {
     /// Versions of the keys that a session watches: bumped at each change.
     watched: Vec<BTreeMap<Box<[u8]>, Watched>>,
     watched_count: usize,
+    /// Keys that calls wait for and that changed since the last look.
+    ready: VecDeque<(u8, Box<[u8]>)>,
     /// What changed since the last drain, if anyone wants to know.
     touched: Option<Touched>,
     changes: u64,
@@ -43,6 +49,8 @@ pub struct Touched {
 struct Watched {
     version: u64,
     sessions: usize,
+    /// How many calls wait for it to hold something.
+    waiting: usize,
 }
 
 impl Keyspace {
@@ -53,6 +61,7 @@ impl Keyspace {
             encoding,
             watched: (0..DATABASES).map(|_| BTreeMap::new()).collect(),
             watched_count: 0,
+            ready: VecDeque::new(),
             touched: None,
             changes: 0,
         }
@@ -116,12 +125,35 @@ impl Keyspace {
         let Some(map) = self.watched.get_mut(usize::from(db)) else { return 0 };
         let Some(watched) = map.get_mut(key) else { return 0 };
         self.watched_count -= 1;
-        watched.sessions -= 1;
+        watched.sessions = watched.sessions.saturating_sub(1);
         let version = watched.version;
-        if watched.sessions == 0 {
+        if watched.sessions == 0 && watched.waiting == 0 {
             map.remove(key);
         }
         version
+    }
+
+    /// Begins to note when a key changes, for [`Keyspace::pop_ready`]; to be ended by [`Keyspace::forget_key`].
+    pub(crate) fn await_key(&mut self, db: u8, key: &[u8]) {
+        let Some(watched) = self.watched.get_mut(usize::from(db)) else { return };
+        self.watched_count += 1;
+        watched.entry(key.into()).or_default().waiting += 1;
+    }
+
+    /// Ends one [`Keyspace::await_key`].
+    pub(crate) fn forget_key(&mut self, db: u8, key: &[u8]) {
+        let Some(map) = self.watched.get_mut(usize::from(db)) else { return };
+        let Some(watched) = map.get_mut(key) else { return };
+        self.watched_count -= 1;
+        watched.waiting = watched.waiting.saturating_sub(1);
+        if watched.sessions == 0 && watched.waiting == 0 {
+            map.remove(key);
+        }
+    }
+
+    /// A key that somebody waits for and that has changed, the one that changed first.
+    pub(crate) fn pop_ready(&mut self) -> Option<(u8, Box<[u8]>)> {
+        self.ready.pop_front()
     }
 
     /// Tells those who watch that a key changed.
@@ -131,6 +163,9 @@ impl Keyspace {
             && let Some(watched) = self.watched.get_mut(usize::from(db)).and_then(|map| map.get_mut(key))
         {
             watched.version += 1;
+            if watched.waiting > 0 {
+                self.ready.push_back((db, key.into()));
+            }
         }
         if let Some(touched) = &mut self.touched {
             touched.keys.push((db, key.into()));

@@ -5,12 +5,15 @@
 
 mod errand;
 mod transaction;
+mod wait;
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 
 pub use errand::Errand;
 use slab::Slab;
 pub use transaction::{Queued, Transaction};
+pub use wait::Woken;
+pub(crate) use wait::{Wait, Waiting};
 
 use crate::{env::UnixMillis, keyspace::Keyspace, resp::Protocol};
 
@@ -76,6 +79,8 @@ pub(crate) struct Watch {
 pub struct Sessions {
     slab: Slab<Session>,
     opened: u64,
+    pub(crate) waiting: Waiting,
+    pub(crate) woken: VecDeque<Woken>,
 }
 
 impl Sessions {
@@ -103,6 +108,7 @@ impl Sessions {
     /// Closes a session and lets go of what it held in the keyspace.
     pub(crate) fn close(&mut self, id: SessionId, keyspace: &mut Keyspace) {
         if let Some(mut session) = self.slab.try_remove(id.0) {
+            self.waiting.end(id, keyspace);
             session.unwatch(keyspace);
         }
     }

@@ -12,7 +12,7 @@ use std::fmt;
 use anyhow::{Context, Result};
 use sanderling_core::format::LogSeq;
 use sanderling_core::sync::{CloseReason, Hub, HubOptions, LogId, PeerId};
-use sanderling_core::{Engine, EngineOptions, Env, Errand, Error, Flow, Limits, SessionId, UnixMillis};
+use sanderling_core::{Engine, EngineOptions, Env, Errand, Error, Flow, Limits, SessionId, UnixMillis, Woken};
 use tracing::{error, info};
 
 use crate::clock;
@@ -109,6 +109,22 @@ impl Shard {
         let flow = self.engine.execute(env, session, args, out);
         self.hub.commit(&mut self.engine, now);
         flow
+    }
+
+    /// Whether a session's waiting is over.
+    pub(crate) fn has_woken(&self) -> bool {
+        self.engine.has_woken()
+    }
+
+    /// The next session whose waiting is over, with its reply, which waits for the next flush.
+    pub(crate) fn poll_woken(&mut self) -> Option<Woken> {
+        self.engine.poll_woken()
+    }
+
+    /// Ends the waiting of those whose time is over.
+    pub(crate) fn expire_waits(&mut self) {
+        let env = self.env(clock::now());
+        self.engine.expire_waits(env);
     }
 
     /// What a command has asked for beyond its reply.

@@ -1,12 +1,13 @@
 //! The server from outside: a real process, real sockets, real files.
 //!
-//! `SANDERLING_TARGET=redis-server cargo test -p sanderling-tests --test server -- pipelining bad_input tools spec`
+//! `SANDERLING_TARGET=redis-server cargo test -p sanderling-tests --test server -- pipelining bad_input blocking tools spec`
 //! runs what is not about our own interfaces on a real Redis, which is how these expectations are kept honest.
 
 // A test fails by panicking, in its helpers as well.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bad_input;
+mod blocking;
 mod config;
 mod durability;
 mod pipelining;

@@ -1,5 +1,6 @@
 //! Lists: sequences of binary strings with cheap ends.
 
+pub mod blocking_commands;
 mod change;
 pub mod commands;
 mod deque;

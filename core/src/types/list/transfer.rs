@@ -34,7 +34,7 @@ fn rpoplpush(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     transfer(ctx, (source, Side::Right), (destination, Side::Left))
 }
 
-fn read_side(args: &mut Args<'_>) -> Result<Side> {
+pub(super) fn read_side(args: &mut Args<'_>) -> Result<Side> {
     if args.take_if("LEFT") {
         Ok(Side::Left)
     } else if args.take_if("RIGHT") {
@@ -44,7 +44,11 @@ fn read_side(args: &mut Args<'_>) -> Result<Side> {
     }
 }
 
-fn transfer(ctx: &mut Context<'_>, (source, from): (&[u8], Side), (destination, to): (&[u8], Side)) -> Result<()> {
+pub(super) fn transfer(
+    ctx: &mut Context<'_>,
+    (source, from): (&[u8], Side),
+    (destination, to): (&[u8], Side),
+) -> Result<()> {
     let Some(element) = ctx.data.get::<List>(source)?.and_then(|list| list.peek(from)).map(<[u8]>::to_vec) else {
         ctx.reply.null();
         return Ok(());

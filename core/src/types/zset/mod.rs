@@ -1,6 +1,7 @@
 //! Sorted sets: distinct members in order of their scores.
 
 pub mod add;
+pub mod blocking_commands;
 mod bound;
 mod change;
 pub mod combine;

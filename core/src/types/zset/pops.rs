@@ -28,16 +28,34 @@ pub const COMMANDS: &[Command] = &[
 
 /// Which end of a sorted set members are taken from.
 #[derive(Clone, Copy)]
-enum End {
+pub(super) enum End {
     Min,
     Max,
 }
 
 impl End {
-    fn take(self, set: &ZSet, count: usize) -> Iter<'_> {
+    pub(super) fn read(args: &mut Args<'_>) -> Result<Self> {
+        if args.take_if("MIN") {
+            Ok(Self::Min)
+        } else if args.take_if("MAX") {
+            Ok(Self::Max)
+        } else {
+            Err(Error::SYNTAX)
+        }
+    }
+
+    pub(super) fn take(self, set: &ZSet, count: usize) -> Iter<'_> {
         match self {
             Self::Min => set.iter_range(0, count),
             Self::Max => set.iter_range_rev(0, count),
+        }
+    }
+
+    /// Removes up to `count` members from the sorted set at `key`, which is there.
+    pub(super) fn remove(self, ctx: &mut Context<'_>, key: &[u8], count: usize) {
+        if let Ok(Some(set)) = ctx.data.get::<ZSet>(key) {
+            let members = owned(self.take(set, count));
+            ctx.data.apply(&zset_effect(key, ZSetChange::Remove(members)));
         }
     }
 }
@@ -73,32 +91,32 @@ fn pop(ctx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> Result<()> {
 
 fn zmpop(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let keys = read_keys(args)?;
-    let end = if args.take_if("MIN") {
-        End::Min
-    } else if args.take_if("MAX") {
-        End::Max
-    } else {
-        return Err(Error::SYNTAX);
-    };
+    let end = End::read(args)?;
     let count = read_count_option(args)?;
     for &key in keys {
-        if let Some(set) = ctx.data.get::<ZSet>(key)? {
-            let popped = end.take(set, count);
-            ctx.reply.array(2);
-            ctx.reply.bulk(key);
-            ctx.reply.array(popped.len());
-            for (member, score) in popped.clone() {
-                ctx.reply.array(2);
-                ctx.reply.bulk(member);
-                ctx.reply.double(score);
-            }
-            let members = owned(popped);
-            ctx.data.apply(&zset_effect(key, ZSetChange::Remove(members)));
+        if pop_pairs(ctx, key, end, count)? {
             return Ok(());
         }
     }
     ctx.reply.null_array();
     Ok(())
+}
+
+/// Pops up to `count` members from the sorted set at `key` and replies with the key and them. Returns whether there
+/// was one.
+pub(super) fn pop_pairs(ctx: &mut Context<'_>, key: &[u8], end: End, count: usize) -> Result<bool> {
+    let Some(set) = ctx.data.get::<ZSet>(key)? else { return Ok(false) };
+    let popped = end.take(set, count);
+    ctx.reply.array(2);
+    ctx.reply.bulk(key);
+    ctx.reply.array(popped.len());
+    for (member, score) in popped {
+        ctx.reply.array(2);
+        ctx.reply.bulk(member);
+        ctx.reply.double(score);
+    }
+    end.remove(ctx, key, count);
+    Ok(true)
 }
 
 fn zrandmember(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {

@@ -1,0 +1,87 @@
+//! What a command that may wait says: for which keys, and for how long.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use super::Context;
+use crate::{
+    env::UnixMillis,
+    error::{Error, Result},
+    keyspace::Kind,
+    num,
+};
+
+/// What a handler waits for; the engine knows the call and who made it.
+#[derive(Debug)]
+pub(crate) struct WaitFor {
+    pub(crate) keys: Vec<Box<[u8]>>,
+    pub(crate) kind: Kind,
+    pub(crate) deadline: Option<UnixMillis>,
+}
+
+/// How long a call waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeout {
+    /// Milliseconds; `None` is for ever.
+    ms: Option<u64>,
+}
+
+impl Timeout {
+    /// Reads seconds with decimals; 0 is for ever.
+    ///
+    /// # Errors
+    /// Redis's texts, if it is no number, negative or too large.
+    pub fn parse(word: &[u8]) -> Result<Self> {
+        const OUT_OF_RANGE: Error = Error::new("ERR timeout is out of range");
+        let seconds = num::parse_f64(word).ok_or(Error::new("ERR timeout is not a float or out of range"))?;
+        if seconds < 0.0 {
+            return Err(Error::new("ERR timeout is negative"));
+        }
+        // Rounded up, so that no timeout becomes 0, which would be for ever.
+        let ms = libm::ceil(seconds * 1000.0);
+        if ms >= i64::MAX as f64 {
+            return Err(OUT_OF_RANGE);
+        }
+        Ok(Self { ms: (ms > 0.0).then_some(ms as u64) })
+    }
+}
+
+impl Context<'_> {
+    /// Whether a call may wait: not inside a transaction, and not on a replica.
+    pub fn may_wait(&self) -> bool {
+        self.may_wait
+    }
+
+    /// Whether a key is to be looked at: when a call is made again, only the key that has changed is.
+    pub fn is_candidate(&self, key: &[u8]) -> bool {
+        self.serving.is_none_or(|serving| serving == key)
+    }
+
+    /// Lets the call wait until one of the keys holds a value of a type; nothing may have been written to the reply.
+    ///
+    /// Where it may not wait it is answered with a null array at once.
+    ///
+    /// # Errors
+    /// If the timeout reaches past the end of time.
+    pub fn wait_for<'k>(
+        &mut self,
+        keys: impl IntoIterator<Item = &'k [u8]>,
+        kind: Kind,
+        timeout: Timeout,
+    ) -> Result<()> {
+        if !self.may_wait {
+            self.reply.null_array();
+            return Ok(());
+        }
+        let now = self.data.now();
+        let deadline = match timeout.ms {
+            Some(ms) if ms > i64::MAX as u64 - now.0.min(i64::MAX as u64) => {
+                return Err(Error::new("ERR timeout is out of range"));
+            }
+            Some(ms) => Some(now.plus_ms(ms)),
+            None => None,
+        };
+        let keys = keys.into_iter().map(Box::from).collect();
+        self.wait = Some(WaitFor { keys, kind, deadline });
+        Ok(())
+    }
+}

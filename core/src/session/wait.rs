@@ -1,0 +1,272 @@
+//! Calls that wait for a key to hold something: BLPOP and its kin.
+//!
+//! ```text
+//!  call ──nothing there──▶ waiting ──a key of its changes──▶ called again ──▶ woken, with a reply
+//!                             │                                   └─nothing for it─▶ waiting, in its old place
+//!                             └──its deadline──▶ woken, with null
+//! ```
+//! Who waits longest on a key is served first. It is the engine that calls again, and the shell that carries the reply.
+
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+
+use super::{Queued, SessionId, Sessions};
+use crate::{
+    env::UnixMillis,
+    keyspace::{Keyspace, Kind},
+    resp::Reply,
+};
+
+/// A call that waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Wait {
+    /// The call, to be made again.
+    pub(crate) call: Queued,
+    /// The database of its keys.
+    pub(crate) db: u8,
+    /// The keys, one of which has to hold a value of `kind`.
+    pub(crate) keys: Vec<Box<[u8]>>,
+    /// What type serves it.
+    pub(crate) kind: Kind,
+    /// When it is answered with null; never if `None`.
+    pub(crate) deadline: Option<UnixMillis>,
+}
+
+/// A session whose waiting is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Woken {
+    /// Who waited.
+    pub session: SessionId,
+    /// The reply to the call that waited.
+    pub reply: Vec<u8>,
+}
+
+/// All waiting calls, at most one a session.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    begun: u64,
+    waits: BTreeMap<u64, (SessionId, Wait)>,
+    by_session: BTreeMap<SessionId, u64>,
+    /// In the order in which they began to wait.
+    by_key: BTreeMap<(u8, Box<[u8]>), BTreeSet<u64>>,
+    by_deadline: BTreeSet<(UnixMillis, u64)>,
+}
+
+impl Waiting {
+    /// Calls that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waits.len()
+    }
+
+    /// Lets a session wait.
+    pub(crate) fn begin(&mut self, session: SessionId, mut wait: Wait, keyspace: &mut Keyspace) {
+        self.begun += 1;
+        let number = self.begun;
+        wait.keys.sort();
+        wait.keys.dedup();
+        for key in &wait.keys {
+            keyspace.await_key(wait.db, key);
+            self.by_key.entry((wait.db, key.clone())).or_default().insert(number);
+        }
+        if let Some(deadline) = wait.deadline {
+            self.by_deadline.insert((deadline, number));
+        }
+        self.by_session.insert(session, number);
+        self.waits.insert(number, (session, wait));
+    }
+
+    /// Ends a session's waiting. Returns whether it waited.
+    pub(crate) fn end(&mut self, session: SessionId, keyspace: &mut Keyspace) -> bool {
+        let Some(number) = self.by_session.remove(&session) else { return false };
+        let Some((_, wait)) = self.waits.remove(&number) else { return false };
+        for key in wait.keys {
+            keyspace.forget_key(wait.db, &key);
+            let place = (wait.db, key);
+            if let Some(numbers) = self.by_key.get_mut(&place) {
+                numbers.remove(&number);
+                if numbers.is_empty() {
+                    self.by_key.remove(&place);
+                }
+            }
+        }
+        if let Some(deadline) = wait.deadline {
+            self.by_deadline.remove(&(deadline, number));
+        }
+        true
+    }
+
+    /// Whether a session waits.
+    pub(crate) fn is_waiting(&self, session: SessionId) -> bool {
+        self.by_session.contains_key(&session)
+    }
+
+    /// The sessions that wait on a key, the one that waits longest first.
+    pub(crate) fn on(&self, db: u8, key: &[u8]) -> Vec<(SessionId, Wait)> {
+        let numbers = self.by_key.get(&(db, key.into())).into_iter().flatten();
+        numbers.filter_map(|number| self.waits.get(number)).cloned().collect()
+    }
+
+    /// A session whose deadline has passed.
+    pub(crate) fn due(&self, now: UnixMillis) -> Option<SessionId> {
+        let (deadline, number) = self.by_deadline.first()?;
+        if *deadline > now {
+            return None;
+        }
+        self.waits.get(number).map(|(session, _)| *session)
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next_deadline(&self) -> Option<UnixMillis> {
+        self.by_deadline.first().map(|(deadline, _)| *deadline)
+    }
+}
+
+impl Sessions {
+    /// Ends a session's waiting with a reply. Returns whether it waited.
+    pub(crate) fn wake(&mut self, session: SessionId, reply: Vec<u8>, keyspace: &mut Keyspace) -> bool {
+        let waited = self.waiting.end(session, keyspace);
+        if waited {
+            self.woken.push_back(Woken { session, reply });
+        }
+        waited
+    }
+
+    /// Ends a session's waiting with what `write` replies. Returns whether it waited.
+    pub(crate) fn wake_with(
+        &mut self,
+        session: SessionId,
+        keyspace: &mut Keyspace,
+        write: impl FnOnce(&mut Reply<'_>),
+    ) -> bool {
+        let mut bytes = Vec::new();
+        write(&mut Reply::new(&mut bytes, self.session_mut(session).protocol));
+        self.wake(session, bytes, keyspace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Engine, EngineOptions, Env, Flow, SessionId};
+    use proptest::prelude::*;
+
+    struct Clients {
+        engine: Engine,
+        now_ms: u64,
+    }
+
+    impl Clients {
+        fn new() -> Self {
+            Self { engine: Engine::new(EngineOptions::default()), now_ms: 1_000 }
+        }
+
+        fn open(&mut self) -> SessionId {
+            self.engine.open_session("127.0.0.1:1", Env::new(self.now_ms, 0))
+        }
+
+        fn run(&mut self, session: SessionId, line: &str) -> (Flow, Vec<u8>) {
+            let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            let mut reply = Vec::new();
+            let flow = self.engine.execute(Env::new(self.now_ms, 1), session, &words, &mut reply);
+            (flow, reply)
+        }
+
+        fn woken(&mut self) -> Vec<(SessionId, Vec<u8>)> {
+            core::iter::from_fn(|| self.engine.poll_woken()).map(|woken| (woken.session, woken.reply)).collect()
+        }
+    }
+
+    #[test]
+    fn who_waits_longest_is_served_first_and_once() {
+        let mut clients = Clients::new();
+        let (one, other, writer) = (clients.open(), clients.open(), clients.open());
+        assert_eq!(clients.run(one, "BLPOP l 0"), (Flow::Wait, Vec::new()));
+        assert_eq!(clients.run(other, "BLPOP l l m 0").0, Flow::Wait);
+        clients.run(writer, "RPUSH l a");
+        assert_eq!(clients.woken(), [(one, b"*2\r\n$1\r\nl\r\n$1\r\na\r\n".to_vec())]);
+        clients.run(writer, "RPUSH m b");
+        assert_eq!(clients.woken(), [(other, b"*2\r\n$1\r\nm\r\n$1\r\nb\r\n".to_vec())]);
+        clients.run(writer, "RPUSH l c");
+        assert_eq!(clients.woken(), []);
+        assert_eq!(clients.run(writer, "LLEN l").1, b":1\r\n");
+    }
+
+    #[test]
+    fn a_transaction_serves_when_it_is_over() {
+        let mut clients = Clients::new();
+        let (waiter, writer) = (clients.open(), clients.open());
+        clients.run(waiter, "BLPOP l 0");
+        for line in ["MULTI", "RPUSH l a", "DEL l", "RPUSH l b", "EXEC"] {
+            clients.run(writer, line);
+        }
+        assert_eq!(clients.woken(), [(waiter, b"*2\r\n$1\r\nl\r\n$1\r\nb\r\n".to_vec())]);
+        clients.run(waiter, "MULTI");
+        clients.run(waiter, "BLPOP l 0");
+        assert_eq!(clients.run(waiter, "EXEC"), (Flow::Continue, b"*1\r\n*-1\r\n".to_vec()));
+    }
+
+    #[test]
+    fn another_type_wakes_nobody_and_a_chain_wakes_all() {
+        let mut clients = Clients::new();
+        let (first, second, writer) = (clients.open(), clients.open(), clients.open());
+        clients.run(first, "BLMOVE a b LEFT RIGHT 0");
+        clients.run(second, "BRPOP b 0");
+        clients.run(writer, "SET a text");
+        assert_eq!(clients.woken(), []);
+        clients.run(writer, "DEL a");
+        clients.run(writer, "RPUSH a x");
+        let woken = clients.woken();
+        assert_eq!(woken[0], (first, b"$1\r\nx\r\n".to_vec()));
+        assert_eq!(woken[1], (second, b"*2\r\n$1\r\nb\r\n$1\r\nx\r\n".to_vec()));
+    }
+
+    #[test]
+    fn a_deadline_answers_null_and_a_closed_session_waits_no_more() {
+        let mut clients = Clients::new();
+        let (late, closed, writer) = (clients.open(), clients.open(), clients.open());
+        clients.run(late, "BZPOPMIN z 0.5");
+        clients.run(closed, "BLPOP l 0");
+        clients.engine.close_session(closed);
+        assert_eq!(clients.engine.next_wait_deadline(), Some(UnixMillis(1_500)));
+        clients.engine.expire_waits(Env::new(1_499, 0));
+        assert_eq!(clients.woken(), []);
+        clients.engine.expire_waits(Env::new(1_500, 0));
+        assert_eq!(clients.woken(), [(late, b"*-1\r\n".to_vec())]);
+        clients.run(writer, "RPUSH l a");
+        assert_eq!(clients.woken(), []);
+        assert_eq!(clients.run(writer, "LLEN l").1, b":1\r\n");
+    }
+
+    proptest! {
+        #[test]
+        fn every_element_goes_to_exactly_one_waiter(calls in prop::collection::vec((any::<bool>(), 0..3_usize), 1..60)) {
+            let mut clients = Clients::new();
+            let writer = clients.open();
+            let (mut waiting, mut served, mut pushed) = (0, 0, 0);
+            for (pushes, key) in calls {
+                if pushes {
+                    clients.run(writer, &alloc::format!("RPUSH k{key} e{pushed}"));
+                    pushed += 1;
+                } else {
+                    let session = clients.open();
+                    match clients.run(session, "BLPOP k0 k1 k2 0").0 {
+                        Flow::Wait => waiting += 1,
+                        _ => served += 1,
+                    }
+                }
+                let woken = clients.woken().len();
+                waiting -= woken;
+                served += woken;
+                let left: usize = (0..3)
+                    .map(|key| clients.run(writer, &alloc::format!("LLEN k{key}")).1[1] as usize - '0' as usize)
+                    .sum();
+                prop_assume!(left < 10);
+                prop_assert_eq!(pushed, served + left);
+                prop_assert!(waiting == 0 || left == 0, "somebody waits although there is something");
+            }
+        }
+    }
+}
