@@ -34,6 +34,7 @@ pub mod hash;
 pub mod keyspace;
 pub mod limits;
 pub mod num;
+mod order;
 pub mod resp;
 pub mod role;
 pub mod session;

@@ -29,6 +29,7 @@ pub struct Context<'a> {
     pub facts: &'a Facts,
     pub(crate) sessions: &'a mut Sessions,
     /// What the shell is asked to do.
+    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "only commands of a server ask for something"))]
     pub(crate) errands: &'a mut VecDeque<Errand>,
     /// Why nothing may be written now, if so.
     pub(crate) refusal: Option<&'a Error>,

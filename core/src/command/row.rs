@@ -66,7 +66,8 @@ impl Command {
         syntax: &'static str,
         summary: &'static str,
     ) -> Self {
-        Self { since, complexity, summary, syntax, ..self }
+        // A module that is downloaded leaves the texts where they are.
+        if cfg!(feature = "server") { Self { since, complexity, summary, syntax, ..self } } else { self }
     }
 
     /// Adds subcommands: the row is a container.

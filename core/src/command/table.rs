@@ -5,14 +5,21 @@ use crate::{families, types};
 
 /// Rows of each family. A new family is one line here.
 const FAMILIES: &[&[Command]] = &[
+    #[cfg(not(feature = "server"))]
+    families::absent::COMMANDS,
+    #[cfg(feature = "server")]
     families::client::COMMANDS,
+    #[cfg(feature = "server")]
     families::command::COMMANDS,
+    #[cfg(feature = "server")]
     families::config::COMMANDS,
     families::connection::COMMANDS,
     families::expiry::COMMANDS,
+    #[cfg(feature = "server")]
     families::info::COMMANDS,
     families::keys::COMMANDS,
     families::object::COMMANDS,
+    #[cfg(feature = "server")]
     families::persistence::COMMANDS,
     families::server::COMMANDS,
     families::sort::COMMANDS,

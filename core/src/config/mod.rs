@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     glob,
     limits::Limits,
-    num,
+    num, order,
     types::encoding::Encoding,
 };
 
@@ -51,7 +51,7 @@ impl Config {
         let aliases = ALIASES.iter().filter_map(|(alias, name)| Some((*alias, self.value(name)?)));
         let mut found: Vec<_> = own.chain(aliases).collect();
         found.retain(|(name, _)| patterns.iter().any(|pattern| glob::matches_ignore_case(pattern, name.as_bytes())));
-        found.sort_unstable();
+        order::sort(&mut found);
         found
     }
 

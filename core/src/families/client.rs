@@ -12,12 +12,12 @@ use crate::{
     command::{Args, Command, Context, Flags, Group, Keys},
     env::UnixMillis,
     error::{Error, Result},
-    num,
+    num, order,
     session::{Errand, Replies, Session, SessionId},
 };
 
-const OWN: Flags = Flags::CONNECTION;
-const ADMIN: Flags = Flags::CONNECTION.and(Flags::ADMIN);
+const OWN: Flags = Flags::CONNECTION.and(Flags::SERVER_ONLY);
+const ADMIN: Flags = OWN.and(Flags::ADMIN);
 
 const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::command::Handler) -> Command {
     Command::new(Group::Connection, name, arity, flags, Keys::None, handler).inside("client")
@@ -169,7 +169,7 @@ fn list(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         args.end()?;
     }
     let mut sessions: Vec<_> = ctx.sessions.iter().filter(|(_, session)| !session.killed).collect();
-    sessions.sort_by_key(|(_, session)| session.id);
+    order::sort_by(&mut sessions, |(_, one), (_, other)| one.id.cmp(&other.id));
     let mut lines = String::new();
     for (id, session) in sessions {
         if ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64))) {
@@ -307,7 +307,7 @@ fn kill(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (me, local_address) = (ctx.session, local_address(ctx));
     let chosen = ctx.sessions.iter().filter(|(id, session)| victims.holds(session, *id == me, &local_address));
     let mut chosen: Vec<(u64, SessionId)> = chosen.map(|(id, session)| (session.id, id)).collect();
-    chosen.sort_unstable();
+    order::sort(&mut chosen);
     for (_, id) in &chosen {
         ctx.sessions.kill(*id);
         // The caller's own connection closes with this reply.

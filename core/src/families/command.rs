@@ -14,7 +14,7 @@ use crate::{
     resp::Reply,
 };
 
-const FLAGS: Flags = Flags(0);
+const FLAGS: Flags = Flags::SERVER_ONLY;
 
 const fn row(name: &'static str, arity: i32, handler: crate::command::Handler) -> Command {
     Command::new(Group::Server, name, arity, FLAGS, Keys::None, handler).inside("command")

@@ -15,11 +15,8 @@ use crate::{
     role::Role,
 };
 
-/// The Redis release whose commands and texts this engine follows, as `HELLO` and `INFO` give it.
-pub const REDIS_VERSION: &str = "7.2.0";
-
 /// The family's row.
-pub const COMMANDS: &[Command] = &[Command::new(Group::Server, "info", -1, Flags(0), Keys::None, info).doc(
+pub const COMMANDS: &[Command] = &[Command::new(Group::Server, "info", -1, Flags::SERVER_ONLY, Keys::None, info).doc(
     "1.0.0",
     "O(1)",
     "[section [section ...]]",
@@ -94,7 +91,7 @@ fn server(ctx: &Context<'_>) -> Vec<Line> {
     let uptime = now.ms_since(ctx.facts.started_at) / 1000;
     let setting = |name: &str| ctx.config.value(name).unwrap_or_default().to_string();
     alloc::vec![
-        line("redis_version", REDIS_VERSION),
+        line("redis_version", super::connection::REDIS_VERSION),
         line("sanderling_version", env!("CARGO_PKG_VERSION")),
         line("redis_mode", "standalone"),
         line("os", "unknown"),

@@ -1,14 +1,21 @@
 //! Commands that belong to no value type: keys, connection, server, transactions.
 
+#[cfg(any(test, not(feature = "server")))]
+pub mod absent;
+#[cfg(feature = "server")]
 pub mod client;
+#[cfg(feature = "server")]
 pub mod command;
+#[cfg(feature = "server")]
 pub mod config;
 pub mod connection;
 pub mod expiry;
 mod help;
+#[cfg(feature = "server")]
 pub mod info;
 pub mod keys;
 pub mod object;
+#[cfg(feature = "server")]
 pub mod persistence;
 pub mod server;
 pub mod sort;

@@ -86,7 +86,7 @@ fn role(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
 }
 
 fn lolwut(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
-    ctx.reply.verbatim(&alloc::format!("{SANDERLING}\nRedis ver. {}\n", super::info::REDIS_VERSION));
+    ctx.reply.verbatim(&alloc::format!("{SANDERLING}\nRedis ver. {}\n", super::connection::REDIS_VERSION));
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use crate::{
     effect::{Change, Effect, Put, StoredValue},
     error::{Error, Result},
     keyspace::Value,
-    num,
+    num, order,
     types::hash::Hash,
 };
 
@@ -145,7 +145,10 @@ fn order(data: &mut Data<'_>, elements: Vec<Vec<u8>>, options: &Options<'_>) -> 
         (Weight::Text(left), Weight::Text(right)) => left.cmp(right),
         _ => Ordering::Equal,
     };
-    weighed.sort_by(|one, other| if options.descending { compare(other, one) } else { compare(one, other) });
+    order::sort_by(
+        &mut weighed,
+        |one, other| if options.descending { compare(other, one) } else { compare(one, other) },
+    );
     Ok(weighed.into_iter().map(|(_, element)| element).collect())
 }
 

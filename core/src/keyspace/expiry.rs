@@ -8,7 +8,7 @@
 use alloc::collections::BinaryHeap;
 use core::cmp::Reverse;
 
-use crate::env::UnixMillis;
+use crate::{env::UnixMillis, order};
 
 /// The deadlines of one database.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl ExpiryIndex {
     /// changes that made them stale.
     pub(crate) fn retain(&mut self, mut holds: impl FnMut(UnixMillis, u64) -> bool) {
         let mut pairs = core::mem::take(&mut self.heap).into_vec();
-        pairs.sort_unstable();
+        order::sort(&mut pairs);
         pairs.dedup();
         pairs.retain(|Reverse((at, hash))| holds(*at, *hash));
         self.heap = pairs.into();

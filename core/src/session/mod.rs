@@ -128,6 +128,7 @@ impl Sessions {
     }
 
     /// Ends a session: from now on it runs no command. Its connection is the shell's to close.
+    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "only CLIENT KILL does it"))]
     pub(crate) fn kill(&mut self, id: SessionId) {
         if let Some(session) = self.slab.get_mut(id.0) {
             session.killed = true;

@@ -20,7 +20,7 @@ mod tests;
 use alloc::{vec, vec::Vec};
 
 use self::segment::Segment;
-use crate::hash::Rng;
+use crate::{hash::Rng, order};
 
 /// A hash table of entries that hold their own keys.
 ///
@@ -163,11 +163,10 @@ impl<T> Table<T> {
             found.extend(places.enumerate().filter(|(_, place)| *place >= from).map(|(index, place)| (place, index)));
             let mut next = (segment.prefix + 1) << (CURSOR_BITS - segment.depth);
             if found.len() > left {
-                let (_, last, _) = found.select_nth_unstable(left - 1);
-                next = last.0 + 1;
+                next = order::smallest(&mut found, left).map_or(next, |(last, _)| last + 1);
                 found.retain(|(place, _)| *place < next);
             }
-            found.sort_unstable();
+            order::sort(&mut found);
             found.iter().filter_map(|(_, index)| segment.entries().get(*index)).for_each(&mut visit);
             from = next;
             left = left.saturating_sub(found.len());

@@ -12,6 +12,7 @@ use crate::{
     effect::{Change, Effect, Undo},
     env::Env,
     format::{ClientId, ClientSeq},
+    order,
     session::Queued,
     sync::message::PushedCommand,
 };
@@ -182,7 +183,7 @@ impl Footprint {
                 _ => return Self::Everything,
             }
         }
-        keys.sort_unstable();
+        order::sort(&mut keys);
         keys.dedup();
         Self::Keys(keys)
     }

@@ -9,6 +9,7 @@ use crate::{
     blob::Blob,
     effect::{Applied, Collection, StoredValue},
     keyspace::Value,
+    order,
     types::encoding::Encoding,
 };
 
@@ -154,7 +155,7 @@ impl Collection for List {
             ListChange::Remove { indices } => {
                 let mut indices: Vec<usize> = indices.iter().map(|index| index_of(*index)).collect();
                 // A source that can't be trusted may send any order; the list wants ascending indices that exist.
-                indices.sort_unstable();
+                order::sort(&mut indices);
                 indices.dedup();
                 indices.retain(|index| *index < self.len());
                 // One walk for all of them: what stands between two indices is passed over.

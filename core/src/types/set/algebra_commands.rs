@@ -9,7 +9,7 @@ use crate::{
     effect::{Change, Effect, Put, StoredValue},
     error::{Error, Result},
     hash::hash,
-    num,
+    num, order,
     table::Table,
 };
 
@@ -110,7 +110,7 @@ fn difference<'a>(sets: &[Option<&'a Set>], _: u64) -> Vec<Member<'a>> {
     let Some((Some(first), others)) = sets.split_first() else { return Vec::new() };
     // The largest first: a member that goes probably goes because of it.
     let mut others: Vec<&Set> = others.iter().copied().flatten().collect();
-    others.sort_by_key(|set| core::cmp::Reverse(set.len()));
+    order::sort_by(&mut others, |one, other| other.len().cmp(&one.len()));
     let stays = |member: &Member<'_>| !others.iter().any(|set| set.contains(member.as_bytes()));
     first.iter().filter(stays).collect()
 }
@@ -125,7 +125,7 @@ fn intersect<'a>(sets: &[Option<&'a Set>]) -> impl Iterator<Item = Member<'a>> {
     if present.len() < sets.len() {
         present.clear();
     }
-    present.sort_by_key(|set| set.len());
+    order::sort_by(&mut present, |one, other| one.len().cmp(&other.len()));
     let mut others = present.into_iter();
     let smallest = others.next();
     let in_all = move |member: &Member<'_>| others.as_slice().iter().all(|set| set.contains(member.as_bytes()));

@@ -8,7 +8,7 @@ use crate::{
     command::{Args, Command, Context, Data, Flags, Group, Handler, Keys},
     error::{Error, Result},
     keyspace::Value,
-    num,
+    num, order,
     types::set::Set,
 };
 
@@ -212,7 +212,7 @@ fn combine<'a>(operation: Operation, sources: &[Source<'a>], options: &Options) 
         Operation::Inter => intersect(sources, options),
         Operation::Diff => subtract(sources),
     };
-    result.sort_by(|(score, member), (other, other_member)| {
+    order::sort_by(&mut result, |(score, member), (other, other_member)| {
         score.partial_cmp(other).unwrap_or(core::cmp::Ordering::Equal).then_with(|| member.cmp(other_member))
     });
     result
@@ -258,13 +258,13 @@ fn subtract<'a>(sources: &[Source<'a>]) -> Vec<(f64, Blob<'a>)> {
 /// Redis goes through them in this order, on which the last bits of a sum depend.
 fn by_size_with_weights<'a>(sources: &[Source<'a>], options: &Options) -> Vec<(Source<'a>, f64)> {
     let mut sources: Vec<_> = sources.iter().copied().zip(options.weights.iter().copied()).collect();
-    sources.sort_by_key(|(source, _)| source.len());
+    order::sort_by(&mut sources, |(one, _), (other, _)| one.len().cmp(&other.len()));
     sources
 }
 
 fn by_size<'a>(sources: &[Source<'a>]) -> Vec<Source<'a>> {
     let mut sources = sources.to_vec();
-    sources.sort_by_key(|source| source.len());
+    order::sort_by(&mut sources, |one, other| one.len().cmp(&other.len()));
     sources
 }
 
