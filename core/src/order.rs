@@ -10,19 +10,19 @@ use core::{cmp::Ordering, mem};
 
 /// Sorts by a comparison; what compares as equal keeps its order. Cost: O(n log n) comparisons.
 pub(crate) fn sort_by<T>(items: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
-    if cfg!(target_arch = "wasm32") { sort_small(items, &mut compare) } else { items.sort_by(compare) }
+    if cfg!(feature = "small") { sort_small(items, &mut compare) } else { items.sort_by(compare) }
 }
 
 /// Sorts in the type's own order. Cost: O(n log n) comparisons.
 pub(crate) fn sort<T: Ord>(items: &mut [T]) {
-    if cfg!(target_arch = "wasm32") { sort_small(items, &mut T::cmp) } else { items.sort_unstable() }
+    if cfg!(feature = "small") { sort_small(items, &mut T::cmp) } else { items.sort_unstable() }
 }
 
 /// Moves the `count` smallest elements to the front, in no order, and returns the largest of them; `None` if there
-/// are fewer. Cost: O(n) natively, O(n log n) in WebAssembly.
+/// are fewer. Cost: O(n), or O(n log n) where code has to be small.
 pub(crate) fn smallest<T: Ord>(items: &mut [T], count: usize) -> Option<&T> {
     let last = count.checked_sub(1).filter(|last| *last < items.len())?;
-    if cfg!(target_arch = "wasm32") {
+    if cfg!(feature = "small") {
         sort(items);
         items.get(last)
     } else {
