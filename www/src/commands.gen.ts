@@ -255,7 +255,7 @@ export const COMMANDS: readonly CommandRow[] = [
     complexity: 'Depends on subcommand',
     syntax: '',
     summary: 'A container for client connection commands.',
-    serverOnly: false,
+    serverOnly: true,
     subcommands: [
       {
         name: 'getname',
@@ -267,7 +267,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: '',
         summary: 'Returns the name of the connection.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -280,7 +280,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: '',
         summary: 'Returns the client ID to which the connection\'s tracking notifications are redirected.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -293,7 +293,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: '',
         summary: 'Returns helpful text about the different subcommands.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -306,7 +306,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: '',
         summary: 'Returns the unique client ID of the connection.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -319,7 +319,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: '',
         summary: 'Returns information about the connection.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -332,7 +332,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(N) where N is the number of client connections',
         syntax: 'ip:port | <ID client-id | TYPE <NORMAL | MASTER | REPLICA | PUBSUB> | USER username | ADDR ip:port | LADDR ip:port | SKIPME <YES | NO>> ...',
         summary: 'Terminates open connections.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -345,7 +345,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(N) where N is the number of client connections',
         syntax: '[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]',
         summary: 'Lists open connections.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -358,7 +358,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: 'ON | OFF',
         summary: 'Sets the client eviction mode of the connection.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -371,7 +371,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: 'ON | OFF',
         summary: 'Controls whether commands sent by the client affect the access times of keys.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -384,7 +384,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: 'ON | OFF | SKIP',
         summary: 'Instructs the server whether to reply to commands.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -397,7 +397,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: 'LIB-NAME libname | LIB-VER libver',
         summary: 'Sets information specific to the client or connection.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -410,7 +410,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: 'connection-name',
         summary: 'Sets the connection name.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -423,7 +423,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(log N) where N is the number of client connections',
         syntax: 'client-id [TIMEOUT | ERROR]',
         summary: 'Unblocks a client blocked by a blocking command from a different connection.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
     ],
@@ -438,7 +438,7 @@ export const COMMANDS: readonly CommandRow[] = [
     complexity: 'O(N) where N is the total number of commands',
     syntax: '',
     summary: 'Returns detailed information about all commands.',
-    serverOnly: false,
+    serverOnly: true,
     subcommands: [
       {
         name: 'count',
@@ -450,7 +450,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: '',
         summary: 'Returns a count of commands.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -463,7 +463,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(N) where N is the number of commands to look up',
         syntax: '[command-name [command-name ...]]',
         summary: 'Returns documentary information about one, multiple or all commands.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -476,7 +476,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(N) where N is the number of arguments to the command',
         syntax: 'command [arg [arg ...]]',
         summary: 'Extracts the key names from an arbitrary command.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -489,7 +489,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(N) where N is the number of arguments to the command',
         syntax: 'command [arg [arg ...]]',
         summary: 'Extracts the key names and access flags for an arbitrary command.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -502,7 +502,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(1)',
         syntax: '',
         summary: 'Returns helpful text about the different subcommands.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -515,7 +515,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(N) where N is the number of commands to look up',
         syntax: '[command-name [command-name ...]]',
         summary: 'Returns information about one, multiple or all commands.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
       {
@@ -528,7 +528,7 @@ export const COMMANDS: readonly CommandRow[] = [
         complexity: 'O(N) where N is the total number of commands',
         syntax: '[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]',
         summary: 'Returns a list of command names.',
-        serverOnly: false,
+        serverOnly: true,
         subcommands: [],
       },
     ],
@@ -1142,7 +1142,7 @@ export const COMMANDS: readonly CommandRow[] = [
     complexity: 'O(1)',
     syntax: '[section [section ...]]',
     summary: 'Returns information and statistics about the server.',
-    serverOnly: false,
+    serverOnly: true,
     subcommands: [],
   },
   {
