@@ -14,10 +14,12 @@ const FAMILIES: &[&[Command]] = &[
     #[cfg(feature = "server")]
     families::config::COMMANDS,
     families::connection::COMMANDS,
+    families::debug::COMMANDS,
     families::expiry::COMMANDS,
     #[cfg(feature = "server")]
     families::info::COMMANDS,
     families::keys::COMMANDS,
+    families::memory::COMMANDS,
     families::object::COMMANDS,
     #[cfg(feature = "server")]
     families::persistence::COMMANDS,

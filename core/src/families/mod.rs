@@ -9,11 +9,13 @@ pub mod command;
 #[cfg(feature = "server")]
 pub mod config;
 pub mod connection;
+pub mod debug;
 pub mod expiry;
 mod help;
 #[cfg(feature = "server")]
 pub mod info;
 pub mod keys;
+pub mod memory;
 pub mod object;
 #[cfg(feature = "server")]
 pub mod persistence;
