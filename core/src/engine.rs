@@ -134,9 +134,9 @@ impl Engine {
             return (Flow::Close, None);
         }
         state.active_at = env.now;
-        let (db, protocol, replies) = (state.db, state.protocol, state.replies);
-        if replies == Replies::SkipNext {
-            state.replies = Replies::On;
+        let (db, protocol) = (state.db, state.protocol);
+        if state.replies == Replies::SkipNext {
+            state.replies = Replies::Skip;
         }
         let start = out.len();
         let row = match command::find_row(args) {
@@ -179,8 +179,11 @@ impl Engine {
         self.stats.misses += lookups.misses;
         self.stats.expired_keys += lookups.expired;
         let state = self.sessions.session_mut(session);
-        if replies == Replies::SkipNext || state.replies != Replies::On {
+        if state.replies != Replies::On {
             out.truncate(start);
+        }
+        if state.replies == Replies::Skip {
+            state.replies = Replies::On;
         }
         let closing = closing || state.killed;
         if self.config.take_changed() {

@@ -70,6 +70,11 @@ impl Command {
         if cfg!(feature = "server") { Self { since, complexity, summary, syntax, ..self } } else { self }
     }
 
+    /// Adds flags.
+    pub const fn adding(self, flags: Flags) -> Self {
+        Self { flags: self.flags.and(flags), ..self }
+    }
+
     /// Adds subcommands: the row is a container.
     pub const fn with(self, subcommands: &'static [Self]) -> Self {
         Self { subcommands, ..self }

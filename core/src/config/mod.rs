@@ -67,19 +67,22 @@ impl Config {
             Setting::find(name).ok_or_else(|| Error::owned(unknown()))
         });
         let settings = settings.collect::<Result<Vec<_>>>()?;
-        for (setting, (name, value)) in settings.into_iter().zip(pairs) {
+        let failed = |name: &[u8], reason: &str| {
             let shown = String::from_utf8_lossy(name);
-            let failed = |reason: &str| {
-                Error::owned(format!("ERR CONFIG SET failed (possibly related to argument '{shown}') - {reason}"))
-            };
-            if checked.iter().any(|(other, _)| *other == setting.name) {
-                return Err(failed("duplicate parameter"));
+            Error::owned(format!("ERR CONFIG SET failed (possibly related to argument '{shown}') - {reason}"))
+        };
+        for (index, setting) in settings.iter().enumerate() {
+            let repeated = settings.iter().take(index).any(|other| other.name == setting.name);
+            if repeated && let Some((name, _)) = pairs.get(index) {
+                return Err(failed(name, "duplicate parameter"));
             }
+        }
+        for (setting, (name, value)) in settings.into_iter().zip(pairs) {
             // What can't change may be set to what it is, so that a script may state what it needs.
             if !setting.mutable && self.value(setting.name).is_none_or(|held| held.as_bytes() != *value) {
-                return Err(failed("can't set immutable config"));
+                return Err(failed(name, "can't set immutable config"));
             }
-            checked.push((setting.name, setting.kind.parse(value).map_err(|reason| failed(&reason))?));
+            checked.push((setting.name, setting.kind.parse(value).map_err(|reason| failed(name, &reason))?));
         }
         for (name, value) in checked {
             self.force(name, value);

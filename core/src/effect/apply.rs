@@ -100,7 +100,7 @@ impl Keyspace {
                 let count = self.db(db).len();
                 if count > 0 {
                     let before = self.db_mut(db).take();
-                    self.note_flush(db);
+                    self.note_flush(db, Some(&before));
                     if let Some(undos) = undos {
                         undos.push(Undo { db, key: Box::default(), kind: UndoKind::Refill(Box::new(before)) });
                     }

@@ -91,7 +91,7 @@ impl Keyspace {
             }
             UndoKind::Refill(before) => {
                 *self.db_mut(db) = *before;
-                self.note_flush(db);
+                self.note_flush(db, None);
                 return;
             }
             UndoKind::Change { undo, revive } => match undo {

@@ -219,7 +219,7 @@ fn write_arguments(reply: &mut Reply<'_>, arguments: &[Argument]) {
 fn list(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let all = || table::all().flat_map(|row| core::iter::once(row).chain(row.subcommands));
     let rows: Vec<&Command> = if args.is_empty() {
-        table::all().collect()
+        all().collect()
     } else if args.take_if("FILTERBY") && args.len() == 2 {
         if args.take_if("MODULE") {
             Vec::new()

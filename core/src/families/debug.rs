@@ -144,12 +144,22 @@ fn protocol(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
                 reply.boolean(number == 1);
             }
         }
+        b"attrib" => {
+            if reply.attributes(1) {
+                reply.bulk(b"key-popularity");
+                reply.array(2);
+                reply.bulk(b"key:123");
+                reply.integer(90);
+            }
+            reply.bulk(b"Some real reply following the attribute");
+        }
+        b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
         b"true" => reply.boolean(true),
         b"false" => reply.boolean(false),
         b"verbatim" => reply.verbatim("This is a verbatim\nstring"),
         _ => {
             return Err(Error::new(
-                "ERR Wrong protocol type name. Please use one of the following: string|integer|double|null|array|set|map|true|false|verbatim",
+                "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|true|false|verbatim",
             ));
         }
     }

@@ -121,7 +121,7 @@ fn clients(ctx: &Context<'_>) -> Vec<Line> {
 
 fn memory(ctx: &Context<'_>) -> Vec<Line> {
     let shell_says = |name| fact(ctx, "memory", name).and_then(|text| num::parse_i64(text.as_bytes()));
-    let used = shell_says("used_memory").unwrap_or(0);
+    let used = shell_says("used_memory").or_else(|| shell_says("used_memory_rss")).unwrap_or(0);
     let peak = shell_says("used_memory_peak").unwrap_or(used);
     let limit = ctx.config.value("maxmemory").unwrap_or("0");
     alloc::vec![

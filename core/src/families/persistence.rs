@@ -24,9 +24,9 @@ pub const COMMANDS: &[Command] = &[
         .doc("1.0.0", "O(1)", "[SCHEDULE]", "Asynchronously saves the database(s) to disk."),
     row("lastsave", 1, lastsave)
         .doc("1.0.0", "O(1)", "", "Returns the Unix timestamp of the last successful save to disk."),
-    row("save", 1, |ctx, _| save(ctx, "OK"))
+    row("save", 1, |ctx, _| save(ctx, "OK")).adding(Flags::NO_MULTI)
         .doc("1.0.0", "O(N) where N is the total number of keys in all databases", "", "Saves the database(s) to disk."),
-    row("shutdown", -1, shutdown)
+    row("shutdown", -1, shutdown).adding(Flags::NO_MULTI)
         .doc("1.0.0", "O(N) when saving, where N is the total number of keys in all databases, otherwise O(1)", "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]", "Synchronously saves the database(s) to disk and shuts down the server."),
 ];
 

@@ -1,10 +1,14 @@
 //! Commands that concern the server as a whole.
 
+use alloc::vec::Vec;
+
 use crate::{
     command::{Args, Command, Context, Flags, Group, Keys},
-    effect::{Change, Effect},
+    effect::{Change, Effect, Put, stored_value},
     error::{Error, Result},
+    format::effects,
     limits::DATABASES,
+    num,
     role::Role,
 };
 
@@ -21,6 +25,8 @@ pub const COMMANDS: &[Command] = &[
         .doc("5.0.0", "O(1)", "[VERSION version]", "Displays a sanderling and the version of Redis that the server follows."),
     Command::new(Group::Server, "role", 1, Flags::FAST, Keys::None, role)
         .doc("2.8.12", "O(1)", "", "Returns the replication role."),
+    Command::new(Group::Server, "swapdb", 3, Flags::WRITE.and(Flags::ALL_KEYS).and(Flags::SERVER_ONLY), Keys::None, swapdb)
+        .doc("4.0.0", "O(N) where N is the size of the data in both databases", "index1 index2", "Swaps two databases."),
     Command::new(Group::Server, "time", 1, Flags::FAST, Keys::None, time)
         .doc("2.6.0", "O(1)", "", "Returns the server time."),
 ];
@@ -53,6 +59,42 @@ fn read_flush_mode(args: &mut Args<'_>) -> Result<()> {
     }
     args.end()
 }
+
+/// Swaps two databases by effects as any other command: each is emptied and filled with what the other held. So a
+/// replica of one of them gets what it needs without knowing the other, and the log carries all of it.
+fn swapdb(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let mut read = |invalid: &'static str| {
+        let index = num::parse_i64(args.word()?).ok_or(Error::new(invalid))?;
+        u8::try_from(index).ok().filter(|db| *db < DATABASES).ok_or(Error::new("ERR DB index is out of range"))
+    };
+    let (one, other) = (read("ERR invalid first DB index")?, read("ERR invalid second DB index")?);
+    if one != other {
+        let (to_other, to_one) = (pack(ctx, one, other)?, pack(ctx, other, one)?);
+        ctx.data.apply_in(one, &Effect::new(b"", Change::Flush));
+        ctx.data.apply_in(other, &Effect::new(b"", Change::Flush));
+        for (db, effect) in effects(&to_other).chain(effects(&to_one)).flatten() {
+            ctx.data.apply_in(db, &effect);
+        }
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// The effects that put the keys of one database into another, those apart whose deadline has passed.
+fn pack(ctx: &Context<'_>, from: u8, to: u8) -> Result<Vec<u8>> {
+    let (now, mut bytes) = (ctx.data.now(), Vec::new());
+    for entry in ctx.data.keyspace.db(from).iter().filter(|entry| !entry.is_expired(now)) {
+        let put = Put { value: stored_value(&entry.value), expires_at: entry.expires_at };
+        Effect::new(&entry.key, Change::Put(put)).encode(to, &mut bytes);
+        if bytes.len() > SWAP_BYTES_MAX {
+            return Err(Error::new("ERR the databases are too large to be swapped: they pass 1 GiB"));
+        }
+    }
+    Ok(bytes)
+}
+
+/// What one side of `SWAPDB` may log: both sides fit in one record.
+const SWAP_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
 fn time(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     let now = ctx.data.now().0;

@@ -173,11 +173,14 @@ impl Keyspace {
     }
 
     /// Tells those who watch that a database was emptied or replaced.
-    pub(crate) fn note_flush(&mut self, db: u8) {
+    /// Of the watched keys those change that were there `before`; all of them if that isn't known.
+    pub(crate) fn note_flush(&mut self, db: u8, before: Option<&Db>) {
         self.changes += 1;
         if let Some(map) = self.watched.get_mut(usize::from(db)) {
-            for watched in map.values_mut() {
-                watched.version += 1;
+            for (key, watched) in map {
+                if before.is_none_or(|before| before.find(key).is_some()) {
+                    watched.version += 1;
+                }
             }
         }
         if let Some(touched) = &mut self.touched {

@@ -176,6 +176,28 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// An integer of any size, in decimal; in RESP2 a string.
+    pub fn big_number(&mut self, digits: &str) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(digits.as_bytes()),
+            Protocol::Resp3 => {
+                self.out.push(b'(');
+                self.out.extend_from_slice(digits.as_bytes());
+                self.line_end();
+            }
+        }
+    }
+
+    /// Starts `count` pairs that say something about the reply after them. Only RESP3 has them: returns whether they
+    /// are to be written.
+    pub fn attributes(&mut self, count: usize) -> bool {
+        let wanted = self.protocol == Protocol::Resp3;
+        if wanted {
+            self.header(b'|', count as i64);
+        }
+        wanted
+    }
+
     /// Text for people to read; in RESP2 a string.
     pub fn verbatim(&mut self, text: &str) {
         match self.protocol {

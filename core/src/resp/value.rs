@@ -92,6 +92,14 @@ impl Cursor<'_> {
             },
             b'~' => self.integer().and_then(|count| self.values(count, depth)).map(Value::Set)?,
             b'>' => self.integer().and_then(|count| self.values(count, depth)).map(Value::Push)?,
+            b'|' => {
+                let count = self.integer()?;
+                for _ in 0..2 * self.checked(count)? {
+                    self.value(depth + 1)?;
+                }
+                // What is said about a reply is passed over.
+                self.value(depth + 1)?
+            }
             b'%' => {
                 let count = self.integer()?;
                 let mut pairs = Vec::new();

@@ -64,6 +64,8 @@ pub enum Replies {
     Off,
     /// The next one isn't.
     SkipNext,
+    /// The one that is running isn't, unless it changes that.
+    Skip,
 }
 
 /// A key under `WATCH`.

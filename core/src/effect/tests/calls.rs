@@ -123,7 +123,7 @@ fn word(rng: &mut Rng, row: &Command, name: &str, is_key: bool) -> Vec<u8> {
         "milliseconds" => integer(rng, -1000, 60_000).into_bytes(),
         "unix-time-seconds" => integer(rng, START_MS as i64 / 1000 - 5, START_MS as i64 / 1000 + 200).into_bytes(),
         "unix-time-milliseconds" => integer(rng, START_MS as i64 - 5000, START_MS as i64 + 200_000).into_bytes(),
-        "db" | "destination-db" => integer(rng, 0, 3).into_bytes(),
+        "db" | "destination-db" | "index1" | "index2" => integer(rng, 0, 3).into_bytes(),
         "count" | "index" | "start" | "stop" | "end" | "rank" | "limit" => integer(rng, -4, 7).into_bytes(),
         "offset" => integer(rng, 0, 40).into_bytes(),
         "bit" => integer(rng, 0, 2).into_bytes(),

@@ -64,8 +64,8 @@ impl Str {
     pub fn encoding(&self) -> &'static str {
         match self {
             Self::Integer(_) => "int",
-            // Redis embeds strings up to 44 bytes in the object; the name is part of its interface.
-            Self::Bytes(bytes) if bytes.len() <= 44 => "embstr",
+            // Redis embeds strings up to 44 bytes in the object until they are changed in place, which leaves room here.
+            Self::Bytes(bytes) if bytes.len() <= 44 && bytes.capacity() == bytes.len() => "embstr",
             Self::Bytes(_) => "raw",
         }
     }
@@ -73,7 +73,9 @@ impl Str {
     /// The bytes, to change them in place.
     pub(super) fn make_bytes(&mut self) -> &mut Vec<u8> {
         if let Self::Integer(value) = self {
-            *self = Self::Bytes(itoa::Buffer::new().format(*value).as_bytes().to_vec());
+            let mut bytes = Vec::with_capacity(24);
+            bytes.extend_from_slice(itoa::Buffer::new().format(*value).as_bytes());
+            *self = Self::Bytes(bytes);
         }
         match self {
             Self::Bytes(bytes) => bytes,
