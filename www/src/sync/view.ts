@@ -28,6 +28,9 @@ export interface SyncHost {
 export class SyncView {
   readonly #host: SyncHost;
   readonly #state = byId('sync-state', HTMLOutputElement);
+  readonly #stateName = document.createTextNode('');
+  /** Counts down to the next attempt: for the eye only, lest it is read out each second. */
+  readonly #due = el('span', { 'aria-hidden': true });
   readonly #seq = byId('sync-seq', HTMLElement);
   readonly #pending = byId('sync-pending', HTMLElement);
   readonly #in = byId('sync-in', HTMLElement);
@@ -40,6 +43,7 @@ export class SyncView {
 
   constructor(host: SyncHost) {
     this.#host = host;
+    this.#state.replaceChildren(this.#stateName, this.#due);
     const trace = new Trace(byId('trace', HTMLCanvasElement));
     setInterval(() => {
       const status = host.status();
@@ -73,7 +77,8 @@ export class SyncView {
   #render(): void {
     const status = this.#host.status();
     this.#state.dataset['state'] = status.state;
-    setText(this.#state, status.state === 'waiting' ? waiting(status.retryAt) : status.state);
+    setText(this.#stateName, status.state);
+    setText(this.#due, status.state === 'waiting' ? due(status.retryAt) : '');
     this.#state.title = status.state === 'live' ? '' : (status.lastFailure ?? '');
     setText(this.#seq, inThousands(status.seq));
     this.#seq.dataset['value'] = String(status.seq);
@@ -86,12 +91,12 @@ export class SyncView {
   }
 }
 
-function waiting(retryAt: number | null): string {
-  const seconds = retryAt ? Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) : 0;
-  return seconds > 1 ? `waiting ${seconds} s` : 'waiting';
+function due(retryAt: number | null): string {
+  const seconds = retryAt === null ? 0 : Math.ceil((retryAt - Date.now()) / 1000);
+  return seconds > 1 ? `${seconds} s` : '';
 }
 
-function setText(element: HTMLElement, text: string): void {
+function setText(element: Node, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
