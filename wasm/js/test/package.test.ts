@@ -1,7 +1,9 @@
 /** The package under its own name, as Node resolves it for a user. */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
+import { brotliCompressSync } from 'node:zlib';
 
 for (const name of ['sanderling', 'sanderling/inline'])
   test(`${name} opens a replica`, async () => {
@@ -12,3 +14,16 @@ for (const name of ['sanderling', 'sanderling/inline'])
     assert.equal(db.get('k'), 'v');
     await db.close();
   });
+
+test('the JavaScript that a page loads is at most 15 KB after brotli', () => {
+  const folder = new URL('../dist/', import.meta.url);
+  let bytes = 0;
+  const load = (file: URL): void => {
+    const text = readFileSync(file, 'utf8');
+    bytes += brotliCompressSync(text).length;
+    // Static imports only: what is imported on demand, a page may never load.
+    for (const [, path] of text.matchAll(/(?:from|import)\s*"(\.[^"]+)"/g)) load(new URL(path!, file));
+  };
+  load(new URL('browser.js', folder));
+  assert.ok(bytes > 5_000 && bytes <= 15_000, `${bytes} bytes`);
+});
