@@ -4,7 +4,8 @@ use super::help::reply_help;
 use crate::{
     command::{Args, Command, Context, Flags, Group, Keys},
     error::{Error, Result},
-    keyspace::Entry,
+    keyspace::{Entry, Value},
+    types::string::Str,
 };
 
 /// The key after the subcommand.
@@ -28,7 +29,7 @@ pub const COMMANDS: &[Command] = &[
                 .doc("6.2.0", "O(1)", "", "Returns helpful text about the different subcommands."),
             row("idletime", 3, Flags::READ, KEY, |ctx, args| number(ctx, args, 0))
                 .doc("2.2.3", "O(1)", "key", "Returns the time since the last access to a value."),
-            row("refcount", 3, Flags::READ, KEY, |ctx, args| number(ctx, args, 1))
+            row("refcount", 3, Flags::READ, KEY, refcount)
                 .doc("2.2.3", "O(1)", "key", "Returns the reference count of a value."),
         ]),
 ];
@@ -38,6 +39,21 @@ fn encoding(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         Some(encoding) => ctx.reply.bulk(encoding.as_bytes()),
         None => ctx.reply.null(),
     }
+    Ok(())
+}
+
+/// Redis shares the integers below 10,000 among all keys and counts them so; here an integer costs no more than a
+/// reference to a shared one would, and only the figure is kept, for those who look at it.
+fn refcount(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let shared = match entry(ctx, args)?.map(|entry| &entry.value) {
+        Some(Value::String(Str::Integer(0..=9_999))) => i64::from(i32::MAX),
+        Some(_) => 1,
+        None => {
+            ctx.reply.null();
+            return Ok(());
+        }
+    };
+    ctx.reply.integer(shared);
     Ok(())
 }
 
