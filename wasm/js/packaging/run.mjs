@@ -1,7 +1,7 @@
 /**
  * Packs the package as npm would publish it, installs the archive here, and runs each consumer on it.
  *
- * `node run.mjs [NAME …]` runs only those named: node, page, vite, workerd. The package must be built.
+ * `node run.mjs [NAME …]` runs only those named: types, node, page, vite, workerd. The package must be built.
  */
 
 import assert from 'node:assert/strict';
@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 
 process.chdir(fileURLToPath(new URL('.', import.meta.url)));
 
-const CONSUMERS = { node, page, vite, workerd };
+const CONSUMERS = { types, node, page, vite, workerd };
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(CONSUMERS);
 
 await install();
@@ -35,6 +35,10 @@ async function install() {
   run('tar', ['-xzf', archive]);
   await rename('package', 'node_modules/sanderling');
   await rm(archive);
+}
+
+function types() {
+  run('node_modules/.bin/tsc', ['-p', 'types']);
 }
 
 function node() {

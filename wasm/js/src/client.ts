@@ -50,7 +50,7 @@ export interface Events {
 /** A replica. Its commands are methods: see `Commands`. */
 export interface Sanderling extends Commands<string>, AsyncDisposable {}
 
-export class Sanderling implements LinkOwner {
+export class Sanderling {
   /** Every command once more, with strings in replies as bytes. */
   readonly buffers: Commands<Bytes>;
 
@@ -83,7 +83,7 @@ export class Sanderling implements LinkOwner {
     this.#persister = new Persister(port, store, (error) => this.warn('STORAGE', error, MEMORY_ONLY));
     this.#seen = port.words[WORD.changes]!;
     port.touched();
-    this.#link = new Link(this, webSocket);
+    this.#link = new Link(this.#linkOwner(), webSocket);
     this.buffers = new Buffers(this) as unknown as Commands<Bytes>;
     globalThis.document?.addEventListener('visibilitychange', this.#hidden);
   }
@@ -372,34 +372,27 @@ export class Sanderling implements LinkOwner {
     if (!this.#events.emit('warning', warning)) console.warn(`sanderling: ${warning.message}`);
   }
 
-  /** @internal */
-  opened(): void {
-    this.#port.connected();
-    this.#drain();
-  }
-
-  /** @internal */
-  received(message: Uint8Array): void {
-    const { ok, mayRetry, text } = this.#port.message(message);
-    if (ok) this.#link.works();
-    else this.#link.fail(text, mayRetry);
-    this.#schedule();
-  }
-
-  /** @internal */
-  ended(): void {
-    this.#port.disconnected();
-    this.#schedule();
-  }
-
-  /** @internal */
-  gaveUp(error: SanderlingError): void {
-    if (!this.#events.emit('error', error)) console.warn(`sanderling: ${error.message}`);
-  }
-
-  /** @internal */
-  changed(): void {
-    this.#schedule();
+  #linkOwner(): LinkOwner {
+    return {
+      opened: () => {
+        this.#port.connected();
+        this.#drain();
+      },
+      received: (message) => {
+        const { ok, mayRetry, text } = this.#port.message(message);
+        if (ok) this.#link.works();
+        else this.#link.fail(text, mayRetry);
+        this.#schedule();
+      },
+      ended: () => {
+        this.#port.disconnected();
+        this.#schedule();
+      },
+      gaveUp: (error) => {
+        if (!this.#events.emit('error', error)) console.warn(`sanderling: ${error.message}`);
+      },
+      changed: () => this.#schedule(),
+    };
   }
 }
 

@@ -19,7 +19,6 @@ export type WebSocketConstructor = new (url: string, protocols: string) => WebSo
 /** What is used of a WebSocket. */
 export interface WebSocketLike {
   binaryType: string;
-  readonly bufferedAmount: number;
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
   onclose: ((event: never) => void) | null;
@@ -84,11 +83,6 @@ export class Link {
   /** Sends a message, if there is a connection. */
   send(message: Uint8Array<ArrayBuffer>): void {
     if (this.state === 'open') this.#socket?.send(message);
-  }
-
-  /** Bytes that were sent but not yet handed to the network. */
-  get buffered(): number {
-    return this.#socket?.bufferedAmount ?? 0;
   }
 
   /** Says that the server answers as it should: the next failure counts as the first. */

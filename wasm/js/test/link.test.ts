@@ -8,7 +8,6 @@ import { Link, type LinkOwner, syncUrl, type WebSocketConstructor, type WebSocke
 class FakeSocket implements WebSocketLike {
   static all: FakeSocket[] = [];
   binaryType = '';
-  bufferedAmount = 0;
   onopen: ((event: unknown) => void) | null = null;
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: ((event: { code: number; reason: string }) => void) | null = null;
