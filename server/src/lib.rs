@@ -14,6 +14,7 @@ pub mod config;
 
 mod clock;
 mod conn;
+mod descriptors;
 mod entropy;
 mod http;
 mod listener;
@@ -70,7 +71,8 @@ pub async fn stop_signal() {
     }
 }
 
-async fn serve(config: Config, stop: impl Future<Output = ()>) -> Result<()> {
+async fn serve(mut config: Config, stop: impl Future<Output = ()>) -> Result<()> {
+    config.maxclients = descriptors::make_room(config.maxclients);
     let resp = bind(&config.resp).await?;
     let http = bind(&config.http).await?;
     let addresses = Addresses { resp: resp.local_addr()?, http: http.local_addr()? };

@@ -7,6 +7,12 @@ use sanderling::config::{self, Config};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    // A broken invariant stops the server: it must not go on serving, and logging, what it can't vouch for.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
     let outcome = config::from_arguments().and_then(serve);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 use sanderling_core::format::LogSeq;
 use sanderling_core::sync::{Hub, HubOptions};
-use sanderling_core::{Engine, EngineOptions};
+use sanderling_core::{Engine, EngineOptions, Limits};
 
 use super::files;
 use super::recover::{Extent, recover, remove_superseded};
@@ -23,7 +23,9 @@ use crate::entropy;
 /// If the files can't be read or the snapshot can't be written; they are as they were then.
 pub(crate) fn compact(folder: &Path, first: LogSeq) -> Result<u64> {
     let mut engine = Engine::new(EngineOptions { seed: entropy::number(), ..EngineOptions::default() });
-    let mut hub = Hub::new(HubOptions::default());
+    // Nobody resumes from this hub: it needn't keep the records that it has read.
+    let limits = Limits { backlog_bytes_max: 0, ..Limits::DEFAULT };
+    let mut hub = Hub::new(HubOptions { limits });
     let extent = Extent { before: Some(first), repair: None };
     recover(folder, extent, &mut engine, &mut hub)?;
     let bytes = snapshot::write(folder, &engine, &hub)?;
