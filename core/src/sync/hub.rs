@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use slab::Slab;
 
 use super::{
+    backlog::Backlog,
     history::{History, LogId, ResumeToken},
     interest::Interest,
     message::{Batch, CloseReason, Hello, Item, PushedCommand, ToHub, ToReplica, VERSION, Welcome},
@@ -54,8 +55,7 @@ pub struct Hub {
     /// Records since the shell last took them.
     unwritten: Vec<u8>,
     /// Recent records, each encoded; the last one is `seq`.
-    backlog: VecDeque<Vec<u8>>,
-    backlog_bytes: usize,
+    backlog: Backlog,
     peers: Slab<Peer>,
     ready: VecDeque<PeerId>,
     closing: VecDeque<(PeerId, CloseReason)>,
@@ -79,8 +79,7 @@ impl Hub {
             durable: LogSeq::default(),
             clients: BTreeMap::new(),
             unwritten: Vec::new(),
-            backlog: VecDeque::new(),
-            backlog_bytes: 0,
+            backlog: Backlog::default(),
             peers: Slab::new(),
             ready: VecDeque::new(),
             closing: VecDeque::new(),
@@ -109,7 +108,6 @@ impl Hub {
         // Between two segments nothing is missing: replicas can still go on from the records before.
         if head.seq != self.seq {
             self.backlog.clear();
-            self.backlog_bytes = 0;
         }
         self.history = head.history;
         self.seq = head.seq;
@@ -154,9 +152,10 @@ impl Hub {
         if let Some(origin) = record.header.origin {
             self.clients.insert(origin.client, (origin.seq, record.header.time));
         }
-        let mut bytes = Vec::new();
-        Record::encode(record.header.seq, record.header.time, record.header.origin, record.effects, &mut bytes);
-        self.push_backlog(bytes);
+        let header = record.header;
+        self.backlog.push(self.limits.backlog_bytes_max, |out| {
+            Record::encode(header.seq, header.time, header.origin, record.effects, out);
+        });
         Ok(true)
     }
 
@@ -172,6 +171,17 @@ impl Hub {
     /// Takes the records since the last call, encoded one after the other, for the shell to write.
     pub fn take_log(&mut self) -> Vec<u8> {
         core::mem::take(&mut self.unwritten)
+    }
+
+    /// The records that [`Hub::take_log`] would give.
+    pub fn log(&self) -> &[u8] {
+        &self.unwritten
+    }
+
+    /// Forgets the records that [`Hub::log`] showed, which the shell has written, and keeps their buffer.
+    pub fn clear_log(&mut self) {
+        self.unwritten.clear();
+        self.unwritten.shrink_to(LOG_BYTES_KEPT);
     }
 
     /// Whether [`Hub::take_log`] has anything to give.
@@ -445,22 +455,13 @@ impl Hub {
         if let Some(origin) = origin {
             self.clients.insert(origin.client, (origin.seq, now));
         }
-        let mut bytes = Vec::new();
-        Record::encode(self.seq, now, origin, engine.journal_mut().bytes(), &mut bytes);
-        engine.journal_mut().clear();
-        self.unwritten.extend_from_slice(&bytes);
-        self.push_backlog(bytes);
+        let (seq, journal) = (self.seq, engine.journal_mut());
+        let record = self.backlog.push(self.limits.backlog_bytes_max, |out| {
+            Record::encode(seq, now, origin, journal.bytes(), out);
+        });
+        self.unwritten.extend_from_slice(record);
+        journal.clear();
         self.seq
-    }
-
-    fn push_backlog(&mut self, record: Vec<u8>) {
-        self.backlog_bytes += record.len();
-        self.backlog.push_back(record);
-        while self.backlog_bytes > self.limits.backlog_bytes_max
-            && let Some(record) = self.backlog.pop_front()
-        {
-            self.backlog_bytes -= record.len();
-        }
     }
 
     fn send(&mut self, id: PeerId, message: &ToReplica<'_>) {
@@ -495,7 +496,7 @@ impl Hub {
         let mut items = vec![];
         let mut bytes = 0;
         let mut through = following.cursor;
-        for record in self.backlog.range(first..) {
+        for record in self.backlog.range(first) {
             if through >= self.durable || bytes >= CHUNK_BYTES {
                 break;
             }
@@ -576,6 +577,9 @@ fn execute_pushed(engine: &mut Engine, env: Env, session: SessionId, calls: &[Ve
 
 /// Identities that one replica may name: its own and those of earlier runs whose commands it still holds.
 const CLIENTS_PER_PEER_MAX: usize = 64;
+
+/// Capacity that the buffer of unwritten records keeps.
+const LOG_BYTES_KEPT: usize = 256 * 1024;
 
 /// Answers that wait for a replica that asks without reading.
 const OUTBOX_MESSAGES_MAX: usize = 1024;

@@ -21,6 +21,7 @@
 //! - A pushed command takes effect once: the hub logs its number together with its effects.
 //! - Nothing is sent before it is as durable as the hub's shell promises ([`Hub::handle_durable`]).
 
+mod backlog;
 mod clock;
 mod history;
 mod hub;

@@ -169,19 +169,19 @@ impl Shard {
     /// If they can't be made as durable as the policy promises. They are kept, and written by a later flush if the
     /// disk takes them then; until it does, the engine refuses writes.
     pub(crate) fn flush(&mut self) -> Result<(), NotDurable> {
-        let records = self.hub.take_log();
-        if records.is_empty() && self.unwritten.is_empty() {
+        if !self.hub.has_log() && self.unwritten.is_empty() {
             return Ok(());
         }
         let seq = self.hub.seq();
         let appended = if self.unwritten.is_empty() {
-            self.log.append(&records)
+            self.log.append(self.hub.log())
         } else {
-            self.unwritten.extend_from_slice(&records);
+            self.unwritten.extend_from_slice(self.hub.log());
             self.log.append(&self.unwritten)
         };
         match appended {
             Ok(()) => {
+                self.hub.clear_log();
                 if !self.unwritten.is_empty() {
                     self.unwritten = Vec::new();
                     self.engine.refuse_writes(None);
@@ -193,8 +193,9 @@ impl Shard {
             Err(reason) => {
                 if self.unwritten.is_empty() {
                     error!("cannot write the log, so writes are refused: {reason}");
-                    self.unwritten = records;
+                    self.unwritten.extend_from_slice(self.hub.log());
                 }
+                self.hub.clear_log();
                 self.refuse_writes(&reason);
                 if self.fsync == Fsync::Always { Err(NotDurable) } else { Ok(()) }
             }
