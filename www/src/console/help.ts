@@ -16,20 +16,20 @@ export function completions(line: string, keysFrom: (prefix: string, count: numb
     if (last === '') return [];
     return COMMANDS.filter((row) => startsWith(row.name, last))
       .slice(0, MATCHES_MAX)
-      .map((row) => ({ line: cased(row.name, last), label: row.name.toUpperCase(), note: row.summary }));
+      .map((row) => ({ line: cased(row.name, last), label: row.name.toUpperCase(), note: noteOn(row) }));
   }
   const row = rowOf(words.slice(0, 1));
   if (words.length === 1 && words[0]?.toLowerCase() === 'help') {
     return COMMANDS.filter((row) => last !== '' && startsWith(row.name, last))
       .slice(0, MATCHES_MAX)
-      .map((row) => ({ line: start + cased(row.name, last), label: row.name.toUpperCase(), note: row.summary }));
+      .map((row) => ({ line: start + cased(row.name, last), label: row.name.toUpperCase(), note: noteOn(row) }));
   }
   if (!row) return [];
   if (row.subcommands.length > 0 && words.length === 1) {
     return row.subcommands
       .filter((sub) => startsWith(sub.name, last))
       .slice(0, MATCHES_MAX)
-      .map((sub) => ({ line: start + cased(sub.name, last), label: sub.name.toUpperCase(), note: sub.summary }));
+      .map((sub) => ({ line: start + cased(sub.name, last), label: sub.name.toUpperCase(), note: noteOn(sub) }));
   }
   if (last === '' || row.firstKey === 0 || !isKeyPlace(row, words.length)) return [];
   return keysFrom(last, MATCHES_MAX).map((key) => ({ line: start + key, label: key, note: '' }));
@@ -77,6 +77,10 @@ function describe(row: CommandRow, path = ''): string {
 
 function groups(): string[] {
   return [...new Set(COMMANDS.map((row) => row.group))].sort();
+}
+
+function noteOn(row: CommandRow): string {
+  return row.serverOnly ? `${row.summary} On the server only.` : row.summary;
 }
 
 /** Splits a line at its spaces: the words before the last one, the last one, and the line up to it. */
