@@ -203,13 +203,19 @@ impl Engine {
     /// Every turn either wakes a call or takes a key off the queue, so it ends.
     fn serve_waiting(&mut self, env: Env) {
         while let Some((db, key)) = self.keyspace.pop_ready() {
-            for (session, wait) in self.sessions.waiting.on(db, &key) {
-                let entry = self.keyspace.db(db).find(&key);
-                if !entry.is_some_and(|entry| entry.value.kind() == wait.kind && !entry.is_expired(env.now)) {
-                    break;
+            let mut last = 0;
+            while let Some((number, session, wait)) = self.sessions.waiting.next_on(db, &key, last) {
+                last = number;
+                let entry = self.keyspace.db(db).find(&key).filter(|entry| !entry.is_expired(env.now));
+                match entry.map(|entry| entry.value.kind()) {
+                    None => break,
+                    // Lists and sorted sets may be waited for under one key.
+                    Some(kind) if kind != wait.kind => continue,
+                    Some(_) => {}
                 }
+                let call = wait.call.clone();
                 let mut reply = Vec::new();
-                let (_, again) = self.call(env, session, &wait.call.words(), Some(&key), &mut reply);
+                let (_, again) = self.call(env, session, &call.words(), Some(&key), &mut reply);
                 if again.is_none() {
                     self.sessions.wake(session, reply, &mut self.keyspace);
                 }

@@ -40,6 +40,16 @@ pub(super) struct FileRun {
 }
 
 impl FileRun {
+    /// Adds a second run of the same file: a test passes if it passed in one of them.
+    pub(super) fn add(&mut self, second: Self) {
+        for (name, outcome) in second.outcomes {
+            let first = self.outcomes.entry(name).or_default();
+            first.passed = first.passed.max(outcome.passed);
+        }
+        self.setup.extend(second.setup);
+        self.note = format!("run twice {} {}", self.note, second.note).trim_end().to_owned();
+    }
+
     /// Says in one line why a test failed.
     pub(super) fn why(&self, name: &str) -> String {
         self.outcomes.get(name).map_or("it did not run", Outcome::line).chars().take(300).collect()
