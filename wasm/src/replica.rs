@@ -7,8 +7,10 @@ use sanderling_core::format::ClientId;
 use sanderling_core::keyspace::Value;
 use sanderling_core::sync::{self, Event, ReplicaOptions, State};
 use sanderling_core::{Env, Limits, glob};
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::options::Options;
 use crate::packed;
 use crate::words::{Word, Words, address_of};
 
@@ -25,18 +27,18 @@ pub struct Replica {
 
 #[wasm_bindgen]
 impl Replica {
-    /// Makes a replica that holds nothing and is offline. `identity` is 16 random bytes, `globs` the list of its
-    /// keys' globs, packed as a call.
+    /// Makes a replica that holds nothing and is offline, from `{ identity, subscribe }`: 16 random bytes, and the
+    /// globs of its keys.
+    ///
+    /// # Errors
+    /// If the options aren't such an object.
     #[wasm_bindgen(constructor)]
-    #[must_use]
-    pub fn new(identity: &[u8], globs: &[u8], now_ms: f64, entropy_low: u32, entropy_high: u32) -> Self {
+    pub fn new(options: JsValue, now_ms: f64, entropy_low: u32, entropy_high: u32) -> Result<Self, js_sys::Error> {
         let env = env(now_ms, entropy_low, entropy_high);
-        let mut client = [0; 16];
-        client.iter_mut().zip(identity).for_each(|(to, from)| *to = *from);
-        let interest = packed::with_words(globs, |globs| globs.iter().map(|glob| glob.to_vec()).collect());
+        let Options { identity, subscribe } = Options::read(options)?;
         let options = ReplicaOptions {
-            client: ClientId(client),
-            interest: interest.unwrap_or_default(),
+            client: ClientId(identity),
+            interest: subscribe.into_iter().map(String::into_bytes).collect(),
             db: 0,
             seed: env.entropy,
             limits: Limits::DEFAULT,
@@ -49,7 +51,7 @@ impl Replica {
             staged: Vec::new(),
         };
         replica.settle();
-        replica
+        Ok(replica)
     }
 
     /// Where the block of words begins; it never moves.

@@ -94,8 +94,7 @@ export class Port {
   constructor(engine: Engine, subscribe: readonly string[]) {
     this.#memory = engine.memory;
     const identity = crypto.getRandomValues(new Uint8Array(16));
-    const globs = packCall(subscribe.map(encodeText));
-    this.#replica = new engine.bindings.Replica(identity, globs, Date.now(), entropy(), entropy());
+    this.#replica = new engine.bindings.Replica({ identity, subscribe }, Date.now(), entropy(), entropy());
     this.refresh();
   }
 
@@ -399,19 +398,6 @@ function isPlainObject(args: unknown): args is { readonly [field: string]: Arg }
   if (typeof args !== 'object' || args === null) return false;
   const prototype: unknown = Object.getPrototypeOf(args);
   return prototype === Object.prototype || prototype === null;
-}
-
-/** Packs byte strings as a call: their count, then each with its length. */
-function packCall(words: readonly Uint8Array[]): Uint8Array {
-  const packed = new Uint8Array(words.reduce((sum, word) => sum + 4 + word.length, 4));
-  writeU32(packed, 0, words.length);
-  let at = 4;
-  for (const word of words) {
-    writeU32(packed, at, word.length);
-    packed.set(word, at + 4);
-    at += 4 + word.length;
-  }
-  return packed;
 }
 
 function writeU32(bytes: Uint8Array, at: number, value: number): void {
