@@ -108,8 +108,10 @@ impl Engine {
     /// Runs one call, the command's name first, and appends its one reply to `out`.
     ///
     /// All that it did stands in the journal when it returns: a transaction's effects together.
-    /// It may wake other sessions: see [`Engine::poll_woken`].
+    /// It may wake other sessions: see [`Engine::poll_woken`]. A session waits for one call at most: one that makes
+    /// another call while it waits has given up waiting, and that wait gets no reply.
     pub fn execute(&mut self, env: Env, session: SessionId, args: &[&[u8]], out: &mut Vec<u8>) -> Flow {
+        self.sessions.waiting.end(session, &mut self.keyspace);
         let (flow, wait) = self.call(env, session, args, None, out);
         if let Some(WaitFor { keys, kind, deadline }) = wait {
             let db = self.sessions.session_mut(session).db;

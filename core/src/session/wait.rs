@@ -225,6 +225,20 @@ mod tests {
     }
 
     #[test]
+    fn a_session_that_calls_on_has_given_up_waiting() {
+        let mut clients = Clients::new();
+        let (waiter, writer) = (clients.open(), clients.open());
+        clients.run(waiter, "BLMOVE a a LEFT RIGHT 0");
+        clients.run(waiter, "BLMOVE a a LEFT RIGHT 0");
+        clients.run(writer, "RPUSH a x");
+        assert_eq!(clients.woken(), [(waiter, b"$1\r\nx\r\n".to_vec())]);
+        clients.run(waiter, "BLPOP b 0");
+        clients.run(waiter, "PING");
+        clients.run(writer, "RPUSH b x");
+        assert_eq!(clients.woken(), []);
+    }
+
+    #[test]
     fn a_deadline_answers_null_and_a_closed_session_waits_no_more() {
         let mut clients = Clients::new();
         let (late, closed, writer) = (clients.open(), clients.open(), clients.open());

@@ -9,7 +9,7 @@ use alloc::{
 
 use super::calls::{Call, START_MS, Step};
 use crate::{
-    Engine, EngineOptions, Env, Role, SessionId,
+    Engine, EngineOptions, Env, Flow, Role, SessionId,
     effect::{StoredValue, Undo, stored_value},
     keyspace::Keyspace,
     limits::DATABASES,
@@ -47,7 +47,13 @@ impl World {
         self.env.entropy += 1;
         let args: Vec<&[u8]> = call.iter().map(Vec::as_slice).collect();
         let mut reply = Vec::new();
-        self.engine.execute(self.env, self.session, &args, &mut reply);
+        if self.engine.execute(self.env, self.session, &args, &mut reply) == Flow::Wait {
+            // A call that waits keeps its session to itself; others come after it.
+            self.session = self.engine.open_session("127.0.0.1:1", self.env);
+        }
+        while let Some(woken) = self.engine.poll_woken() {
+            self.engine.close_session(woken.session);
+        }
         reply
     }
 
