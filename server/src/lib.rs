@@ -96,8 +96,10 @@ async fn serve(mut config: Config, stop: impl Future<Output = ()>) -> Result<()>
     }
     accept.abort();
     worker.end().await;
+    let closed = worker.close();
+    // The sockets say goodbye meanwhile: nothing that they tell is read any more.
     drop(http);
-    worker.close()
+    closed
 }
 
 async fn bind(address: &str) -> Result<TcpListener> {

@@ -42,8 +42,8 @@ struct Site {
     access: Arc<Access>,
     metrics: Arc<Metrics>,
     link: Link,
-    /// Held by everything that serves a socket, so that the end can wait for them.
-    alive: mpsc::Sender<()>,
+    /// Made strong by everything that serves a socket, so that the end can wait for them, and for nothing else.
+    alive: mpsc::WeakSender<()>,
 }
 
 impl Http {
@@ -58,14 +58,15 @@ impl Http {
         link: Link,
     ) -> Result<Self> {
         let access = Access { password: config.requirepass.clone(), origins: config.allow_origin.clone() };
-        let (alive, ended) = mpsc::channel(1);
-        let site = Site { access: Arc::new(access), metrics, link, alive };
+        let site = |alive| Site { access: Arc::new(access), metrics, link, alive };
         let www = config.www.clone();
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("cannot start the runtime of HTTP")?;
         let run = move || {
-            if let Err(error) = runtime.block_on(serve(listener, site, www, stopped, ended)) {
+            let (alive, ended) = mpsc::channel(1);
+            let router = router(site(alive.downgrade()), www);
+            if let Err(error) = runtime.block_on(serve(listener, router, stopped, alive, ended)) {
                 error!("HTTP has ended: {error}");
             }
         };
@@ -86,19 +87,20 @@ impl Drop for Http {
 
 async fn serve(
     listener: std::net::TcpListener,
-    site: Site,
-    www: Option<PathBuf>,
+    router: Router,
     stopped: oneshot::Receiver<()>,
+    alive: mpsc::Sender<()>,
     mut ended: mpsc::Receiver<()>,
 ) -> std::io::Result<()> {
     // A message to a replica must not wait for the acknowledgement of the one before.
     let listener = TcpListener::from_std(listener)?.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let service = router(site, www).into_make_service_with_connect_info::<SocketAddr>();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::select! {
         // Requests are short, and browsers hold connections open that would be waited for.
         outcome = async { axum::serve(listener, service).await } => outcome?,
         _ = stopped => {}
     }
+    drop(alive);
     let _ = timeout(END_PATIENCE, ended.recv()).await;
     Ok(())
 }
@@ -137,9 +139,10 @@ async fn sync(State(site): State<Site>, ConnectInfo(from): ConnectInfo<SocketAdd
         Ok(accept) => accept,
         Err(refusal) => return refusal.into_response(),
     };
+    let Some(alive) = site.alive.upgrade() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
-        let _alive = site.alive;
+        let _alive = alive;
         match upgrade.await {
             Ok(upgraded) => ws::serve(hyper_util::rt::TokioIo::new(upgraded), site.link).await,
             Err(error) => tracing::debug!("a WebSocket's handshake was not completed: {error}"),
