@@ -19,6 +19,12 @@ pub(crate) enum Action {
     Ours(fn() -> Result<()>),
     /// Cargo with these arguments, separated by spaces.
     Cargo(&'static str),
+    /// One of cargo's commands on the whole workspace, with further arguments.
+    Workspace(&'static str, &'static str),
+    /// The tests that a filter of cargo-nextest chooses.
+    Tests(&'static str),
+    /// A program of the crate `sanderling-tests` with these arguments, separated by spaces.
+    Built(&'static str, &'static str),
     /// A program with these arguments, separated by spaces.
     Program(&'static str, &'static str),
     /// A script in the `package.json` of a folder.
@@ -65,9 +71,19 @@ impl Runner {
         }
         match step.action {
             Action::Ours(check) => check(),
-            Action::Cargo(arguments) => self.logged(step, cargo().args(arguments.split(' '))),
+            Action::Cargo(arguments) => self.logged(step, cargo().args(arguments.split_whitespace())),
+            Action::Workspace(verb, arguments) => self.logged(step, workspace(verb).args(arguments.split_whitespace())),
+            Action::Tests(filter) => {
+                let mut tests = workspace("nextest");
+                self.logged(step, tests.args(["--no-fail-fast", "--no-tests", "pass", "-E", filter]))
+            }
+            Action::Built(program, arguments) => {
+                shell::run(workspace("build").args(["--quiet", "--bin", program]))?;
+                let program = paths::target().join("debug").join(program);
+                self.logged(step, command(program).args(arguments.split_whitespace()))
+            }
             Action::Program(program, arguments) => {
-                self.logged(step, command(self.find(program)).args(arguments.split(' ')))
+                self.logged(step, command(self.find(program)).args(arguments.split_whitespace()))
             }
             Action::NpmScript(folder, script) => {
                 let mut npm = command("npm");
@@ -122,4 +138,16 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// Returns a command of cargo on the whole workspace. Every step takes the same crates with the same features, because
+/// cargo compiles whatever two steps don't agree on once for each.
+fn workspace(verb: &str) -> Command {
+    let mut command = cargo();
+    command.arg(verb);
+    if verb == "nextest" {
+        command.arg("run");
+    }
+    command.args(["--workspace", "--features", "xtask/codegen"]);
+    command
 }

@@ -57,27 +57,25 @@ pub(crate) const STEPS: &[Step] = &[
         name: "clippy",
         proves: "no lint fires in any crate",
         needs: &[],
-        action: Action::Cargo("clippy --workspace --all-targets --features xtask/codegen --quiet -- -D warnings"),
+        action: Action::Workspace("clippy", "--all-targets --quiet -- -D warnings"),
     },
     Step {
         name: "unit",
         proves: "the unit and property tests of every crate",
         needs: &[Need::Tools],
-        action: Action::Cargo(
-            "nextest run --workspace --exclude sanderling-tests --features xtask/codegen --no-fail-fast --no-tests pass",
-        ),
+        action: Action::Tests("!package(sanderling-tests)"),
     },
     Step {
         name: "links",
         proves: "the links in the documentation of the code lead somewhere",
         needs: &[],
-        action: Action::Cargo("doc --workspace --no-deps --document-private-items --quiet"),
+        action: Action::Workspace("doc", "--no-deps --document-private-items --quiet"),
     },
     Step {
         name: "doc",
         proves: "the examples in the documentation run",
         needs: &[],
-        action: Action::Cargo("test --workspace --doc --quiet"),
+        action: Action::Workspace("test", "--doc --quiet"),
     },
     Step {
         name: "no-std",
@@ -125,19 +123,19 @@ pub(crate) const STEPS: &[Step] = &[
         name: "server",
         proves: "the real binary, over its sockets and across restarts",
         needs: &[Need::Tools, Need::Server, Need::Programs(REDIS_TOOLS)],
-        action: Action::Cargo("nextest run --package sanderling-tests --no-fail-fast"),
+        action: Action::Tests("package(sanderling-tests)"),
     },
     Step {
         name: "redis-py",
         proves: "redis-py, unchanged, against the server",
         needs: &[Need::Server],
-        action: Action::Cargo(concat!(with_server!(), "tests/clients/run.sh python")),
+        action: Action::Built("with-server", "tests/clients/run.sh python"),
     },
     Step {
         name: "ioredis",
         proves: "ioredis, unchanged, against the server",
         needs: &[Need::Node, Need::Server],
-        action: Action::Cargo(concat!(with_server!(), "tests/clients/run.sh node")),
+        action: Action::Built("with-server", "tests/clients/run.sh node"),
     },
     Step {
         name: "browser",
@@ -149,14 +147,6 @@ pub(crate) const STEPS: &[Step] = &[
         name: "conformance",
         proves: "Redis's own tests for the commands that exist",
         needs: &[Need::Server, Need::Programs(REDIS_TOOLS)],
-        action: Action::Cargo("run --quiet --package sanderling-tests --bin conformance"),
+        action: Action::Built("conformance", ""),
     },
 ];
-
-/// What cargo is told to run the command that follows beside a fresh server.
-macro_rules! with_server {
-    () => {
-        "run --quiet --package sanderling-tests --bin with-server -- "
-    };
-}
-use with_server;
