@@ -49,9 +49,14 @@ pub(crate) fn npm(folder: &Path) -> Result<()> {
         return Ok(());
     }
     shell::timed(&format!("npm ci in {name} (installs its packages into node_modules)"), || {
-        let mut ci = command("npm");
-        ci.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
-        shell::run_logged(&format!("npm ci {name}"), &mut ci)
+        // `npm ci` refuses a lock without the optional packages of other platforms, which not every registry carries;
+        // `npm install` takes the locked versions all the same, and adds nothing that isn't named.
+        let run = |verb: &[&str]| {
+            let mut npm = command("npm");
+            npm.args(verb).args(["--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
+            shell::run_logged(&format!("npm {} {name}", verb.join(" ")), &mut npm)
+        };
+        run(&["ci"]).or_else(|_| run(&["install", "--no-save"]))
     })?;
     stamp.record()
 }

@@ -61,6 +61,8 @@ fn fill(client: &mut Client) {
         assert!(reply.error().is_none(), "{line}: {reply:?}");
     }
     assert_eq!(client.call(&[b"SET", &b"\0\xff\r\n"[..], &[0, 255, 13, 10].repeat(5_000)]), Reply::ok());
+    // What expires in a moment must be gone before anyone compares.
+    wait::until("the key `past` expires", || client.run("EXISTS past").eq(&Reply::Int(0)).then_some(()));
 }
 
 /// Reads everything there is: for each database and key the type, the deadline and the value.
