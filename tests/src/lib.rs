@@ -9,7 +9,6 @@
 // A harness fails by panicking: the test runner reports the place and the message.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-pub mod calls;
 pub mod client;
 pub mod conformance;
 pub mod http;

@@ -4,14 +4,13 @@
 //! calls, or in the out buffer, which it reads afterwards; `words` says where they are.
 
 use sanderling_core::format::ClientId;
-use sanderling_core::keyspace::Value;
 use sanderling_core::sync::{self, Event, ReplicaOptions, State};
 use sanderling_core::{Env, Limits, glob};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::options::Options;
 use crate::packed;
+use crate::page::{Cursor, Page};
 use crate::words::{Word, Words, address_of};
 
 /// A replica and its buffers.
@@ -27,18 +26,25 @@ pub struct Replica {
 
 #[wasm_bindgen]
 impl Replica {
-    /// Makes a replica that holds nothing and is offline, from `{ identity, subscribe }`: 16 random bytes, and the
-    /// globs of its keys.
+    /// Makes a replica that holds nothing and is offline. `identity` is 16 random bytes, `subscribe` the globs of its
+    /// keys, as bytes.
     ///
     /// # Errors
-    /// If the options aren't such an object.
+    /// If one of them isn't what is said above.
     #[wasm_bindgen(constructor)]
-    pub fn new(options: JsValue, now_ms: f64, entropy_low: u32, entropy_high: u32) -> Result<Self, js_sys::Error> {
+    pub fn new(
+        identity: &[u8],
+        subscribe: Vec<js_sys::Uint8Array>,
+        now_ms: f64,
+        entropy_low: u32,
+        entropy_high: u32,
+    ) -> Result<Self, js_sys::Error> {
         let env = env(now_ms, entropy_low, entropy_high);
-        let Options { identity, subscribe } = Options::read(options)?;
+        let identity = identity.try_into();
+        let identity = identity.map_err(|_| js_sys::Error::new("the identity of a replica is 16 bytes"))?;
         let options = ReplicaOptions {
             client: ClientId(identity),
-            interest: subscribe.into_iter().map(String::into_bytes).collect(),
+            interest: subscribe.iter().map(js_sys::Uint8Array::to_vec).collect(),
             db: 0,
             seed: env.entropy,
             limits: Limits::DEFAULT,
@@ -218,28 +224,19 @@ impl Replica {
         self.words.set_wide(Word::Timeout, self.replica.next_timeout().map_or(u64::MAX, |at| at.0));
     }
 
-    /// Puts about `count` keys from `cursor` on that match the glob in the scratch buffer into the out buffer:
-    ///
-    /// ```text
-    /// (type | deadline in milliseconds, a double, 0 for none | size u32 | key)*      type and key with their lengths
-    /// ```
-    /// Returns where to go on, 0 at the end.
-    pub fn entries(&mut self, bytes: usize, cursor: u64, count: usize, now_ms: f64) -> u64 {
-        self.out.clear();
+    /// Returns about `count` keys from `cursor` on that match the glob in the scratch buffer:
+    /// `{ cursor: string, entries: { key: string, type: string, expiresAt: number | null, size: number }[] }`.
+    pub fn entries(&mut self, bytes: usize, cursor: u64, count: usize, now_ms: f64) -> JsValue {
         let pattern = self.scratch.get(..bytes).unwrap_or_default();
         let now = self.replica.server_time(env(now_ms, 0, 0).now);
-        let out = &mut self.out;
+        let mut page = Page::default();
         let next = self.replica.engine().keyspace().db(self.replica.db()).scan(cursor, count, |entry| {
-            if entry.is_expired(now) || !glob::matches(pattern, &entry.key) {
-                return;
+            if !entry.is_expired(now) && glob::matches(pattern, &entry.key) {
+                page.push(entry);
             }
-            packed::push(out, entry.value.kind().name().as_bytes());
-            out.extend_from_slice(&entry.expires_at.map_or(0.0, |at| at.0 as f64).to_le_bytes());
-            out.extend_from_slice(&u32::try_from(size_of_value(&entry.value)).unwrap_or(u32::MAX).to_le_bytes());
-            packed::push(out, &entry.key);
         });
-        self.settle();
-        next
+        page.cursor = Cursor(next);
+        page.into_js()
     }
 
     fn verdict(&mut self, result: Result<(), sync::SyncError>) -> u32 {
@@ -275,17 +272,6 @@ impl Replica {
 
 fn env(now_ms: f64, entropy_low: u32, entropy_high: u32) -> Env {
     Env::new(now_ms as u64, u64::from(entropy_high) << 32 | u64::from(entropy_low))
-}
-
-/// Bytes of a string, elements of a collection.
-fn size_of_value(value: &Value) -> usize {
-    match value {
-        Value::String(value) => value.len(),
-        Value::List(value) => value.len(),
-        Value::Set(value) => value.len(),
-        Value::Hash(value) => value.len(),
-        Value::ZSet(value) => value.len(),
-    }
 }
 
 /// The connection is in order.

@@ -45,9 +45,10 @@ fn main() -> ExitCode {
         eprintln!("xtask: there is no task {name:?}\n\n{}", help());
         return ExitCode::FAILURE;
     };
-    // `serve` and the suites have options of their own, and answer --help themselves.
-    if task.arguments.is_empty() && rest.iter().any(|argument| argument == "--help" || argument == "-h") {
-        println!("cargo xtask {name}: {}", task.summary);
+    // The programs behind these have options of their own, and answer --help themselves.
+    let passes_on = matches!(task.name, "serve" | "conformance" | "sim");
+    if !passes_on && rest.iter().any(|argument| argument == "--help" || argument == "-h") {
+        println!("cargo xtask {name} {}\n  {}", task.arguments, task.summary);
         return ExitCode::SUCCESS;
     }
     match (task.run)(rest) {

@@ -57,6 +57,7 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     /// Calls that wait.
+    #[cfg(feature = "server")]
     pub(crate) fn len(&self) -> usize {
         self.waits.len()
     }
@@ -100,6 +101,7 @@ impl Waiting {
     }
 
     /// Whether a session waits.
+    #[cfg(feature = "server")]
     pub(crate) fn is_waiting(&self, session: SessionId) -> bool {
         self.by_session.contains_key(&session)
     }

@@ -94,7 +94,7 @@ export class Port {
   constructor(engine: Engine, subscribe: readonly string[]) {
     this.#memory = engine.memory;
     const identity = crypto.getRandomValues(new Uint8Array(16));
-    this.#replica = new engine.bindings.Replica({ identity, subscribe }, Date.now(), entropy(), entropy());
+    this.#replica = new engine.bindings.Replica(identity, subscribe.map(encodeText), Date.now(), entropy(), entropy());
     this.refresh();
   }
 
@@ -230,25 +230,9 @@ export class Port {
   entries(match: string, cursor: string, count: number): Page {
     this.#begin();
     this.#putBytes(encodeText(match));
-    const next = this.#replica.entries(this.#at - this.#base, BigInt(cursor), count, Date.now());
+    const page = this.#replica.entries(this.#at - this.#base, BigInt(cursor), count, Date.now()) as Page;
     this.refresh();
-    const out = this.#takeOut();
-    const view = new DataView(out.buffer);
-    const entries: Entry[] = [];
-    let at = 0;
-    const text = (): string => {
-      const from = at + 4;
-      at = from + view.getUint32(at, true);
-      return readText(out, from, at);
-    };
-    while (at < out.length) {
-      const type = text();
-      const deadline = view.getFloat64(at, true);
-      const size = view.getUint32(at + 8, true);
-      at += 12;
-      entries.push({ key: text(), type, expiresAt: deadline || null, size });
-    }
-    return { cursor: String(next), entries };
+    return page;
   }
 
   /** A number of two words. */

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Role,
-    effect::{Effect, Undo},
+    effect::{Change, Effect, Removal, Undo},
     format::{ChunkReader, FrameKind, LogSeq, Origin, Record, effects, encode_frame, split_frame},
     hash::Rng,
     keyspace::Keyspace,
@@ -130,6 +130,27 @@ proptest! {
         prop_assert_eq!(again, journal);
         for end in 0..bytes.len() {
             prop_assert!(Record::decode(&bytes[..end]).is_err(), "cut at {}", end);
+        }
+    }
+}
+
+proptest! {
+    /// Whether a key has expired is for the engine to find, whatever the call that finds it comes to.
+    #[test]
+    fn a_failing_call_has_no_effect_but_expiry(steps in steps(60), compact: bool) {
+        let mut world = World::new(Role::Primary, compact);
+        for step in &steps {
+            let Step::Calls(calls) = step else {
+                world.step(step);
+                continue;
+            };
+            for call in calls {
+                let failed = world.call(call).starts_with(b"-");
+                let journal = world.engine.journal_mut().bytes().to_vec();
+                world.engine.journal_mut().clear();
+                let expiry = effects(&journal).all(|effect| matches!(effect.unwrap().1.change, Change::Delete(Removal::Expired)));
+                prop_assert!(!failed || expiry, "{:?} failed, and had effects", call);
+            }
         }
     }
 }

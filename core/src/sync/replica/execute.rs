@@ -1,0 +1,139 @@
+//! The user's calls: answered at once, and kept with what takes them back if they write.
+
+use alloc::{boxed::Box, format, vec, vec::Vec};
+
+use super::{Replica, pending};
+use crate::{
+    command::{self, Command, Flags},
+    env::Env,
+    error::{Error, Result},
+    format::ClientSeq,
+    resp::{Protocol, Reply},
+    session::Queued,
+};
+
+impl Replica {
+    /// Runs a call and appends its reply, in RESP3, to `out`. Returns the number under which it was pushed if it
+    /// writes; [`Event`]s will tell what became of it.
+    ///
+    /// `env.now` is the replica's own clock.
+    pub fn execute(&mut self, env: Env, args: &[&[u8]], out: &mut Vec<u8>) -> Option<ClientSeq> {
+        let env = Env { now: self.clock.server_time(env.now), entropy: env.entropy };
+        match self.classify(args) {
+            Ok(Intent::Local) => {
+                self.engine.execute(env, self.session, args, out);
+                None
+            }
+            Ok(Intent::Write(calls)) => self.execute_optimistically(env, calls, args, out),
+            Err(error) => {
+                let state = self.engine.session_mut(self.session);
+                if let Some(transaction) = &mut state.transaction {
+                    transaction.aborted = true;
+                }
+                Reply::new(out, Protocol::Resp3).error(&error);
+                None
+            }
+        }
+    }
+
+    /// Decides what a call is to a replica.
+    fn classify(&mut self, args: &[&[u8]]) -> Result<Intent> {
+        let (row, _) = command::find_row(args)?;
+        if row.flags.has(Flags::SERVER_ONLY) || row.flags.has(Flags::ADMIN) {
+            return Err(Error::owned(format!("ERR '{}' runs on a server only, not in a replica", row.name)));
+        }
+        if matches!(row.name, "select" | "reset" | "hello" | "auth" | "quit" | "watch" | "swapdb" | "move" | "copy") {
+            return Err(Error::owned(format!("ERR '{}' isn't available in a replica", row.name)));
+        }
+        self.check_interest(row, args)?;
+        let state = self.engine.session_mut(self.session);
+        match &state.transaction {
+            Some(transaction) if row.name == "exec" => {
+                let writes = transaction.commands.iter().any(|queued| is_write(&queued.words()));
+                match writes && !transaction.aborted {
+                    true => Ok(Intent::Write(transaction.commands.clone())),
+                    false => Ok(Intent::Local),
+                }
+            }
+            Some(_) => Ok(Intent::Local),
+            None if row.flags.has(Flags::WRITE) => Ok(Intent::Write(vec![Queued::new(args)])),
+            None => Ok(Intent::Local),
+        }
+    }
+
+    /// Refuses keys that the replica doesn't hold: it can't know their values.
+    fn check_interest(&self, row: &Command, args: &[&[u8]]) -> Result<()> {
+        for position in row.key_positions(args) {
+            if let Some(key) = args.get(position)
+                && !self.interest.contains(key)
+            {
+                return Err(Error::owned(format!(
+                    "UNKNOWN key '{}' is outside this replica's subscription",
+                    key.get(..key.len().min(128)).unwrap_or_default().escape_ascii()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn execute_optimistically(
+        &mut self,
+        env: Env,
+        calls: Vec<Queued>,
+        args: &[&[u8]],
+        out: &mut Vec<u8>,
+    ) -> Option<ClientSeq> {
+        if self.pending.len() >= self.limits.pending_commands_max {
+            Reply::new(out, Protocol::Resp3).error(&Error::owned(format!(
+                "ERR {} commands are pending, the most this replica keeps: connect to the server first",
+                self.pending.len()
+            )));
+            return None;
+        }
+        let start = out.len();
+        let outcome = self.run_recorded(env, args, out);
+        let reply = out.get(start..).unwrap_or_default();
+        // The caller of what fails here knows, and the server needn't. Inside a transaction single commands may fail,
+        // and the others count. A failing command may still have removed a key that it found expired, which is for
+        // the server to decide.
+        if reply.first() == Some(&b'-') {
+            self.engine.undo_all(outcome.undos);
+            return None;
+        }
+        let seq = self.next_seq;
+        self.next_seq = seq.next();
+        let reply = Some(Box::from(reply));
+        let order = self.next_order;
+        self.next_order += 1;
+        let command = pending::Command { client: self.client, seq, env, calls, order };
+        self.store.put_pending(&command);
+        self.pending.push(command, reply, outcome);
+        Some(seq)
+    }
+
+    /// Runs a call, keeping its effects and what takes them back.
+    pub(super) fn run_recorded(&mut self, env: Env, args: &[&[u8]], out: &mut Vec<u8>) -> pending::Outcome {
+        self.engine.keep_undos(true);
+        self.engine.journal_mut().enable(true);
+        self.engine.journal_mut().clear();
+        self.engine.execute(env, self.session, args, out);
+        let effects = self.engine.journal_mut().bytes().into();
+        let undos = self.engine.take_undos();
+        self.engine.keep_undos(false);
+        self.engine.journal_mut().enable(false);
+        self.engine.journal_mut().clear();
+        pending::Outcome { effects, undos }
+    }
+}
+
+/// What a call is to a replica.
+enum Intent {
+    /// A read, or something that concerns the session: answered here, and nobody else is told.
+    Local,
+    /// A write: these calls are to be pushed.
+    Write(Vec<Queued>),
+}
+
+fn is_write(words: &[&[u8]]) -> bool {
+    command::find_row(words).is_ok_and(|(row, _)| row.flags.has(Flags::WRITE))
+}
