@@ -14,7 +14,7 @@ use crate::{
 
 impl Replica {
     /// Runs a call and appends its reply, in RESP3, to `out`. Returns the number under which it was pushed if it
-    /// writes; [`Event`]s will tell what became of it.
+    /// writes; [events](Replica::poll_event) will tell what became of it.
     ///
     /// `env.now` is the replica's own clock.
     pub fn execute(&mut self, env: Env, args: &[&[u8]], out: &mut Vec<u8>) -> Option<ClientSeq> {
