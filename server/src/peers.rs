@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use sanderling_core::sync::PeerId;
+use sanderling_core::sync::{Grant, PeerId};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
@@ -105,7 +105,7 @@ impl Peers {
     pub(crate) fn handle(&mut self, shard: &mut Shard, event: FromSocket) {
         match event {
             FromSocket::Opened(socket, outbound) => {
-                let peer = shard.open_peer();
+                let peer = shard.open_peer(Grant::everything());
                 self.by_socket.insert(socket, peer);
                 self.open.insert(peer, (socket, outbound));
             }

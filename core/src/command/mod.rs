@@ -5,6 +5,7 @@
 //! A handler receives parsed arguments from [`Args`], reads through [`Data`], changes by applying effects, and
 //! writes its reply; it never touches a log, a watcher or a socket.
 
+mod access;
 mod args;
 mod context;
 mod data;
@@ -17,6 +18,7 @@ pub mod syntax;
 pub mod table;
 mod wait;
 
+pub use access::{Access, KeyUse, RevealingOption};
 pub use args::Args;
 pub use context::Context;
 pub use data::Data;

@@ -2,7 +2,7 @@
 
 use alloc::{borrow::Cow, format};
 
-use super::{Args, Context};
+use super::{Access, Args, Context};
 use crate::error::Result;
 
 /// What runs when a command is called: arguments without the name, replies into the context.
@@ -23,6 +23,8 @@ pub struct Command {
     pub flags: Flags,
     /// Where the keys stand among the words.
     pub keys: Keys,
+    /// What it does with the values there.
+    pub access: Access,
     /// The family that it belongs to.
     pub group: Group,
     /// The Redis version that brought it.
@@ -48,6 +50,7 @@ impl Command {
             arity,
             flags,
             keys,
+            access: Access::Flags,
             group,
             since: "",
             complexity: "",

@@ -34,6 +34,25 @@ impl Interest {
         Self::new(globs.iter().map(|glob| &**glob))
     }
 
+    /// Makes the set of all keys.
+    pub fn everything() -> Self {
+        Self::new([b"*".as_slice()])
+    }
+
+    /// Whether all keys are in the set, whatever they are called.
+    pub fn is_everything(&self) -> bool {
+        self.patterns.iter().any(|pattern| match pattern {
+            Pattern::Everything => true,
+            Pattern::Glob(glob) => glob::is_everything(glob),
+            Pattern::Exact(_) | Pattern::Prefix(_) => false,
+        })
+    }
+
+    /// Whether this very glob is one of the set's. A glob that matches less may be missing.
+    pub fn has_glob(&self, glob: &[u8]) -> bool {
+        self.patterns.contains(&Pattern::new(glob))
+    }
+
     /// Whether a key is in the set.
     pub fn contains(&self, key: &[u8]) -> bool {
         self.patterns.iter().any(|pattern| match pattern {
@@ -69,6 +88,17 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn everything_contains_all_and_has_no_other_glob(globs in prop::collection::vec("[a*]{0,3}", 0..4), key: Vec<u8>) {
+            let set = Interest::new(globs.iter().map(|glob| glob.as_bytes()));
+            prop_assert!(!set.is_everything() || set.contains(&key));
+            prop_assert!(Interest::everything().is_everything());
+            prop_assert_eq!(set.is_everything(), globs.iter().any(|glob| glob::is_everything(glob.as_bytes())));
+            for glob in ["", "a", "a*", "*", "aa", "**"] {
+                prop_assert_eq!(set.has_glob(glob.as_bytes()), globs.iter().any(|own| own == glob));
+            }
+        }
+
         #[test]
         fn the_shortcuts_agree_with_the_matcher(glob in "[ab*?\\\\\\[\\]^-]{0,6}", key in "[ab*?\\\\]{0,6}") {
             prop_assert_eq!(

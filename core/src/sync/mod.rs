@@ -23,6 +23,8 @@
 
 mod backlog;
 mod clock;
+mod command_set;
+mod grant;
 mod history;
 mod hub;
 mod interest;
@@ -33,6 +35,8 @@ mod replica;
 mod tests;
 
 pub use clock::Clock;
+pub use command_set::CommandSet;
+pub use grant::{Grant, GrantLimits};
 pub use history::{Epoch, History, LogId, ResumeToken};
 pub use hub::{Hub, HubOptions};
 pub use interest::Interest;

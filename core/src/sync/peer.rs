@@ -5,7 +5,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::interest::Interest;
+use super::{grant::Grant, interest::Interest};
 use crate::{
     format::{ClientId, ClientSeq, LogSeq},
     session::SessionId,
@@ -16,8 +16,10 @@ use crate::{
 pub struct PeerId(pub usize);
 
 /// A connection of a replica.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Peer {
+    /// What it may do.
+    pub(super) grant: Grant,
     /// Messages that go out before anything else: `Welcome`, `Pong`.
     pub(super) outbox: VecDeque<Vec<u8>>,
     /// What it follows; `None` until it has said hello.
@@ -26,6 +28,13 @@ pub(super) struct Peer {
     pub(super) queued: bool,
     /// The shell can take another message for it.
     pub(super) writable: bool,
+}
+
+impl Peer {
+    /// A connection that has said nothing yet.
+    pub(super) fn new(grant: Grant) -> Self {
+        Self { grant, outbox: VecDeque::new(), following: None, queued: false, writable: true }
+    }
 }
 
 /// What a replica follows, and how far it has come.

@@ -87,7 +87,7 @@ fn connected() -> (Server, Replica, PeerId, Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let (mut server, mut replica) = (Server::new(), replica(1, &["*"]));
     server.call(&[b"RPUSH", b"list", b"a", b"b"]);
     call(&mut replica, &[b"SET", b"offline", b"1"]);
-    let peer = server.hub.open_peer();
+    let peer = server.hub.open_peer(Grant::everything());
     replica.handle_connected(env());
     let (mut down, mut up) = exchange(&mut server, &mut replica, peer);
     server.call(&[b"SADD", b"set", b"x", b"y"]);
@@ -135,7 +135,7 @@ proptest! {
         which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), byte: u8, cut: bool, greet: bool,
     ) {
         let (mut server, mut honest, peer, _, up) = connected();
-        let hostile = server.hub.open_peer();
+        let hostile = server.hub.open_peer(Grant::everything());
         if greet {
             let mut other = replica(9, &["*"]);
             other.handle_connected(env());
@@ -226,7 +226,7 @@ fn only_what_changed_comes_after_a_break() {
     server.hub.close_peer(&mut server.engine, peer);
     server.call(&[b"SET", b"late", b"1"]);
     let before = replica.status().bytes_in;
-    let peer = server.hub.open_peer();
+    let peer = server.hub.open_peer(Grant::everything());
     replica.handle_connected(env());
     exchange(&mut server, &mut replica, peer);
     assert_eq!(call(&mut replica, &[b"GET", b"late"]), Value::Bulk(b"1".to_vec()));
@@ -246,7 +246,7 @@ fn keys_outside_the_interest_are_unknown_not_absent() {
 #[test]
 fn another_version_is_refused_with_a_reason() {
     let mut server = Server::new();
-    let peer = server.hub.open_peer();
+    let peer = server.hub.open_peer(Grant::everything());
     let clients = vec![(ClientId([1; 16]), Default::default())];
     let hello = Hello { version: 99, db: 0, clients, interest: vec![], resume: None };
     server.take(peer, &ToHub::Hello(hello).encode());

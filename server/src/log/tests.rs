@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use sanderling_core::effect::stored_value;
 use sanderling_core::format::{ClientId, ClientSeq, LogSeq};
-use sanderling_core::sync::{Hello, Hub, HubOptions, LogId, ResumeToken, ToHub, ToReplica, VERSION};
+use sanderling_core::sync::{Grant, Hello, Hub, HubOptions, LogId, ResumeToken, ToHub, ToReplica, VERSION};
 use sanderling_core::{Engine, EngineOptions, Env, SessionId};
 use tempfile::TempDir;
 
@@ -238,7 +238,7 @@ fn a_replica_resumes_across_a_restart() {
             interest: vec![b"*"[..].into()],
             resume,
         };
-        let peer = node.hub.open_peer();
+        let peer = node.hub.open_peer(Grant::everything());
         node.hub.handle_message(&mut node.engine, Env::new(1, 1), peer, &ToHub::Hello(hello).encode());
         let (_, message) = node.hub.poll_transmit().unwrap();
         let Ok(ToReplica::Welcome(welcome)) = ToReplica::decode(&message) else { panic!("no welcome") };

@@ -11,7 +11,7 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use sanderling_core::format::LogSeq;
-use sanderling_core::sync::{CloseReason, Hub, HubOptions, LogId, PeerId};
+use sanderling_core::sync::{CloseReason, Grant, Hub, HubOptions, LogId, PeerId};
 use sanderling_core::{Engine, EngineOptions, Env, Errand, Error, Flow, Limits, SessionId, UnixMillis, Woken};
 use tracing::{error, info};
 
@@ -231,9 +231,9 @@ impl Shard {
         self.engine.limits()
     }
 
-    /// Takes in that a replica has connected.
-    pub(crate) fn open_peer(&mut self) -> PeerId {
-        self.hub.open_peer()
+    /// Takes in that a replica has connected, and what it may do.
+    pub(crate) fn open_peer(&mut self, grant: Grant) -> PeerId {
+        self.hub.open_peer(grant)
     }
 
     /// Takes in a message from a replica.

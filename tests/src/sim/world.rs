@@ -6,7 +6,7 @@ use sanderling_core::{
     hash::Rng,
     keyspace::Value as Stored,
     resp::Value,
-    sync::{Hub, HubOptions, LogId, PeerId},
+    sync::{Grant, Hub, HubOptions, LogId, PeerId},
 };
 
 use super::{
@@ -222,7 +222,7 @@ impl World {
             return;
         }
         self.report.connections += 1;
-        let peer = self.hub.open_peer();
+        let peer = self.hub.open_peer(Grant::everything());
         node.connection = Some(Connection { peer, up: Default::default(), down: Default::default() });
         node.replica.handle_connected(env);
     }

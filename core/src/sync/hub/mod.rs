@@ -18,6 +18,7 @@ use slab::Slab;
 
 use super::{
     backlog::Backlog,
+    grant::Grant,
     history::{History, LogId},
     message::{CloseReason, ToReplica},
     peer::{Peer, PeerId},
@@ -137,9 +138,14 @@ impl Hub {
         }
     }
 
-    /// Takes in that a replica has connected.
-    pub fn open_peer(&mut self) -> PeerId {
-        PeerId(self.peers.insert(Peer { writable: true, ..Peer::default() }))
+    /// Takes in that a replica has connected, and what it may do.
+    pub fn open_peer(&mut self, grant: Grant) -> PeerId {
+        PeerId(self.peers.insert(Peer::new(grant)))
+    }
+
+    /// What a connected replica may do.
+    pub fn grant(&self, id: PeerId) -> Option<&Grant> {
+        self.peers.get(id.0).map(|peer| &peer.grant)
     }
 
     /// Takes in that a replica's connection has ended, whoever ended it.
