@@ -21,6 +21,7 @@ extern crate alloc;
 
 pub mod blob;
 pub mod command;
+pub mod compress;
 pub mod config;
 pub mod effect;
 pub mod engine;

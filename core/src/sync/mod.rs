@@ -6,14 +6,16 @@
 //! what the hub says. Shells carry messages and stored values between them, in whatever way they can.
 //!
 //! ```text
-//!  replica                                   hub
-//!    | Hello {clients, interest, resume}  →   |
-//!    |   ← Welcome {log, seq, now, resumed}   |   resumed: records since the token
-//!    |   ← Chunk* SnapshotEnd                 |   else: everything in the interest set
-//!    | Push {commands}                    →   |   executed in one order with all others
-//!    |   ← Batch {items, through}             |   effects, and what became of one's own commands
-//!    | Ping                               →   |   the replica learns the server's clock
-//!    |   ← Pong                               |
+//!  replica                                     hub
+//!    | Hello {clients, interest, resume}    →   |
+//!    |   ← Welcome {log, seq, now, start}       |   Resume: records since the token
+//!    |   ← LoadBegin Chunk* LoadEnd             |   Load: everything in the interest set
+//!    | Digests                              →   |   Digest: only buckets of keys that differ
+//!    | Push {commands, guess}               →   |   executed in one order with all others
+//!    |   ← Batch {items, through}               |   effects, and what became of one's own commands
+//!    | Subscribe, Fetch, Call, Publish, …   →   |
+//!    | Ping                                 →   |   the replica learns the server's clock
+//!    |   ← Pong                                 |
 //! ```
 //!
 //! # Promises
@@ -22,9 +24,11 @@
 //! - Nothing is sent before it is as durable as the hub's shell promises ([`Hub::handle_durable`]).
 
 mod backlog;
+mod buckets;
 mod clock;
 mod command_set;
 mod grant;
+mod guess;
 mod history;
 mod hub;
 mod interest;
@@ -34,12 +38,17 @@ mod replica;
 #[cfg(test)]
 mod tests;
 
+pub use buckets::{Buckets, bits_for, bucket_of};
 pub use clock::Clock;
 pub use command_set::CommandSet;
 pub use grant::{Grant, GrantLimits};
+pub use guess::{Guess, entropy_of};
 pub use history::{Epoch, History, LogId, ResumeToken};
 pub use hub::{Hub, HubOptions};
 pub use interest::Interest;
-pub use message::{Batch, CloseReason, Hello, Item, PushedCommand, SUBPROTOCOL, ToHub, ToReplica, VERSION, Welcome};
+pub use message::{
+    Batch, CloseReason, Condition, Features, Hello, Item, LoadScope, Push, PushedCommand, SUBPROTOCOL, ServerLimits,
+    Start, ToHub, ToReplica, VERSION, Welcome,
+};
 pub use peer::PeerId;
 pub use replica::{Event, LoadError, Replica, ReplicaOptions, State, Status, StoreBatch, StoreOp, SyncError};
