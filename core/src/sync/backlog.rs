@@ -18,6 +18,8 @@ pub(super) struct Backlog {
     chunks: VecDeque<Chunk>,
     /// Records in all chunks.
     len: usize,
+    /// Records that were dropped.
+    dropped: usize,
     /// Their bytes.
     bytes: usize,
     /// What the next chunk is made of: one that was dropped.
@@ -27,6 +29,8 @@ pub(super) struct Backlog {
 /// Neighbouring records.
 #[derive(Debug, Default)]
 struct Chunk {
+    /// The number of its first record, counting those that were dropped.
+    first: usize,
     bytes: Vec<u8>,
     /// Where each record ends.
     ends: Vec<u32>,
@@ -39,11 +43,13 @@ impl Backlog {
             && let Some(dropped) = self.chunks.pop_front()
         {
             self.len -= dropped.ends.len();
+            self.dropped += dropped.ends.len();
             self.bytes -= dropped.bytes.len();
             self.spare = dropped.emptied();
         }
         if self.chunks.back().is_none_or(|chunk| chunk.bytes.len() >= CHUNK_BYTES) {
-            self.chunks.push_back(core::mem::take(&mut self.spare));
+            let first = self.dropped + self.len;
+            self.chunks.push_back(Chunk { first, ..core::mem::take(&mut self.spare) });
         }
         let Some(chunk) = self.chunks.back_mut() else { return &[] };
         let start = chunk.bytes.len();
@@ -65,17 +71,20 @@ impl Backlog {
         *self = Self::default();
     }
 
-    /// The records from the `first` oldest one on. Cost to find it: O(chunks).
+    /// The records from the `first` oldest one on. Cost to find it: O(log chunks).
     pub(super) fn range(&self, first: usize) -> Records<'_> {
-        let mut chunks = self.chunks.iter();
-        let mut skip = first;
-        while let Some(chunk) = chunks.next() {
-            if skip < chunk.ends.len() {
-                return Records { current: Some((chunk, skip)), chunks };
-            }
-            skip -= chunk.ends.len();
-        }
-        Records { current: None, chunks }
+        let number = self.dropped + first;
+        let at = self.chunks.partition_point(|chunk| chunk.first <= number).saturating_sub(1);
+        let mut chunks = self.chunks.range(at.min(self.chunks.len())..);
+        let current = chunks.next().map(|chunk| (chunk, number - chunk.first));
+        Records { current, chunks }
+    }
+
+    /// The record after the `index` oldest ones. Cost: O(log chunks).
+    pub(super) fn get(&self, index: usize) -> Option<&[u8]> {
+        let number = self.dropped + index;
+        let chunk = self.chunks.get(self.chunks.partition_point(|chunk| chunk.first <= number).checked_sub(1)?)?;
+        chunk.record(number - chunk.first)
     }
 }
 
@@ -145,6 +154,7 @@ mod tests {
                 let first = first.index(kept.len() + 1);
                 let found: Vec<_> = backlog.range(first).collect();
                 prop_assert_eq!(found, &kept[first..]);
+                prop_assert_eq!(backlog.get(first), kept.get(first).map(Vec::as_slice));
                 // At most one chunk and one record more than the limit are kept, and nothing is dropped needlessly.
                 let bytes: usize = kept.iter().map(Vec::len).sum();
                 prop_assert!(bytes <= bytes_max + CHUNK_BYTES + 90_000);

@@ -21,6 +21,8 @@ pub struct ResumeToken {
     pub log: LogId,
     /// The position.
     pub seq: LogSeq,
+    /// What the bearer could read, as one number: with other rights it holds other keys.
+    pub scope: u64,
 }
 
 /// An epoch and the last position before it.
@@ -71,7 +73,7 @@ mod tests {
     fn positions_that_a_crash_took_back_are_refused() {
         let mut history = History::default();
         history.begin(LogId(1), LogSeq(0));
-        let token = |log, seq| ResumeToken { log: LogId(log), seq: LogSeq(seq) };
+        let token = |log, seq| ResumeToken { log: LogId(log), seq: LogSeq(seq), scope: 0 };
         assert!(history.contains(token(1, 100), LogSeq(100)));
         assert!(!history.contains(token(1, 101), LogSeq(100)));
         // The crash lost what came after 90; the new epoch has gone on to 120.

@@ -82,6 +82,8 @@ pub struct Welcome {
     pub features: Features,
     /// The log that positions refer to from now on.
     pub log: LogId,
+    /// What the replica's token must say of its rights.
+    pub scope: u64,
     /// Where batches go on from: the position that the replica named if it resumes, the hub's own otherwise.
     pub seq: LogSeq,
     /// The hub's clock.

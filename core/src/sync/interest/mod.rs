@@ -1,6 +1,11 @@
 //! Interest sets: which keys a replica holds.
 
+mod index;
+mod tree;
+
 use alloc::{boxed::Box, vec::Vec};
+
+pub(crate) use index::InterestIndex;
 
 use crate::{
     blob::Blob,
@@ -9,13 +14,13 @@ use crate::{
 };
 
 /// The keys that match one of a few globs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Interest {
     patterns: Vec<Pattern>,
 }
 
 /// A glob, sorted by how it is checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Pattern {
     Everything,
     Exact(Box<[u8]>),
@@ -61,6 +66,22 @@ impl Interest {
             Pattern::Prefix(prefix) => key.starts_with(prefix),
             Pattern::Glob(glob) => glob::matches(glob, key),
         })
+    }
+
+    /// The keys, if all are wanted by name.
+    pub(crate) fn named_keys(&self) -> Option<Vec<&[u8]>> {
+        fn name(pattern: &Pattern) -> Option<&[u8]> {
+            match pattern {
+                Pattern::Exact(key) => Some(key),
+                _ => None,
+            }
+        }
+        self.patterns.iter().map(name).collect()
+    }
+
+    /// Whether every key is in the set.
+    pub fn is_everything(&self) -> bool {
+        self.patterns.contains(&Pattern::Everything)
     }
 
     /// Whether an effect concerns a key in the set, or all keys.
