@@ -38,7 +38,7 @@ pub(crate) enum FromSocket {
 #[derive(Debug)]
 pub(crate) enum ToSocket {
     /// A message for the replica.
-    Message(Vec<u8>),
+    Message(Bytes),
     /// The end: the close code, and why in words.
     Close(u16, String),
 }
@@ -66,7 +66,7 @@ pub(crate) fn outbound() -> (Outbound, Inbox) {
 
 impl Outbound {
     /// Queues a message. Returns whether another one may follow.
-    fn send(&self, message: Vec<u8>) -> bool {
+    fn send(&self, message: Bytes) -> bool {
         let bytes = message.len();
         let queued = self.queued_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
         // An error means that the socket has ended, of which its own word is on the way.
@@ -135,11 +135,12 @@ impl Peers {
         }
     }
 
-    /// Hands sockets what the hub has for them.
-    pub(crate) fn pump(&mut self, shard: &mut Shard) {
+    /// Hands sockets what the hub has for them. Returns whether there is more than one round sends.
+    pub(crate) fn pump(&mut self, shard: &mut Shard) -> bool {
+        shard.begin_round();
         while let Some((peer, message)) = shard.poll_transmit() {
             if let Some((_, outbound)) = self.open.get(&peer)
-                && !outbound.send(message)
+                && !outbound.send(Bytes::from_owner(message))
             {
                 shard.handle_writable(peer, false);
             }
@@ -147,6 +148,7 @@ impl Peers {
         while let Some((peer, reason)) = shard.poll_close() {
             self.close(shard, peer, reason.code(), reason.text());
         }
+        shard.wants_round()
     }
 
     fn close(&mut self, shard: &mut Shard, peer: PeerId, code: u16, reason: String) {

@@ -112,6 +112,9 @@ impl Worker {
     fn answer_woken(&self) {
         let mut shard = self.shard.borrow_mut();
         while let Some(woken) = shard.poll_woken() {
+            if shard.answer_call(&woken) {
+                continue;
+            }
             if let Some(connection) = self.by_session.borrow().get(&woken.session)
                 && connection.answer(&woken.reply)
             {
@@ -136,17 +139,24 @@ impl Worker {
         let mut released = Vec::new();
         loop {
             self.flush.notified().await;
-            self.flush_now(&mut released);
+            if self.flush_now(&mut released) {
+                // Replicas are being brought many keys: others come in between.
+                self.flush.notify_one();
+                tokio::task::yield_now().await;
+            }
         }
     }
 
-    /// Writes the log, lets the replies go, and sends replicas what concerns them.
-    pub(crate) fn flush_now(&self, released: &mut Vec<Rc<Connection>>) {
+    /// Writes the log, lets the replies go, and sends replicas what concerns them. Returns whether there is more for
+    /// replicas than fits into one round.
+    pub(crate) fn flush_now(&self, released: &mut Vec<Rc<Connection>>) -> bool {
         self.run_errands();
         self.answer_woken();
         let mut shard = self.shard.borrow_mut();
         let flushed = shard.flush();
-        self.peers.borrow_mut().pump(&mut shard);
+        let wants_round = self.peers.borrow_mut().pump(&mut shard);
+        // What the end of a connection changed is written next.
+        let wants_flush = shard.is_dirty();
         drop(shard);
         std::mem::swap(released, &mut *self.held.borrow_mut());
         for connection in released.drain(..) {
@@ -156,6 +166,7 @@ impl Worker {
                 Err(_) => connection.abandon(),
             }
         }
+        wants_round || wants_flush
     }
 
     /// Ends what is under way: writes the log, sends the replies that wait, and tells the replicas.
@@ -189,6 +200,7 @@ impl Worker {
             let mut shard = self.shard.borrow_mut();
             shard.tick();
             shard.expire_waits();
+            shard.handle_peer_timeouts();
             if tick % TICKS_PER_SECOND == 0 {
                 shard.refresh_facts();
             }

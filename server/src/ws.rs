@@ -144,7 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             match message {
                 ToSocket::Message(bytes) => {
                     let length = bytes.len();
-                    self.stream.feed(Message::Binary(bytes.into())).await.map_err(|_| End::Theirs)?;
+                    self.stream.feed(Message::Binary(bytes)).await.map_err(|_| End::Theirs)?;
                     if self.inbox.note_sent(length) {
                         // An error means that the shard has ended, of which the inbox tells next.
                         let _ = self.link.events.send(FromSocket::Writable(self.id)).await;

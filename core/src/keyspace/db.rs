@@ -55,6 +55,12 @@ impl Db {
         self.table.scan(cursor, count, visit)
     }
 
+    /// The place of a key in the order of [`Db::scan`], whether it exists or not: once the cursor is beyond, the scan has
+    /// been there.
+    pub fn place(&self, key: &[u8]) -> u64 {
+        Table::<Entry>::place(hash(self.seed, key))
+    }
+
     /// An entry drawn at random, each about as likely.
     pub fn sample(&self, rng: &mut Rng) -> Option<&Entry> {
         self.table.sample(rng)

@@ -32,13 +32,14 @@ mod guess;
 mod history;
 mod hub;
 mod interest;
+mod load;
 mod message;
 mod peer;
 mod replica;
 #[cfg(test)]
 mod tests;
 
-pub use buckets::{Buckets, bits_for, bucket_of};
+pub use buckets::{BITS_MAX, Buckets, bits_for, bucket_of};
 pub use clock::Clock;
 pub use command_set::CommandSet;
 pub use grant::{Grant, GrantLimits};
@@ -47,8 +48,8 @@ pub use history::{Epoch, History, LogId, ResumeToken};
 pub use hub::{Hub, HubOptions};
 pub use interest::Interest;
 pub use message::{
-    Batch, CloseReason, Condition, Features, Hello, Item, LoadScope, Push, PushedCommand, SUBPROTOCOL, ServerLimits,
-    Start, ToHub, ToReplica, VERSION, Welcome,
+    Batch, CloseReason, Condition, Features, Hello, Item, LoadScope, OLDEST_VERSION, Push, PushedCommand, SUBPROTOCOL,
+    ServerLimits, Start, ToHub, ToReplica, VERSION, Welcome,
 };
-pub use peer::PeerId;
+pub use peer::{Message, PeerId};
 pub use replica::{Event, LoadError, Replica, ReplicaOptions, State, Status, StoreBatch, StoreOp, SyncError};

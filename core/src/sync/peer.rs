@@ -1,11 +1,13 @@
 //! One connected replica, as the hub sees it.
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     vec::Vec,
 };
 
-use super::{grant::Grant, interest::Interest};
+use super::{grant::Grant, interest::Interest, load::Step, message::Features};
 use crate::{
     format::{ClientId, ClientSeq, LogSeq},
     session::SessionId,
@@ -15,45 +17,122 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub usize);
 
+/// An encoded message. Replicas that get the same bytes share them.
+pub type Message = Arc<[u8]>;
+
 /// A connection of a replica.
 #[derive(Debug)]
 pub(super) struct Peer {
     /// What it may do.
     pub(super) grant: Grant,
-    /// Messages that go out before anything else: `Welcome`, `Pong`.
-    pub(super) outbox: VecDeque<Vec<u8>>,
+    /// Messages that go out before anything else: `Welcome`, `Pong`, replies.
+    pub(super) outbox: VecDeque<Message>,
+    /// What they weigh.
+    pub(super) outbox_bytes: usize,
     /// What it follows; `None` until it has said hello.
-    pub(super) following: Option<Following>,
-    /// It stands in the hub's queue of peers that have something to send.
+    pub(super) following: Option<Box<Following>>,
+    /// It stands in the hub's queue of peers that may have something to send.
     pub(super) queued: bool,
     /// The shell can take another message for it.
     pub(super) writable: bool,
-}
-
-impl Peer {
-    /// A connection that has said nothing yet.
-    pub(super) fn new(grant: Grant) -> Self {
-        Self { grant, outbox: VecDeque::new(), following: None, queued: false, writable: true }
-    }
+    /// The connection is about to end: nothing of it counts any more.
+    pub(super) closing: bool,
+    /// Bytes that may still be sent; `None`: as many as there are.
+    pub(super) credit: Option<i64>,
 }
 
 /// What a replica follows, and how far it has come.
 #[derive(Debug)]
 pub(super) struct Following {
     pub(super) db: u8,
-    pub(super) interest: Interest,
+    pub(super) features: Features,
+    /// The globs that it asked for, as it wrote them.
+    pub(super) globs: Vec<Box<[u8]>>,
     /// Its identities, in the order of its `Hello`.
     pub(super) clients: Vec<ClientId>,
     /// The engine's session in which its commands run.
     pub(super) session: SessionId,
-    /// Encoded chunk messages still to be sent, then the end of the snapshot.
-    pub(super) snapshot: VecDeque<Vec<u8>>,
-    /// It knows everything up to here, once the snapshot has gone out.
+    /// Those who want the same as it does.
+    pub(super) class: usize,
+    /// It knows everything up to here that its steps don't bring.
     pub(super) cursor: LogSeq,
-    /// Replies to its commands that weren't sent yet.
-    pub(super) replies: BTreeMap<(ClientId, ClientSeq), Vec<u8>>,
-    /// What they weigh.
+    /// Up to here the class may not have heard of records that concern it: they are looked for one by one.
+    pub(super) since: LogSeq,
+    /// Its own commands of this connection that it hasn't been told of, in the order of the log.
+    pub(super) own: VecDeque<Own>,
+    /// What the replies among them weigh.
     pub(super) reply_bytes: usize,
+    /// What is to be brought besides the log, in order.
+    pub(super) steps: VecDeque<Step>,
+    /// What is made and waits for its place in the order.
+    pub(super) held: Option<Held>,
+    /// Keys whose values it asked for.
+    pub(super) fetches: Vec<Box<[u8]>>,
+    /// Channels that it listens to.
+    pub(super) channels: Vec<Box<[u8]>>,
+    /// Keys that live as long as this connection.
+    pub(super) presence: Vec<Box<[u8]>>,
+    /// Calls that wait for their reply.
+    pub(super) calls: BTreeMap<SessionId, u32>,
+}
+
+/// A command of a replica's own that took effect.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) at: LogSeq,
+    /// The index of the identity.
+    pub(super) client: u32,
+    pub(super) seq: ClientSeq,
+    /// The reply; `None` if it did and replied what the replica guessed.
+    pub(super) reply: Option<Vec<u8>>,
+}
+
+/// Messages that show the data at one position: they go out once the replica knows the log up to there, and the log is
+/// durable up to there.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) at: LogSeq,
+    pub(super) messages: VecDeque<Message>,
+    pub(super) then: Then,
+}
+
+/// What is so once held messages have gone out.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// Nothing else.
+    Nothing,
+    /// The step at the front has come to this place in the order of scans.
+    Passed(u64),
+    /// The step at the front is done.
+    Done,
+}
+
+impl Peer {
+    /// A connection that has said nothing yet.
+    pub(super) fn new(grant: Grant) -> Self {
+        Self {
+            grant,
+            outbox: VecDeque::new(),
+            outbox_bytes: 0,
+            following: None,
+            queued: false,
+            writable: true,
+            closing: false,
+            credit: None,
+        }
+    }
+
+    /// Whether the replica has taken all the bytes that it gave credit for.
+    pub(super) fn is_out_of_credit(&self) -> bool {
+        self.credit.is_some_and(|credit| credit <= 0)
+    }
+
+    /// Notes that so many bytes go out.
+    pub(super) fn spend(&mut self, bytes: usize) {
+        if let Some(credit) = &mut self.credit {
+            *credit = credit.saturating_sub_unsigned(bytes as u64);
+        }
+    }
 }
 
 impl Following {
@@ -61,5 +140,10 @@ impl Following {
     pub(super) fn index_of(&self, client: ClientId) -> Option<u32> {
         let index = self.clients.iter().position(|other| *other == client)?;
         u32::try_from(index).ok()
+    }
+
+    /// The keys that its globs name.
+    pub(super) fn interest(&self) -> Interest {
+        Interest::new(self.globs.iter().map(|glob| &**glob))
     }
 }

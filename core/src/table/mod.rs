@@ -177,6 +177,12 @@ impl<T> Table<T> {
         if from < CURSOR_END { from } else { 0 }
     }
 
+    /// Returns the place of a hash in the order of [`Table::scan`]: a scan has passed it when its cursor is beyond.
+    #[must_use]
+    pub const fn place(hash: u64) -> u64 {
+        hash >> CURSOR_SHIFT
+    }
+
     /// Returns an entry drawn at random, each equally likely.
     ///
     /// Cost: O(1) expected: a segment and a place in it are drawn until the place is taken, at most a few times; if that

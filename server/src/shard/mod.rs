@@ -11,7 +11,7 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use sanderling_core::format::LogSeq;
-use sanderling_core::sync::{CloseReason, Grant, Hub, HubOptions, LogId, PeerId};
+use sanderling_core::sync::{CloseReason, Grant, Hub, HubOptions, LogId, Message, PeerId};
 use sanderling_core::{Engine, EngineOptions, Env, Errand, Error, Flow, Limits, SessionId, UnixMillis, Woken};
 use tracing::{error, info};
 
@@ -249,7 +249,8 @@ impl Shard {
 
     /// Takes in that a replica's connection has ended.
     pub(crate) fn close_peer(&mut self, peer: PeerId) {
-        self.hub.close_peer(&mut self.engine, peer);
+        let env = self.env(clock::now());
+        self.hub.close_peer(&mut self.engine, env, peer);
     }
 
     /// Ends every replica's connection.
@@ -257,9 +258,32 @@ impl Shard {
         self.hub.handle_shutdown();
     }
 
+    /// Begins a round of sending to replicas.
+    pub(crate) fn begin_round(&mut self) {
+        self.hub.begin_round();
+    }
+
+    /// Whether there is more to send than one round does.
+    pub(crate) fn wants_round(&self) -> bool {
+        self.hub.wants_round()
+    }
+
     /// The next message to a replica.
-    pub(crate) fn poll_transmit(&mut self) -> Option<(PeerId, Vec<u8>)> {
-        self.hub.poll_transmit()
+    pub(crate) fn poll_transmit(&mut self) -> Option<(PeerId, Message)> {
+        self.hub.poll_transmit(&self.engine)
+    }
+
+    /// Hands a replica the reply to a call of its that waited. Returns whether it was one's.
+    pub(crate) fn answer_call(&mut self, woken: &Woken) -> bool {
+        self.hub.handle_woken(&mut self.engine, woken)
+    }
+
+    /// Does for replicas what time demands.
+    pub(crate) fn handle_peer_timeouts(&mut self) {
+        let env = self.env(clock::now());
+        if self.hub.next_timeout().is_some_and(|at| at <= env.now) && self.is_writable() {
+            self.hub.handle_timeout(&mut self.engine, env);
+        }
     }
 
     /// The next replica whose connection is to be closed.

@@ -1,6 +1,7 @@
-//! What replicas say: who they are, and what they pushed.
+//! What replicas say: who they are, what they want, and what they ask.
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, VecDeque},
     vec::Vec,
 };
@@ -8,18 +9,21 @@ use alloc::{
 use super::Hub;
 use crate::{
     blob::Blob,
-    command::{self, Flags},
     engine::Engine,
     env::{Env, UnixMillis},
     error::Error,
-    format::{ClientId, ClientSeq, Origin},
+    format::{ClientId, ClientSeq},
     limits::DATABASES,
     resp::{Protocol, Reply},
-    session::SessionId,
     sync::{
+        buckets::bits_for,
         history::{LogId, ResumeToken},
         interest::Interest,
-        message::{CloseReason, Hello, PushedCommand, ToHub, ToReplica, VERSION, Welcome},
+        load::{Digest, Load, Step},
+        message::{
+            CloseReason, Features, Hello, LoadScope, OLDEST_VERSION, ServerLimits, Start, ToHub, ToReplica, VERSION,
+            Welcome,
+        },
         peer::{Following, PeerId},
     },
 };
@@ -32,19 +36,60 @@ impl Hub {
         id: PeerId,
         bytes: &[u8],
     ) -> Result<(), CloseReason> {
-        if self.closing.iter().any(|(other, _)| *other == id) || !self.peers.contains(id.0) {
-            return Ok(());
-        }
-        if bytes.len() > self.limits.sync_message_bytes_max {
+        let bytes_max = self.limits.sync_message_bytes_max;
+        if bytes.len() > bytes_max {
             return Err(CloseReason::LimitPassed("the message is longer than sync_message_bytes_max"));
         }
-        match ToHub::decode(bytes).map_err(CloseReason::Malformed)? {
-            ToHub::Hello(hello) => self.handle_hello(engine, env, id, &hello),
-            ToHub::Push(commands) => commands.iter().try_for_each(|command| self.handle_push(engine, env, id, command)),
-            ToHub::Ping { sent } => {
+        let message = ToHub::decode(bytes).map_err(CloseReason::Malformed)?;
+        match message.unpacked(bytes_max).map_err(CloseReason::Malformed)? {
+            None => self.handle_decoded(engine, env, id, message),
+            Some(bytes) => match ToHub::decode(&bytes).map_err(CloseReason::Malformed)? {
+                ToHub::Packed(_) => Err(CloseReason::Malformed("a packed message in a packed message")),
+                message => self.handle_decoded(engine, env, id, message),
+            },
+        }
+    }
+
+    fn handle_decoded(
+        &mut self,
+        engine: &mut Engine,
+        env: Env,
+        id: PeerId,
+        message: ToHub<'_>,
+    ) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get(id.0).filter(|peer| !peer.closing) else { return Ok(()) };
+        match (message, peer.following.is_some()) {
+            (ToHub::Hello(hello), false) => self.handle_hello(engine, env, id, &hello),
+            (ToHub::Hello(_), true) => Err(CloseReason::Malformed("a second hello")),
+            (_, false) => Err(CloseReason::Malformed("the first message isn't a hello")),
+            (ToHub::Push(push), true) => self.handle_push(engine, env, id, &push),
+            (ToHub::Ping { sent }, true) => {
                 self.send(id, &ToReplica::Pong { sent, now: env.now });
+                self.send_position(id);
                 Ok(())
             }
+            (ToHub::Packed(_), true) => Ok(()),
+            (ToHub::Digests { bits, sums }, true) => self.handle_digests(id, bits, sums),
+            (ToHub::Subscribe { id: subscription, add, remove }, true) => {
+                self.handle_subscribe(id, subscription, &add, &remove)
+            }
+            (ToHub::Fetch { keys }, true) => self.handle_fetch(id, &keys),
+            (ToHub::Credit { bytes }, true) => {
+                if let Some(credit) = self.peers.get_mut(id.0).and_then(|peer| peer.credit.as_mut()) {
+                    *credit = credit.saturating_add(i64::from(bytes));
+                    self.wake(id);
+                }
+                Ok(())
+            }
+            (ToHub::Call { id: call, call: words }, true) => self.handle_call(engine, env, id, call, &words),
+            (ToHub::Renew { token }, true) => {
+                self.renewals.retain(|(other, _)| *other != id);
+                self.renewals.push_back((id, (*token).into()));
+                Ok(())
+            }
+            (ToHub::Listen { join, leave }, true) => self.handle_listen(id, &join, &leave),
+            (ToHub::Publish { channel, payload }, true) => self.handle_publish(id, &channel, &payload),
+            (ToHub::Presence { key, value }, true) => self.handle_presence(engine, env, id, &key, value.as_deref()),
         }
     }
 
@@ -55,11 +100,8 @@ impl Hub {
         id: PeerId,
         hello: &Hello<'_>,
     ) -> Result<(), CloseReason> {
-        let Some(peer) = self.peers.get(id.0) else { return Ok(()) };
-        if peer.following.is_some() {
-            return Err(CloseReason::Malformed("a second hello"));
-        }
-        if hello.version != VERSION {
+        let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
+        if hello.version < OLDEST_VERSION || hello.oldest > VERSION {
             return Err(CloseReason::UnsupportedVersion(hello.version));
         }
         if hello.db >= DATABASES {
@@ -68,67 +110,76 @@ impl Hub {
         if hello.clients.is_empty() || hello.clients.len() > CLIENTS_PER_PEER_MAX {
             return Err(CloseReason::LimitPassed("between 1 and 64 client ids are needed"));
         }
-        if hello.interest.len() > self.limits.interest_patterns_max {
+        let patterns_max = self.limits.interest_patterns_max.min(peer.grant.limits.interest_patterns_max);
+        if hello.interest.len() > patterns_max {
             return Err(CloseReason::LimitPassed("more patterns than interest_patterns_max"));
         }
+        peer.credit = (hello.credit > 0).then_some(i64::from(hello.credit));
+        let read = peer.grant.read.clone();
+        let scope = read.fingerprint();
         let clients: Vec<ClientId> = hello.clients.iter().map(|(client, _)| *client).collect();
-        self.replace_others(id, &clients);
+        for client in &clients {
+            // An older connection of the same client is a half-open remain of this one.
+            if let Some(other) = self.online.insert(*client, id).filter(|other| *other != id) {
+                self.close(other, CloseReason::Replaced);
+            }
+        }
         let pushed =
             hello.clients.iter().map(|(client, acknowledged)| self.welcome_client(*client, *acknowledged, env.now));
         let pushed = pushed.collect();
-        let interest = Interest::from_blobs(&hello.interest);
         let session = engine.open_session("sync", env);
         let state = engine.session_mut(session);
-        state.protocol = Protocol::Resp3;
-        state.authenticated = true;
-        state.db = hello.db;
-        let resumed = hello.resume.filter(|token| self.can_resume(*token));
-        let mut snapshot = VecDeque::new();
-        if resumed.is_none() {
-            let wanted = |db, key: &[u8]| db == hello.db && interest.contains(key);
-            engine.snapshot(wanted, |chunk| snapshot.push_back(ToReplica::Chunk(chunk.into()).encode()));
-            snapshot.push_back(ToReplica::SnapshotEnd.encode());
-        }
-        let cursor = resumed.map_or(self.seq, |token| token.seq);
-        if let Some(peer) = self.peers.get_mut(id.0) {
-            peer.following = Some(Following {
-                db: hello.db,
-                interest,
-                clients,
-                session,
-                snapshot,
-                cursor,
-                replies: BTreeMap::new(),
-                reply_bytes: 0,
-            });
-        }
-        let welcome = Welcome {
-            version: VERSION,
-            log: self.history.current().unwrap_or(LogId(0)),
-            seq: cursor,
-            now: env.now,
-            resumed: resumed.is_some(),
-            pushed,
-            message_bytes_max: u32::try_from(self.limits.sync_message_bytes_max).unwrap_or(u32::MAX),
+        (state.protocol, state.authenticated, state.db) = (Protocol::Resp3, true, hello.db);
+        self.sessions.insert(session, id);
+        let keys = engine.keyspace().db(hello.db).len();
+        let start = match hello.resume {
+            Some(token) if token.scope == scope && self.can_resume(token) => Start::Resume,
+            Some(_) if keys >= DIGEST_KEYS_MIN => Start::Digest { bits: bits_for(keys) },
+            _ => Start::Load,
         };
+        let step = match start {
+            Start::Resume => None,
+            Start::Digest { bits } => Some(Step::Digest(Digest::new(bits))),
+            Start::Load => Some(Step::Load(Load::new(
+                LoadScope::Everything,
+                Interest::from_blobs(&hello.interest),
+                Interest::default(),
+            ))),
+        };
+        let resume = hello.resume.filter(|_| start == Start::Resume);
+        let cursor = resume.map_or(self.seq, |token| token.seq);
+        let class = self.classes.join(hello.db, Interest::from_blobs(&hello.interest), read, id);
+        let features = hello.features.and(Features::ALL);
+        let following = Following {
+            db: hello.db,
+            features,
+            globs: hello.interest.iter().map(|glob| Box::from(&**glob)).collect(),
+            clients,
+            session,
+            class,
+            cursor,
+            since: self.seq,
+            own: VecDeque::new(),
+            reply_bytes: 0,
+            steps: step.into_iter().collect(),
+            held: None,
+            fetches: Vec::new(),
+            channels: Vec::new(),
+            presence: Vec::new(),
+            calls: BTreeMap::new(),
+        };
+        if let Some(peer) = self.peers.get_mut(id.0) {
+            peer.following = Some(Box::new(following));
+        }
+        let limits = ServerLimits {
+            message_bytes_max: u32::try_from(self.limits.sync_message_bytes_max).unwrap_or(u32::MAX),
+            patterns_max: u32::try_from(patterns_max).unwrap_or(u32::MAX),
+        };
+        let log = self.history.current().unwrap_or(LogId(0));
+        let version = hello.version.min(VERSION);
+        let welcome = Welcome { version, features, log, scope, seq: cursor, now: env.now, start, pushed, limits };
         self.send(id, &ToReplica::Welcome(welcome));
         Ok(())
-    }
-
-    /// Ends older connections of the same clients: they are half-open remains of this one.
-    fn replace_others(&mut self, id: PeerId, clients: &[ClientId]) {
-        let replaced: Vec<PeerId> = self
-            .peers
-            .iter()
-            .filter(|(index, peer)| {
-                let same = |following: &Following| following.clients.iter().any(|client| clients.contains(client));
-                *index != id.0 && peer.following.as_ref().is_some_and(same)
-            })
-            .map(|(index, _)| PeerId(index))
-            .collect();
-        for other in replaced {
-            self.close(other, CloseReason::Replaced);
-        }
     }
 
     /// The highest command of a client that took effect. What the client knows as acknowledged counts, too: the log
@@ -142,78 +193,78 @@ impl Hub {
     }
 
     fn can_resume(&self, token: ResumeToken) -> bool {
-        let oldest = self.seq.0 - self.backlog.len() as u64;
-        self.history.contains(token, self.seq) && token.seq.0 >= oldest
+        self.history.contains(token, self.seq) && token.seq.0 >= self.oldest()
     }
 
-    fn handle_push(
-        &mut self,
-        engine: &mut Engine,
-        env: Env,
-        id: PeerId,
-        pushed: &PushedCommand<'_>,
-    ) -> Result<(), CloseReason> {
-        let Some(following) = self.peers.get(id.0).and_then(|peer| peer.following.as_ref()) else {
-            return Err(CloseReason::Malformed("a push before the hello"));
-        };
-        if !following.clients.contains(&pushed.client) {
-            return Err(CloseReason::Malformed("a push in the name of a client that hello didn't name"));
+    fn handle_digests(&mut self, id: PeerId, bits: u8, sums: Vec<u64>) -> Result<(), CloseReason> {
+        let following = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut());
+        // All keys may have gone meanwhile: then there is nothing to compare any more.
+        if let Some(Step::Digest(digest)) = following.and_then(|following| following.steps.front_mut()) {
+            if digest.theirs.is_some() || digest.bits != bits || sums.len() != 1 << digest.bits {
+                return Err(CloseReason::Malformed("digests that weren't asked for"));
+            }
+            digest.theirs = Some(sums);
         }
-        let session = following.session;
-        let done = self.clients.get(&pushed.client).map(|(seq, _)| *seq).unwrap_or_default();
-        if pushed.seq <= done {
+        self.wake(id);
+        Ok(())
+    }
+
+    fn handle_subscribe(
+        &mut self,
+        id: PeerId,
+        subscription: u32,
+        add: &[Blob<'_>],
+        remove: &[Blob<'_>],
+    ) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
+        let patterns_max = self.limits.interest_patterns_max.min(peer.grant.limits.interest_patterns_max);
+        let Some(following) = &mut peer.following else { return Ok(()) };
+        if following.steps.len() >= STEPS_MAX {
+            return Err(CloseReason::LimitPassed("more than 64 changes of interest at once"));
+        }
+        if following.globs.len() + add.len() > patterns_max {
+            let mut error = Vec::new();
+            Reply::new(&mut error, Protocol::Resp3)
+                .error(&Error::new("ERR more patterns than interest_patterns_max allows"));
+            self.send(id, &ToReplica::NotSubscribed { id: subscription, error: error.into() });
             return Ok(());
         }
-        if pushed.seq != done.next() {
-            return Err(CloseReason::Gap(done.next()));
+        if !add.is_empty() || remove.is_empty() {
+            let scope = LoadScope::Added { id: subscription };
+            following.steps.push_back(Step::Load(Load::new(scope, Interest::from_blobs(add), following.interest())));
+            following.globs.extend(add.iter().map(|glob| Box::from(&**glob)));
+            self.classify(id);
         }
-        engine.journal_mut().clear();
-        // The server's clock counts; the replica's seed is taken, so that what it drew can be drawn again.
-        let env = Env { now: env.now, entropy: pushed.env.entropy };
-        let reply = execute_pushed(engine, env, session, &pushed.calls);
-        self.append(engine, env.now, Some(Origin { client: pushed.client, seq: pushed.seq }));
-        if let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) {
-            following.reply_bytes += reply.len() + 64;
-            following.replies.insert((pushed.client, pushed.seq), reply);
-            if following.reply_bytes > self.limits.outbox_bytes_max {
-                return Err(CloseReason::FellBehind);
-            }
+        let following = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut());
+        if let Some(following) = following
+            && !remove.is_empty()
+        {
+            let globs = remove.iter().map(|glob| Box::from(&**glob)).collect();
+            following.steps.push_back(Step::Remove { id: subscription, globs });
         }
+        self.wake(id);
+        Ok(())
+    }
+
+    fn handle_fetch(&mut self, id: PeerId, keys: &[Blob<'_>]) -> Result<(), CloseReason> {
+        let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return Ok(()) };
+        if following.fetches.len() + keys.len() > FETCHES_MAX {
+            return Err(CloseReason::LimitPassed("more than 65,536 keys are being fetched"));
+        }
+        following.fetches.extend(keys.iter().map(|key| Box::from(&**key)));
+        self.wake(id);
         Ok(())
     }
 }
 
-/// Runs what a replica pushed, as a transaction if it is more than one call. Returns the reply.
-fn execute_pushed(engine: &mut Engine, env: Env, session: SessionId, calls: &[Vec<Blob<'_>>]) -> Vec<u8> {
-    let mut reply = Vec::new();
-    let mut words: Vec<&[u8]> = Vec::new();
-    for call in calls {
-        words.clear();
-        words.extend(call.iter().map(|word| &**word));
-        let pushable = command::find_row(&words).is_ok_and(|(row, _)| {
-            let reads_or_writes = row.flags.has(Flags::WRITE) || row.flags.has(Flags::READ) && calls.len() > 1;
-            reads_or_writes && !row.flags.has(Flags::ADMIN) && !row.flags.has(Flags::SERVER_ONLY)
-        });
-        if !pushable {
-            let error = Error::new("ERR this command can't be pushed by a replica");
-            Reply::new(&mut reply, Protocol::Resp3).error(&error);
-            return reply;
-        }
-    }
-    if let [_] = calls {
-        engine.execute(env, session, &words, &mut reply);
-        return reply;
-    }
-    let mut scratch = Vec::new();
-    engine.execute(env, session, &[b"MULTI"], &mut scratch);
-    for call in calls {
-        words.clear();
-        words.extend(call.iter().map(|word| &**word));
-        engine.execute(env, session, &words, &mut scratch);
-    }
-    engine.execute(env, session, &[b"EXEC"], &mut reply);
-    reply
-}
-
 /// Identities that one replica may name: its own and those of earlier runs whose commands it still holds.
 const CLIENTS_PER_PEER_MAX: usize = 64;
+
+/// Changes of interest that may wait for each other.
+const STEPS_MAX: usize = 64;
+
+/// Keys that one replica may have asked for and not got yet.
+const FETCHES_MAX: usize = 65_536;
+
+/// A database of fewer keys is sent whole: digests would save nothing.
+const DIGEST_KEYS_MIN: usize = 256;

@@ -2,26 +2,32 @@
 //!
 //! It never waits and never sends by itself. After each call of the engine the shell [commits](Hub::commit); it writes
 //! [what that logged](Hub::take_log), says [how far that is durable](Hub::handle_durable), and sends what
-//! [`Hub::poll_transmit`] gives out. Nothing is queued for a replica that its socket can't take: each has a cursor into
-//! the backlog, and a batch is made when there's room for it. So a slow reader costs a cursor.
+//! [`Hub::poll_transmit`] gives out. Nothing is queued for a replica that its socket can't take: each has a position in
+//! the log, and a batch is made when there's room for it. So a slow reader costs a position.
 
+mod channels;
+mod classes;
 mod incoming;
 mod outgoing;
+mod push;
 mod recovery;
+mod slices;
 
 use alloc::{
-    collections::{BTreeMap, VecDeque},
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
 
 use slab::Slab;
 
+use self::{channels::Channels, classes::Classes};
 use super::{
     backlog::Backlog,
     grant::Grant,
     history::{History, LogId},
     message::{CloseReason, ToReplica},
-    peer::{Peer, PeerId},
+    peer::{Following, Message, Peer, PeerId},
 };
 use crate::{
     engine::Engine,
@@ -47,6 +53,8 @@ pub struct Hub {
     seq: LogSeq,
     /// The last record that is as durable as the shell promises.
     durable: LogSeq,
+    /// The last record that the classes know of.
+    indexed: LogSeq,
     /// The highest command that took effect, for each client that ever pushed one.
     clients: BTreeMap<ClientId, (ClientSeq, UnixMillis)>,
     /// Records since the shell last took them.
@@ -54,8 +62,23 @@ pub struct Hub {
     /// Recent records, each encoded; the last one is `seq`.
     backlog: Backlog,
     peers: Slab<Peer>,
+    classes: Classes,
+    /// Who is connected under which identity.
+    online: BTreeMap<ClientId, PeerId>,
+    /// Sessions that belong to replicas, for their commands and calls.
+    sessions: BTreeMap<SessionId, PeerId>,
+    channels: Channels,
     ready: VecDeque<PeerId>,
+    /// Replicas that have something to get once the log is durable.
+    undurable: BTreeSet<PeerId>,
     closing: VecDeque<(PeerId, CloseReason)>,
+    /// Tokens to be checked by the shell.
+    renewals: VecDeque<(PeerId, Box<[u8]>)>,
+    /// When tokens expire.
+    expiries: BTreeSet<(UnixMillis, PeerId)>,
+    /// Entries that may still be looked at in this round of sending.
+    budget: usize,
+    woken: Vec<usize>,
 }
 
 impl Hub {
@@ -66,19 +89,29 @@ impl Hub {
             history: History::default(),
             seq: LogSeq::default(),
             durable: LogSeq::default(),
+            indexed: LogSeq::default(),
             clients: BTreeMap::new(),
             unwritten: Vec::new(),
             backlog: Backlog::default(),
             peers: Slab::new(),
+            classes: Classes::default(),
+            online: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            channels: Channels::default(),
             ready: VecDeque::new(),
+            undurable: BTreeSet::new(),
             closing: VecDeque::new(),
+            renewals: VecDeque::new(),
+            expiries: BTreeSet::new(),
+            budget: ROUND_ENTRIES_MAX,
+            woken: Vec::new(),
         }
     }
 
     /// Begins an epoch: to be called once at each start, after recovery, with 64 bits that were never used before.
     pub fn begin_epoch(&mut self, log: LogId) {
         self.history.begin(log, self.seq);
-        self.durable = self.seq;
+        (self.durable, self.indexed) = (self.seq, self.seq);
     }
 
     /// Makes what the engine's journal holds the next record of the log. Returns its position, `None` if the journal
@@ -126,36 +159,39 @@ impl Hub {
         self.peers.len()
     }
 
-    /// Takes in that all records up to `seq` are as durable as the shell promises: replicas may see them.
+    /// Takes in that all records up to `seq` are as durable as the shell promises: replicas may see them. Cost: follows
+    /// the new records and those who want them.
     pub fn handle_durable(&mut self, seq: LogSeq) {
         debug_assert!(seq <= self.seq, "what isn't written can't be durable");
         if seq <= self.durable {
             return;
         }
         self.durable = seq;
-        for (index, peer) in &mut self.peers {
-            enqueue(&mut self.ready, PeerId(index), peer);
+        self.index_records();
+        for id in core::mem::take(&mut self.undurable) {
+            self.wake(id);
         }
     }
 
     /// Takes in that a replica has connected, and what it may do.
     pub fn open_peer(&mut self, grant: Grant) -> PeerId {
-        PeerId(self.peers.insert(Peer::new(grant)))
-    }
-
-    /// What a connected replica may do.
-    pub fn grant(&self, id: PeerId) -> Option<&Grant> {
-        self.peers.get(id.0).map(|peer| &peer.grant)
+        let expires_at = grant.expires_at;
+        let id = PeerId(self.peers.insert(Peer::new(grant)));
+        self.expiries.extend(expires_at.map(|at| (at, id)));
+        id
     }
 
     /// Takes in that a replica's connection has ended, whoever ended it.
-    pub fn close_peer(&mut self, engine: &mut Engine, id: PeerId) {
-        if let Some(peer) = self.peers.try_remove(id.0) {
-            self.ready.retain(|other| *other != id);
+    pub fn close_peer(&mut self, engine: &mut Engine, env: Env, id: PeerId) {
+        let Some(peer) = self.peers.try_remove(id.0) else { return };
+        if peer.closing {
             self.closing.retain(|(other, _)| *other != id);
-            if let Some(following) = peer.following {
-                engine.close_session(following.session);
-            }
+        }
+        self.undurable.remove(&id);
+        peer.grant.expires_at.map(|at| self.expiries.remove(&(at, id)));
+        self.renewals.retain(|(other, _)| *other != id);
+        if let Some(following) = peer.following {
+            self.let_go(engine, env, id, &following);
         }
     }
 
@@ -163,7 +199,7 @@ impl Hub {
     pub fn handle_writable(&mut self, id: PeerId, writable: bool) {
         if let Some(peer) = self.peers.get_mut(id.0) {
             peer.writable = writable;
-            enqueue(&mut self.ready, id, peer);
+            self.wake(id);
         }
     }
 
@@ -172,6 +208,38 @@ impl Hub {
         if let Err(reason) = self.try_handle_message(engine, env, id, bytes) {
             self.close(id, reason);
         }
+    }
+
+    /// Takes in what a replica's new token says, after [`Hub::poll_renewal`]; or why it isn't good, which ends the
+    /// connection. Other rights to read do, too: the replica comes back and gets what it then may hold.
+    pub fn handle_grant(&mut self, id: PeerId, grant: Result<Grant, &'static str>) {
+        let Some(peer) = self.peers.get_mut(id.0) else { return };
+        match grant {
+            Err(why) => self.close(id, CloseReason::Unauthorized(why)),
+            Ok(grant) if grant.read != peer.grant.read => self.close(id, CloseReason::FellBehind),
+            Ok(grant) => {
+                peer.grant.expires_at.map(|at| self.expiries.remove(&(at, id)));
+                self.expiries.extend(grant.expires_at.map(|at| (at, id)));
+                peer.grant = grant;
+            }
+        }
+    }
+
+    /// When [`Hub::handle_timeout`] is to be called next; never if `None`.
+    pub fn next_timeout(&self) -> Option<UnixMillis> {
+        let expiry = self.expiries.first().map(|(at, _)| *at);
+        [expiry, self.channels.next_renewal()].into_iter().flatten().min()
+    }
+
+    /// Takes in that time has passed: ends connections whose token has expired, and keeps presence alive.
+    pub fn handle_timeout(&mut self, engine: &mut Engine, env: Env) {
+        while let Some((at, id)) = self.expiries.first().copied()
+            && at <= env.now
+        {
+            self.expiries.remove(&(at, id));
+            self.close(id, CloseReason::Unauthorized("the token has expired"));
+        }
+        self.renew_presence(engine, env);
     }
 
     /// Ends every connection, because the server goes down.
@@ -184,25 +252,36 @@ impl Hub {
 
     /// Takes in that an operator has ended a session. If it is a replica's, its connection ends, and it may come back.
     pub fn handle_killed(&mut self, session: SessionId) {
-        let follows = |peer: &Peer| peer.following.as_ref().is_some_and(|following| following.session == session);
-        let id = self.peers.iter().find(|(_, peer)| follows(peer)).map(|(index, _)| PeerId(index));
-        if let Some(id) = id {
+        if let Some(id) = self.sessions.get(&session).copied() {
             self.close(id, CloseReason::FellBehind);
         }
     }
 
+    /// Begins a round of sending, in which [`Hub::poll_transmit`] looks at so many keys at most.
+    pub fn begin_round(&mut self) {
+        self.budget = ROUND_ENTRIES_MAX;
+    }
+
+    /// Whether [`Hub::poll_transmit`] stopped because the round's budget was used up: another round will bring more.
+    pub fn wants_round(&self) -> bool {
+        self.budget == 0 && !self.ready.is_empty()
+    }
+
     /// The next message to be sent, and to whom.
-    pub fn poll_transmit(&mut self) -> Option<(PeerId, Vec<u8>)> {
-        while let Some(id) = self.ready.pop_front() {
+    pub fn poll_transmit(&mut self, engine: &Engine) -> Option<(PeerId, Message)> {
+        while self.budget > 0
+            && let Some(id) = self.ready.pop_front()
+        {
             let Some(peer) = self.peers.get_mut(id.0) else { continue };
             peer.queued = false;
-            if !peer.writable {
+            if !peer.writable || peer.closing {
                 continue;
             }
-            if let Some(message) = self.next_message(id) {
+            if let Some(message) = self.next_message(engine, id) {
                 if let Some(peer) = self.peers.get_mut(id.0) {
-                    enqueue(&mut self.ready, id, peer);
+                    peer.spend(message.len());
                 }
+                self.wake(id);
                 return Some((id, message));
             }
         }
@@ -214,10 +293,81 @@ impl Hub {
         self.closing.pop_front()
     }
 
+    /// The next token that the shell is to check, for [`Hub::handle_grant`].
+    pub fn poll_renewal(&mut self) -> Option<(PeerId, Box<[u8]>)> {
+        self.renewals.pop_front()
+    }
+
     fn close(&mut self, id: PeerId, reason: CloseReason) {
-        if !self.closing.iter().any(|(other, _)| *other == id) {
+        if let Some(peer) = self.peers.get_mut(id.0)
+            && !peer.closing
+        {
+            peer.closing = true;
             self.closing.push_back((id, reason));
         }
+    }
+
+    /// Lets a replica be asked for what it has to get.
+    fn wake(&mut self, id: PeerId) {
+        if let Some(peer) = self.peers.get_mut(id.0)
+            && !peer.queued
+        {
+            peer.queued = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    /// Tells the classes of the records that have become durable.
+    fn index_records(&mut self) {
+        if self.classes.is_empty() {
+            self.indexed = self.durable;
+            return;
+        }
+        let oldest = self.oldest();
+        if self.indexed.0 < oldest {
+            self.close_those_behind(LogSeq(oldest));
+        }
+        let first = usize::try_from(self.indexed.0.saturating_sub(oldest)).unwrap_or(usize::MAX);
+        let count = usize::try_from(self.durable.0 - self.indexed.0.max(oldest)).unwrap_or(usize::MAX);
+        let mut woken = core::mem::take(&mut self.woken);
+        for record in self.backlog.range(first).take(count) {
+            let Ok((record, _)) = Record::decode(record) else { continue };
+            self.classes.note(record.header.seq, record.effects, &mut woken);
+        }
+        self.indexed = self.durable;
+        for class in woken.drain(..) {
+            let Some(class) = self.classes.get_mut(class) else { continue };
+            class.has_woken();
+            if class.wants_trimming() {
+                let cursors = class.members.iter().filter_map(|id| self.peers.get(id.0)?.following.as_ref());
+                let known = cursors.map(|following| following.cursor).min().unwrap_or(self.durable);
+                class.trim(known);
+            }
+            for id in &class.members {
+                if let Some(peer) = self.peers.get_mut(id.0)
+                    && !peer.queued
+                {
+                    peer.queued = true;
+                    self.ready.push_back(*id);
+                }
+            }
+        }
+        self.woken = woken;
+    }
+
+    /// Ends the connections of replicas that don't know the log up to `oldest`, some of which no class was told of.
+    fn close_those_behind(&mut self, oldest: LogSeq) {
+        let is_behind = |peer: &Peer| peer.following.as_ref().is_some_and(|following| following.cursor < oldest);
+        let behind = self.peers.iter().filter(|(_, peer)| is_behind(peer));
+        let behind: Vec<PeerId> = behind.map(|(index, _)| PeerId(index)).collect();
+        for id in behind {
+            self.close(id, CloseReason::FellBehind);
+        }
+    }
+
+    /// The position before the oldest record that is kept.
+    fn oldest(&self) -> u64 {
+        self.seq.0 - self.backlog.len() as u64
     }
 
     fn append(&mut self, engine: &mut Engine, now: UnixMillis, origin: Option<Origin>) -> LogSeq {
@@ -235,25 +385,43 @@ impl Hub {
     }
 
     fn send(&mut self, id: PeerId, message: &ToReplica<'_>) {
-        if let Some(peer) = self.peers.get_mut(id.0) {
-            peer.outbox.push_back(message.encode());
-            enqueue(&mut self.ready, id, peer);
-            if peer.outbox.len() > OUTBOX_MESSAGES_MAX {
-                self.close(id, CloseReason::FellBehind);
+        let Some(peer) = self.peers.get_mut(id.0) else { return };
+        let features = peer.following.as_ref().map(|following| following.features).unwrap_or_default();
+        self.send_encoded(id, message.encode_for(features).into());
+    }
+
+    fn send_encoded(&mut self, id: PeerId, message: Message) {
+        let Some(peer) = self.peers.get_mut(id.0) else { return };
+        peer.outbox_bytes += message.len() + MESSAGE_OVERHEAD_BYTES;
+        peer.outbox.push_back(message);
+        if peer.outbox_bytes > self.limits.outbox_bytes_max {
+            self.close(id, CloseReason::FellBehind);
+        }
+        self.wake(id);
+    }
+
+    /// Lets go of what a connection held.
+    fn let_go(&mut self, engine: &mut Engine, env: Env, id: PeerId, following: &Following) {
+        self.classes.leave(following.class, id);
+        for client in &following.clients {
+            if self.online.get(client) == Some(&id) {
+                self.online.remove(client);
             }
         }
-    }
-}
-
-fn enqueue(ready: &mut VecDeque<PeerId>, id: PeerId, peer: &mut Peer) {
-    if !peer.queued {
-        peer.queued = true;
-        ready.push_back(id);
+        for session in following.calls.keys().chain([&following.session]) {
+            self.sessions.remove(session);
+            engine.close_session(*session);
+        }
+        self.channels.leave_all(id, &following.channels);
+        self.end_presence(engine, env, id, following);
     }
 }
 
 /// Capacity that the buffer of unwritten records keeps.
 const LOG_BYTES_KEPT: usize = 256 * 1024;
 
-/// Answers that wait for a replica that asks without reading.
-const OUTBOX_MESSAGES_MAX: usize = 1024;
+/// What a queued message costs besides its bytes.
+const MESSAGE_OVERHEAD_BYTES: usize = 64;
+
+/// Keys that are looked at in one round of sending: about a millisecond's work.
+const ROUND_ENTRIES_MAX: usize = 16 * 1024;

@@ -11,6 +11,7 @@ use crate::{
     blob::Blob,
     effect::{Change, Effect},
     glob,
+    hash::hash,
 };
 
 /// The keys that match one of a few globs.
@@ -79,9 +80,18 @@ impl Interest {
         self.patterns.iter().map(name).collect()
     }
 
-    /// Whether every key is in the set.
-    pub fn is_everything(&self) -> bool {
-        self.patterns.contains(&Pattern::Everything)
+    /// One number for the patterns, whatever their order: 0 for all keys.
+    pub fn fingerprint(&self) -> u64 {
+        if self.is_everything() {
+            return 0;
+        }
+        let of = |pattern: &Pattern| match pattern {
+            Pattern::Everything => hash(1, b""),
+            Pattern::Exact(bytes) => hash(2, bytes),
+            Pattern::Prefix(bytes) => hash(3, bytes),
+            Pattern::Glob(bytes) => hash(4, bytes),
+        };
+        self.patterns.iter().map(of).fold(self.patterns.len() as u64, u64::wrapping_add).max(1)
     }
 
     /// Whether an effect concerns a key in the set, or all keys.

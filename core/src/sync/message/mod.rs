@@ -20,8 +20,11 @@ pub use up::{Condition, Hello, Push, PushedCommand, ToHub};
 /// The WebSocket subprotocol.
 pub const SUBPROTOCOL: &str = "sanderling.v1";
 
-/// The version of the messages.
+/// The newest version of the messages that this release speaks.
 pub const VERSION: u16 = 1;
+
+/// The oldest.
+pub const OLDEST_VERSION: u16 = 1;
 
 /// What a side can do beyond the version's common ground, as a set of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -181,7 +181,11 @@ impl<'a> ToHub<'a> {
     /// # Errors
     /// What is wrong, if the bytes aren't exactly one message.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, &'static str> {
-        decode(bytes)
+        match postcard::take_from_bytes(bytes) {
+            // A newer replica may say more in its hello.
+            Ok((Self::Hello(hello), _)) => Ok(Self::Hello(hello)),
+            _ => decode(bytes),
+        }
     }
 
     /// Unpacks what a packed message holds, at most `bytes_max` bytes; `None` for one that isn't packed.

@@ -1,0 +1,239 @@
+//! What passes through and is kept nowhere: messages on channels, calls, and keys that live as long as a connection.
+
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+
+use super::Hub;
+use crate::{
+    blob::Blob,
+    command::{self, Flags},
+    engine::{Engine, Flow},
+    env::{Env, UnixMillis},
+    error::Error,
+    resp::{Protocol, Reply},
+    session::{SessionId, Woken},
+    sync::{
+        message::{CloseReason, ToReplica},
+        peer::{Following, Message, PeerId},
+    },
+};
+
+/// Who listens to what, and who is present.
+#[derive(Debug, Default)]
+pub(super) struct Channels {
+    listeners: BTreeMap<Box<[u8]>, BTreeSet<PeerId>>,
+    /// Keys that live as long as a connection, by database.
+    presence: BTreeMap<(u8, Box<[u8]>), PeerId>,
+    renew_at: Option<UnixMillis>,
+}
+
+impl Channels {
+    /// When presence is to be renewed.
+    pub(super) fn next_renewal(&self) -> Option<UnixMillis> {
+        self.renew_at
+    }
+
+    /// Lets a replica listen to nothing any more.
+    pub(super) fn leave_all(&mut self, id: PeerId, channels: &[Box<[u8]>]) {
+        channels.iter().for_each(|channel| self.leave(id, channel));
+    }
+
+    fn leave(&mut self, id: PeerId, channel: &[u8]) {
+        if let Some(listeners) = self.listeners.get_mut(channel) {
+            listeners.remove(&id);
+            if listeners.is_empty() {
+                self.listeners.remove(channel);
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// Hands a message to the replicas that listen to a channel; returns how many do.
+    pub fn publish(&mut self, channel: &[u8], payload: &[u8]) -> usize {
+        let Some(listeners) = self.channels.listeners.get(channel) else { return 0 };
+        let ids: Vec<PeerId> = listeners.iter().copied().collect();
+        let message: Message = ToReplica::Message { channel: channel.into(), payload: payload.into() }.encode().into();
+        ids.iter().for_each(|id| self.send_encoded(*id, message.clone()));
+        ids.len()
+    }
+
+    /// Takes in the reply to a call that waited. Returns whether the session was that of a replica's call.
+    pub fn handle_woken(&mut self, engine: &mut Engine, woken: &Woken) -> bool {
+        let Some(id) = self.sessions.get(&woken.session).copied() else { return false };
+        self.reply_to_call(engine, id, woken.session, &woken.reply);
+        true
+    }
+
+    pub(super) fn handle_listen(
+        &mut self,
+        id: PeerId,
+        join: &[Blob<'_>],
+        leave: &[Blob<'_>],
+    ) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
+        let Some(following) = &mut peer.following else { return Ok(()) };
+        for channel in join {
+            if !peer.grant.may_use_channel(channel) {
+                return Err(CloseReason::Unauthorized("the token doesn't allow this channel"));
+            }
+            if following.channels.len() >= self.limits.interest_patterns_max {
+                return Err(CloseReason::LimitPassed("more channels than interest_patterns_max"));
+            }
+            let channel: Box<[u8]> = Box::from(&**channel);
+            if !following.channels.contains(&channel) {
+                following.channels.push(channel.clone());
+                self.channels.listeners.entry(channel).or_default().insert(id);
+            }
+        }
+        for channel in leave {
+            following.channels.retain(|other| **other != **channel);
+            self.channels.leave(id, channel);
+        }
+        Ok(())
+    }
+
+    pub(super) fn handle_publish(&mut self, id: PeerId, channel: &[u8], payload: &[u8]) -> Result<(), CloseReason> {
+        if self.peers.get(id.0).is_some_and(|peer| peer.grant.may_use_channel(channel)) {
+            self.publish(channel, payload);
+            return Ok(());
+        }
+        Err(CloseReason::Unauthorized("the token doesn't allow this channel"))
+    }
+
+    /// Runs a call of a replica in a session of its own.
+    pub(super) fn handle_call(
+        &mut self,
+        engine: &mut Engine,
+        env: Env,
+        id: PeerId,
+        call: u32,
+        words: &[Blob<'_>],
+    ) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
+        let Some(following) = &mut peer.following else { return Ok(()) };
+        if following.calls.len() >= CALLS_MAX {
+            return Err(CloseReason::LimitPassed("more than 64 calls at once"));
+        }
+        let words: Vec<&[u8]> = words.iter().map(|word| &**word).collect();
+        let allowed = command::find_row(&words).and_then(|(row, _)| {
+            if row.flags.has(Flags::ADMIN) || row.flags.has(Flags::CONNECTION) {
+                return Err(Error::new("ERR this command can't be called by a replica"));
+            }
+            peer.grant.check_call(&words)
+        });
+        let mut reply = Vec::new();
+        if let Err(error) = allowed {
+            Reply::new(&mut reply, Protocol::Resp3).error(&error);
+            self.send(id, &ToReplica::Reply { id: call, reply: reply.into() });
+            return Ok(());
+        }
+        let session = engine.open_session("sync", env);
+        let state = engine.session_mut(session);
+        (state.protocol, state.authenticated, state.db) = (Protocol::Resp3, true, following.db);
+        following.calls.insert(session, call);
+        self.sessions.insert(session, id);
+        let flow = engine.execute(env, session, &words, &mut reply);
+        self.commit(engine, env.now);
+        if flow != Flow::Wait {
+            self.reply_to_call(engine, id, session, &reply);
+        }
+        Ok(())
+    }
+
+    fn reply_to_call(&mut self, engine: &mut Engine, id: PeerId, session: SessionId, reply: &[u8]) {
+        self.sessions.remove(&session);
+        engine.close_session(session);
+        let following = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut());
+        if let Some(call) = following.and_then(|following| following.calls.remove(&session)) {
+            self.send(id, &ToReplica::Reply { id: call, reply: reply.into() });
+        }
+    }
+
+    /// Sets or ends a key that lives as long as the connection.
+    pub(super) fn handle_presence(
+        &mut self,
+        engine: &mut Engine,
+        env: Env,
+        id: PeerId,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
+        let Some(following) = &mut peer.following else { return Ok(()) };
+        if !peer.grant.may_write(key) {
+            return Err(CloseReason::Unauthorized("the token doesn't allow to write this key"));
+        }
+        let (owned, session) = ((following.db, Box::from(key)), following.session);
+        let Some(value) = value else {
+            following.presence.retain(|other| **other != *key);
+            if self.channels.presence.get(&owned) == Some(&id) {
+                self.channels.presence.remove(&owned);
+                engine.execute(env, session, &[b"DEL", key], &mut Vec::new());
+                self.commit(engine, env.now);
+            }
+            return Ok(());
+        };
+        if !following.presence.iter().any(|other| **other == *key) {
+            if following.presence.len() >= PRESENCE_MAX {
+                return Err(CloseReason::LimitPassed("more than 64 keys of presence"));
+            }
+            following.presence.push(key.into());
+        }
+        self.channels.presence.insert(owned, id);
+        self.channels.renew_at.get_or_insert(env.now.plus_ms(RENEW_MS));
+        let lease = alloc::format!("{LEASE_MS}");
+        engine.execute(env, session, &[b"SET", key, value, b"PX", lease.as_bytes()], &mut Vec::new());
+        self.commit(engine, env.now);
+        Ok(())
+    }
+
+    /// Moves the deadlines of presence on.
+    pub(super) fn renew_presence(&mut self, engine: &mut Engine, env: Env) {
+        if self.channels.renew_at.is_none_or(|at| env.now < at) {
+            return;
+        }
+        let lease = alloc::format!("{LEASE_MS}");
+        for ((_, key), id) in &self.channels.presence {
+            if let Some(following) = self.peers.get(id.0).and_then(|peer| peer.following.as_ref()) {
+                engine.execute(env, following.session, &[b"PEXPIRE", key, lease.as_bytes()], &mut Vec::new());
+            }
+        }
+        self.channels.renew_at = (!self.channels.presence.is_empty()).then(|| env.now.plus_ms(RENEW_MS));
+        self.commit(engine, env.now);
+    }
+
+    /// Ends the keys that lived as long as a connection.
+    pub(super) fn end_presence(&mut self, engine: &mut Engine, env: Env, id: PeerId, following: &Following) {
+        if following.presence.is_empty() {
+            return;
+        }
+        let session = engine.open_session("sync", env);
+        let state = engine.session_mut(session);
+        (state.authenticated, state.db) = (true, following.db);
+        for key in &following.presence {
+            let owned = (following.db, key.clone());
+            if self.channels.presence.get(&owned) == Some(&id) {
+                self.channels.presence.remove(&owned);
+                engine.execute(env, session, &[b"DEL", key], &mut Vec::new());
+            }
+        }
+        engine.close_session(session);
+        self.commit(engine, env.now);
+    }
+}
+
+/// Calls of one replica that may wait for their reply.
+const CALLS_MAX: usize = 64;
+
+/// Keys of presence of one replica.
+const PRESENCE_MAX: usize = 64;
+
+/// How long presence outlives a server that went down, in milliseconds.
+const LEASE_MS: u64 = 60_000;
+
+/// How often its deadline is moved on.
+const RENEW_MS: u64 = 20_000;

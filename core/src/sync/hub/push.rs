@@ -1,0 +1,145 @@
+//! What replicas push: run in one order with everything else, once.
+
+use alloc::vec::Vec;
+
+use super::{Hub, outgoing::OWN_BYTES};
+use crate::{
+    blob::Blob,
+    command::{self, Flags},
+    engine::Engine,
+    env::Env,
+    error::Error,
+    format::{ClientSeq, Origin},
+    resp::{Protocol, Reply},
+    session::SessionId,
+    sync::{
+        grant::Grant,
+        guess::{Guess, entropy_of},
+        message::{CloseReason, Condition, Push, PushedCommand},
+        peer::{Own, PeerId},
+    },
+};
+
+impl Hub {
+    pub(super) fn handle_push(
+        &mut self,
+        engine: &mut Engine,
+        env: Env,
+        id: PeerId,
+        push: &Push<'_>,
+    ) -> Result<(), CloseReason> {
+        let Some(peer) = self.peers.get(id.0) else { return Ok(()) };
+        let Some(following) = &peer.following else { return Ok(()) };
+        let Some(client) = following.clients.get(push.client as usize).copied() else {
+            return Err(CloseReason::Malformed("a push in the name of a client that hello didn't name"));
+        };
+        let session = following.session;
+        let mut guess = Guess::new();
+        let mut ran = 0;
+        for (index, command) in (0..).zip(&push.commands) {
+            let seq = ClientSeq(push.first.0.saturating_add(index));
+            let done = self.clients.get(&client).map(|(seq, _)| *seq).unwrap_or_default();
+            if seq <= done {
+                continue;
+            }
+            if seq != done.next() {
+                return Err(CloseReason::Gap(done.next()));
+            }
+            let origin = Origin { client, seq };
+            self.run_pushed(engine, env, id, push.client, origin, session, command, &mut guess);
+            ran += 1;
+        }
+        let limit = self.limits.outbox_bytes_max;
+        let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return Ok(()) };
+        if ran == push.commands.len() && guess.number() == push.guess {
+            for own in following.own.iter_mut().rev().take(ran) {
+                following.reply_bytes -= own.reply.take().map_or(0, |reply| reply.len() + OWN_BYTES);
+            }
+        }
+        if following.reply_bytes > limit {
+            return Err(CloseReason::FellBehind);
+        }
+        self.undurable.insert(id);
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one command of a push, with all that the push says of it")]
+    fn run_pushed(
+        &mut self,
+        engine: &mut Engine,
+        env: Env,
+        id: PeerId,
+        client: u32,
+        origin: Origin,
+        session: SessionId,
+        command: &PushedCommand<'_>,
+        guess: &mut Guess,
+    ) {
+        let Some(peer) = self.peers.get_mut(id.0) else { return };
+        engine.journal_mut().clear();
+        // The server's clock counts; the replica's seed is taken, so that what it drew is drawn again.
+        let env = Env { now: env.now, entropy: entropy_of(origin.client, origin.seq) };
+        let reply = execute_pushed(engine, env, session, &peer.grant, command);
+        guess.add(engine.journal_mut().bytes(), &reply);
+        let at = self.append(engine, env.now, Some(origin));
+        if let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) {
+            following.reply_bytes += reply.len() + OWN_BYTES;
+            following.own.push_back(Own { at, client, seq: origin.seq, reply: Some(reply) });
+        }
+    }
+}
+
+/// Runs what a replica pushed, as a transaction if it is more than one call. Returns the reply.
+fn execute_pushed(
+    engine: &mut Engine,
+    env: Env,
+    session: SessionId,
+    grant: &Grant,
+    command: &PushedCommand<'_>,
+) -> Vec<u8> {
+    let mut reply = Vec::new();
+    if let Err(error) = check(grant, &command.calls) {
+        Reply::new(&mut reply, Protocol::Resp3).error(&error);
+        return reply;
+    }
+    let db = engine.session_mut(session).db;
+    if !command.conditions.iter().all(|condition| holds(engine, env, db, condition)) {
+        Reply::new(&mut reply, Protocol::Resp3).null();
+        return reply;
+    }
+    let call = |engine: &mut Engine, call: &[Blob<'_>], reply: &mut Vec<u8>| {
+        let words: Vec<&[u8]> = call.iter().map(|word| &**word).collect();
+        engine.execute(env, session, &words, reply);
+    };
+    if let [only] = command.calls.as_slice() {
+        call(engine, only, &mut reply);
+        return reply;
+    }
+    let mut scratch = Vec::new();
+    engine.execute(env, session, &[b"MULTI"], &mut scratch);
+    command.calls.iter().for_each(|queued| call(engine, queued, &mut scratch));
+    engine.execute(env, session, &[b"EXEC"], &mut reply);
+    reply
+}
+
+/// Checks that every call may be pushed, and by this replica.
+fn check(grant: &Grant, calls: &[Vec<Blob<'_>>]) -> crate::error::Result<()> {
+    for call in calls {
+        let words: Vec<&[u8]> = call.iter().map(|word| &**word).collect();
+        let pushable = command::find_row(&words).is_ok_and(|(row, _)| {
+            let reads_or_writes = row.flags.has(Flags::WRITE) || row.flags.has(Flags::READ) && calls.len() > 1;
+            reads_or_writes && !row.flags.has(Flags::ADMIN) && !row.flags.has(Flags::SERVER_ONLY)
+        });
+        if !pushable {
+            return Err(Error::new("ERR this command can't be pushed by a replica"));
+        }
+        grant.check_call(&words)?;
+    }
+    Ok(())
+}
+
+/// Whether a key is what the replica saw.
+fn holds(engine: &Engine, env: Env, db: u8, condition: &Condition<'_>) -> bool {
+    let entry = engine.keyspace().db(db).find(&condition.key).filter(|entry| !entry.is_expired(env.now));
+    entry.map_or(0, crate::keyspace::Entry::digest) == condition.digest
+}

@@ -1,0 +1,174 @@
+//! Slices of what a replica is brought besides the log.
+
+use alloc::{collections::VecDeque, vec, vec::Vec};
+
+use super::{Hub, classes::Class};
+use crate::{
+    effect::{Change, Effect, Put, stored_value},
+    engine::Engine,
+    keyspace::{Db, Entry},
+    limits::CHUNK_BYTES,
+    sync::{
+        interest::Interest,
+        load::{Digest, Load, Step},
+        message::{LoadScope, ToReplica},
+        peer::{Following, Held, Message, PeerId, Then},
+    },
+};
+
+impl Hub {
+    /// Makes the next thing that a replica is to be brought, as the data is now, and holds it. Returns whether there
+    /// was anything to make.
+    pub(super) fn make_slice(&mut self, engine: &Engine, id: PeerId) -> bool {
+        let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return false };
+        let Some(class) = self.classes.get(following.class) else { return false };
+        let db = engine.keyspace().db(following.db);
+        let (messages, then) = if following.fetches.is_empty() {
+            let Some(step) = following.steps.front_mut() else { return false };
+            let mut slice = Slice { class, number: following.db, db, entries: 0, bytes: Vec::new() };
+            let (messages, then) = match step {
+                Step::Load(load) => slice.of_load(load),
+                Step::Digest(digest) => match slice.of_digest(digest) {
+                    Some(then) => (vec![], then),
+                    None => return false,
+                },
+                Step::Remove { id, .. } => (vec![ToReplica::Unsubscribed { id: *id }.encode()], Then::Done),
+            };
+            self.budget = self.budget.saturating_sub(slice.entries);
+            (messages, then)
+        } else {
+            (vec![fetched(following, class, db)], Then::Nothing)
+        };
+        let messages: VecDeque<Message> = messages.into_iter().map(Message::from).collect();
+        following.held = Some(Held { at: self.seq, messages, then });
+        true
+    }
+
+    /// Takes in that a replica has been brought all of its first step.
+    pub(super) fn finish_step(&mut self, id: PeerId) {
+        let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return };
+        match following.steps.pop_front() {
+            Some(Step::Digest(Digest { bits, theirs, ours, .. })) => {
+                let buckets = ours.differing(&theirs.unwrap_or_default());
+                let scope = LoadScope::Buckets { bits, buckets };
+                let load = Load::new(scope, Interest::everything(), Interest::default());
+                following.steps.push_front(Step::Load(load));
+            }
+            Some(Step::Remove { globs, .. }) => {
+                for glob in globs {
+                    if let Some(at) = following.globs.iter().position(|other| *other == glob) {
+                        following.globs.remove(at);
+                    }
+                }
+                self.classify(id);
+            }
+            Some(Step::Load(_)) | None => {}
+        }
+    }
+
+    /// Puts a replica into the class of those who want what it wants now.
+    pub(super) fn classify(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(id.0) else { return };
+        let Some(following) = &mut peer.following else { return };
+        self.classes.leave(following.class, id);
+        following.class = self.classes.join(following.db, following.interest(), peer.grant.read.clone(), id);
+        following.since = self.seq;
+    }
+}
+
+/// A look at some of the keys.
+struct Slice<'a> {
+    class: &'a Class,
+    number: u8,
+    db: &'a Db,
+    /// Keys that were looked at.
+    entries: usize,
+    bytes: Vec<u8>,
+}
+
+impl Slice<'_> {
+    /// The next keys of a load, and what frames them.
+    fn of_load(&mut self, load: &mut Load) -> (Vec<Vec<u8>>, Then) {
+        let mut messages = vec![];
+        if !load.begun {
+            load.begun = true;
+            messages.push(ToReplica::LoadBegin(load.scope.clone()).encode());
+        }
+        let next = match load.keys.named_keys().filter(|_| load.passed == 0) {
+            // Keys that are all known by name needn't be looked for.
+            Some(keys) => {
+                let mut keys: Vec<&[u8]> = keys;
+                keys.sort_unstable();
+                keys.dedup();
+                self.entries += keys.len();
+                for entry in keys.into_iter().filter_map(|key| self.db.find(key)) {
+                    self.push(load, entry);
+                }
+                0
+            }
+            None => self.scan(load.passed, CHUNK_BYTES, |slice, entry| slice.push(load, entry)),
+        };
+        if !self.bytes.is_empty() {
+            messages.push(ToReplica::Chunk(core::mem::take(&mut self.bytes).into()).encode());
+        }
+        if next == 0 {
+            messages.push(ToReplica::LoadEnd.encode());
+        }
+        (messages, if next == 0 { Then::Done } else { Then::Passed(next) })
+    }
+
+    /// The sums of the next keys; `None` as long as it isn't known what the replica has.
+    fn of_digest(&mut self, digest: &mut Digest) -> Option<Then> {
+        digest.theirs.as_ref()?;
+        let next = self.scan(digest.passed, usize::MAX, |slice, entry| {
+            if slice.class.wants(slice.number, &entry.key) {
+                digest.ours.add(entry);
+            }
+        });
+        Some(if next == 0 { Then::Done } else { Then::Passed(next) })
+    }
+
+    /// Looks at keys from a place on, until there are many or they have become `bytes_max` bytes. Returns where to go
+    /// on, 0 at the end.
+    fn scan(&mut self, from: u64, bytes_max: usize, mut visit: impl FnMut(&mut Self, &Entry)) -> u64 {
+        let (db, mut cursor) = (self.db, from);
+        loop {
+            cursor = db.scan(cursor, SCAN_ENTRIES, |entry| {
+                self.entries += 1;
+                visit(self, entry);
+            });
+            if cursor == 0 || self.entries >= SLICE_ENTRIES_MAX || self.bytes.len() >= bytes_max {
+                return cursor;
+            }
+        }
+    }
+
+    fn push(&mut self, load: &Load, entry: &Entry) {
+        if self.class.wants(self.number, &entry.key) && load.covers(&entry.key) {
+            put(self.number, entry, &mut self.bytes);
+        }
+    }
+}
+
+/// The values of the keys that a replica asked for.
+fn fetched(following: &mut Following, class: &Class, db: &Db) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for key in following.fetches.drain(..) {
+        match db.find(&key) {
+            Some(entry) if class.wants(following.db, &key) => put(following.db, entry, &mut bytes),
+            _ => Effect::delete(&key).encode(following.db, &mut bytes),
+        }
+    }
+    ToReplica::Fetched(bytes.into()).encode_for(following.features)
+}
+
+fn put(number: u8, entry: &Entry, out: &mut Vec<u8>) {
+    let put = Put { value: stored_value(&entry.value), expires_at: entry.expires_at };
+    Effect::new(&entry.key, Change::Put(put)).encode(number, out);
+}
+
+/// Keys that one call of the scan visits.
+const SCAN_ENTRIES: usize = 256;
+
+/// Keys that are looked at for one slice.
+const SLICE_ENTRIES_MAX: usize = 4096;
