@@ -37,10 +37,9 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Load {
     pub(super) scope: LoadScope,
-    /// The keys that are wanted.
+    /// The globs of the keys that are wanted.
+    pub(super) globs: Vec<Box<[u8]>>,
     pub(super) keys: Interest,
-    /// Of these, the ones that the replica has anyway.
-    pub(super) except: Interest,
     /// Where the next slice begins.
     pub(super) passed: u64,
     /// `LoadBegin` has gone out.
@@ -70,18 +69,17 @@ pub(super) enum View {
 }
 
 impl Step {
-    /// What an effect on a key means. `first`: the step is under way; the others wait for it.
-    pub(super) fn view(&self, db: &Db, key: &[u8], first: bool) -> View {
-        let (covers, passed, begun) = match self {
-            Self::Load(load) => (load.covers(key), load.passed, load.begun),
-            Self::Digest(digest) => (true, digest.passed, true),
-            Self::Remove { .. } => return View::Live,
-        };
-        match (covers, self) {
-            (false, _) => View::Live,
-            (true, _) if !first || !begun || db.place(key) >= passed => View::Later,
-            (true, Self::Load(_)) => View::Sent,
-            (true, _) => View::Live,
+    /// What an effect on a key means while this step is under way; `known` are the keys that the replica has.
+    pub(super) fn view(&self, db: &Db, known: &Interest, key: &[u8]) -> View {
+        let is_behind = |passed| db.place(key) < passed;
+        match self {
+            Self::Digest(digest) if known.contains(key) && is_behind(digest.passed) => View::Live,
+            Self::Digest(_) => View::Later,
+            Self::Load(load) if load.covers(known, key) => match load.begun && is_behind(load.passed) {
+                true => View::Sent,
+                false => View::Later,
+            },
+            Self::Load(_) | Self::Remove { .. } => View::of_known(known, key),
         }
     }
 
@@ -91,7 +89,7 @@ impl Step {
             Self::Load(load) => (load.passed, load.begun) = (0, false),
             // Nothing is left that could be the same.
             Self::Digest(_) => {
-                *self = Self::Load(Load::new(LoadScope::Everything, Interest::everything(), Interest::default()));
+                *self = Self::Load(Load::new(LoadScope::Everything, Vec::new()));
             }
             Self::Remove { .. } => return false,
         }
@@ -108,18 +106,29 @@ impl Step {
     }
 }
 
+impl View {
+    /// What an effect on a key means to a replica that has these.
+    pub(super) fn of_known(known: &Interest, key: &[u8]) -> Self {
+        if known.contains(key) { Self::Live } else { Self::Later }
+    }
+}
+
 impl Load {
-    pub(super) fn new(scope: LoadScope, keys: Interest, except: Interest) -> Self {
-        Self { scope, keys, except, passed: 0, begun: false }
+    /// A load of what the replica has asked for, or, if the scope is `Added`, of what these globs add to that.
+    pub(super) fn new(scope: LoadScope, globs: Vec<Box<[u8]>>) -> Self {
+        let keys = Interest::new(globs.iter().map(|glob| &**glob));
+        Self { scope, globs, keys, passed: 0, begun: false }
     }
 
-    /// Whether a key is one of those to be sent.
-    pub(super) fn covers(&self, key: &[u8]) -> bool {
-        let bucket_is_wanted = match &self.scope {
-            LoadScope::Buckets { bits, buckets } => buckets.binary_search(&bucket_of(key, *bits)).is_ok(),
-            LoadScope::Everything | LoadScope::Added { .. } => true,
-        };
-        bucket_is_wanted && self.keys.contains(key) && !self.except.contains(key)
+    /// Whether a key is one of those to be sent; `known` are those that the replica has, or is to have at the start.
+    pub(super) fn covers(&self, known: &Interest, key: &[u8]) -> bool {
+        match &self.scope {
+            LoadScope::Everything => known.contains(key),
+            LoadScope::Buckets { bits, buckets } => {
+                buckets.binary_search(&bucket_of(key, *bits)).is_ok() && known.contains(key)
+            }
+            LoadScope::Added { .. } => self.keys.contains(key) && !known.contains(key),
+        }
     }
 }
 

@@ -46,8 +46,10 @@ pub(super) struct Peer {
 pub(super) struct Following {
     pub(super) db: u8,
     pub(super) features: Features,
-    /// The globs that it asked for, as it wrote them.
+    /// The globs whose keys it has, or is brought at the start, as it wrote them.
     pub(super) globs: Vec<Box<[u8]>>,
+    /// The keys of these.
+    pub(super) known: Interest,
     /// Its identities, in the order of its `Hello`.
     pub(super) clients: Vec<ClientId>,
     /// The engine's session in which its commands run.
@@ -142,8 +144,22 @@ impl Following {
         u32::try_from(index).ok()
     }
 
-    /// The keys that its globs name.
-    pub(super) fn interest(&self) -> Interest {
-        Interest::new(self.globs.iter().map(|glob| &**glob))
+    /// The keys that it has or is to be brought.
+    pub(super) fn wanted(&self) -> Interest {
+        let added = self.steps.iter().filter_map(|step| match step {
+            Step::Load(load) => Some(&load.globs),
+            _ => None,
+        });
+        Interest::new(self.globs.iter().chain(added.flatten()).map(|glob| &**glob))
+    }
+
+    /// Adds and removes globs of keys that it has.
+    pub(super) fn change_globs(&mut self, add: Vec<Box<[u8]>>, remove: &[Box<[u8]>]) {
+        self.globs.extend(add);
+        for glob in remove {
+            let at = self.globs.iter().position(|other| other == glob);
+            at.map(|at| self.globs.remove(at));
+        }
+        self.known = Interest::new(self.globs.iter().map(|glob| &**glob));
     }
 }

@@ -134,17 +134,13 @@ impl Hub {
         let keys = engine.keyspace().db(hello.db).len();
         let start = match hello.resume {
             Some(token) if token.scope == scope && self.can_resume(token) => Start::Resume,
-            Some(_) if keys >= DIGEST_KEYS_MIN => Start::Digest { bits: bits_for(keys) },
+            Some(_) if keys >= self.digest_keys_min => Start::Digest { bits: bits_for(keys) },
             _ => Start::Load,
         };
         let step = match start {
             Start::Resume => None,
             Start::Digest { bits } => Some(Step::Digest(Digest::new(bits))),
-            Start::Load => Some(Step::Load(Load::new(
-                LoadScope::Everything,
-                Interest::from_blobs(&hello.interest),
-                Interest::default(),
-            ))),
+            Start::Load => Some(Step::Load(Load::new(LoadScope::Everything, Vec::new()))),
         };
         let resume = hello.resume.filter(|_| start == Start::Resume);
         let cursor = resume.map_or(self.seq, |token| token.seq);
@@ -154,6 +150,7 @@ impl Hub {
             db: hello.db,
             features,
             globs: hello.interest.iter().map(|glob| Box::from(&**glob)).collect(),
+            known: Interest::from_blobs(&hello.interest),
             clients,
             session,
             class,
@@ -222,7 +219,9 @@ impl Hub {
         if following.steps.len() >= STEPS_MAX {
             return Err(CloseReason::LimitPassed("more than 64 changes of interest at once"));
         }
-        if following.globs.len() + add.len() > patterns_max {
+        let globs_of = |step: &Step| if let Step::Load(load) = step { load.globs.len() } else { 0 };
+        let waiting: usize = following.steps.iter().map(globs_of).sum();
+        if following.globs.len() + waiting + add.len() > patterns_max {
             let mut error = Vec::new();
             Reply::new(&mut error, Protocol::Resp3)
                 .error(&Error::new("ERR more patterns than interest_patterns_max allows"));
@@ -231,8 +230,8 @@ impl Hub {
         }
         if !add.is_empty() || remove.is_empty() {
             let scope = LoadScope::Added { id: subscription };
-            following.steps.push_back(Step::Load(Load::new(scope, Interest::from_blobs(add), following.interest())));
-            following.globs.extend(add.iter().map(|glob| Box::from(&**glob)));
+            let globs = add.iter().map(|glob| Box::from(&**glob)).collect();
+            following.steps.push_back(Step::Load(Load::new(scope, globs)));
             self.classify(id);
         }
         let following = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut());
@@ -265,6 +264,3 @@ const STEPS_MAX: usize = 64;
 
 /// Keys that one replica may have asked for and not got yet.
 const FETCHES_MAX: usize = 65_536;
-
-/// A database of fewer keys is sent whole: digests would save nothing.
-const DIGEST_KEYS_MIN: usize = 256;

@@ -12,6 +12,8 @@ mod outgoing;
 mod push;
 mod recovery;
 mod slices;
+#[cfg(test)]
+mod tests;
 
 use alloc::{
     boxed::Box,
@@ -78,6 +80,10 @@ pub struct Hub {
     expiries: BTreeSet<(UnixMillis, PeerId)>,
     /// Entries that may still be looked at in this round of sending.
     budget: usize,
+    /// Entries that are looked at for one slice of a load.
+    slice_entries_max: usize,
+    /// A database of fewer keys is sent whole: digests would save nothing.
+    digest_keys_min: usize,
     woken: Vec<usize>,
 }
 
@@ -104,6 +110,8 @@ impl Hub {
             renewals: VecDeque::new(),
             expiries: BTreeSet::new(),
             budget: ROUND_ENTRIES_MAX,
+            slice_entries_max: slices::SLICE_ENTRIES_MAX,
+            digest_keys_min: DIGEST_KEYS_MIN,
             woken: Vec::new(),
         }
     }
@@ -328,7 +336,7 @@ impl Hub {
             self.close_those_behind(LogSeq(oldest));
         }
         let first = usize::try_from(self.indexed.0.saturating_sub(oldest)).unwrap_or(usize::MAX);
-        let count = usize::try_from(self.durable.0 - self.indexed.0.max(oldest)).unwrap_or(usize::MAX);
+        let count = usize::try_from(self.durable.0.saturating_sub(self.indexed.0.max(oldest))).unwrap_or(usize::MAX);
         let mut woken = core::mem::take(&mut self.woken);
         for record in self.backlog.range(first).take(count) {
             let Ok((record, _)) = Record::decode(record) else { continue };
@@ -425,3 +433,6 @@ const MESSAGE_OVERHEAD_BYTES: usize = 64;
 
 /// Keys that are looked at in one round of sending: about a millisecond's work.
 const ROUND_ENTRIES_MAX: usize = 16 * 1024;
+
+/// A database of fewer keys is sent whole to a replica that was away for too long.
+const DIGEST_KEYS_MIN: usize = 256;

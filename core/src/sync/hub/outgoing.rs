@@ -220,8 +220,10 @@ fn view_of(following: &mut Following, db: &Db, effect: &Effect<'_>) -> View {
         }
         return View::Live;
     }
-    let views = following.steps.iter().enumerate().map(|(index, step)| step.view(db, &effect.key, index == 0));
-    views.into_iter().find(|view| *view != View::Live).unwrap_or(View::Live)
+    match following.steps.front() {
+        Some(step) => step.view(db, &following.known, &effect.key),
+        None => View::Live,
+    }
 }
 
 /// Records that are looked at for one batch.

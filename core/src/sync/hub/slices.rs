@@ -6,6 +6,7 @@ use super::{Hub, classes::Class};
 use crate::{
     effect::{Change, Effect, Put, stored_value},
     engine::Engine,
+    format::LogSeq,
     keyspace::{Db, Entry},
     limits::CHUNK_BYTES,
     sync::{
@@ -25,7 +26,10 @@ impl Hub {
         let db = engine.keyspace().db(following.db);
         let (messages, then) = if following.fetches.is_empty() {
             let Some(step) = following.steps.front_mut() else { return false };
-            let mut slice = Slice { class, number: following.db, db, entries: 0, bytes: Vec::new() };
+            let entries_max = self.slice_entries_max;
+            let (at, number) = (self.seq, following.db);
+            let known = &following.known;
+            let mut slice = Slice { class, known, number, db, at, entries: 0, entries_max, bytes: Vec::new() };
             let (messages, then) = match step {
                 Step::Load(load) => slice.of_load(load),
                 Step::Digest(digest) => match slice.of_digest(digest) {
@@ -37,7 +41,7 @@ impl Hub {
             self.budget = self.budget.saturating_sub(slice.entries);
             (messages, then)
         } else {
-            (vec![fetched(following, class, db)], Then::Nothing)
+            (vec![fetched(following, class, db, self.seq)], Then::Nothing)
         };
         let messages: VecDeque<Message> = messages.into_iter().map(Message::from).collect();
         following.held = Some(Held { at: self.seq, messages, then });
@@ -51,18 +55,14 @@ impl Hub {
             Some(Step::Digest(Digest { bits, theirs, ours, .. })) => {
                 let buckets = ours.differing(&theirs.unwrap_or_default());
                 let scope = LoadScope::Buckets { bits, buckets };
-                let load = Load::new(scope, Interest::everything(), Interest::default());
-                following.steps.push_front(Step::Load(load));
+                following.steps.push_front(Step::Load(Load::new(scope, Vec::new())));
             }
             Some(Step::Remove { globs, .. }) => {
-                for glob in globs {
-                    if let Some(at) = following.globs.iter().position(|other| *other == glob) {
-                        following.globs.remove(at);
-                    }
-                }
+                following.change_globs(Vec::new(), &globs);
                 self.classify(id);
             }
-            Some(Step::Load(_)) | None => {}
+            Some(Step::Load(load)) => following.change_globs(load.globs, &[]),
+            None => {}
         }
     }
 
@@ -71,7 +71,7 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(id.0) else { return };
         let Some(following) = &mut peer.following else { return };
         self.classes.leave(following.class, id);
-        following.class = self.classes.join(following.db, following.interest(), peer.grant.read.clone(), id);
+        following.class = self.classes.join(following.db, following.wanted(), peer.grant.read.clone(), id);
         following.since = self.seq;
     }
 }
@@ -79,10 +79,15 @@ impl Hub {
 /// A look at some of the keys.
 struct Slice<'a> {
     class: &'a Class,
+    known: &'a Interest,
     number: u8,
     db: &'a Db,
+    /// The position that the data shows.
+    at: LogSeq,
     /// Keys that were looked at.
     entries: usize,
+    /// Keys that may be.
+    entries_max: usize,
     bytes: Vec<u8>,
 }
 
@@ -94,7 +99,8 @@ impl Slice<'_> {
             load.begun = true;
             messages.push(ToReplica::LoadBegin(load.scope.clone()).encode());
         }
-        let next = match load.keys.named_keys().filter(|_| load.passed == 0) {
+        let keys = if matches!(load.scope, LoadScope::Added { .. }) { &load.keys } else { self.known };
+        let next = match keys.named_keys().filter(|_| load.passed == 0) {
             // Keys that are all known by name needn't be looked for.
             Some(keys) => {
                 let mut keys: Vec<&[u8]> = keys;
@@ -112,7 +118,7 @@ impl Slice<'_> {
             messages.push(ToReplica::Chunk(core::mem::take(&mut self.bytes).into()).encode());
         }
         if next == 0 {
-            messages.push(ToReplica::LoadEnd.encode());
+            messages.push(ToReplica::LoadEnd { through: self.at }.encode());
         }
         (messages, if next == 0 { Then::Done } else { Then::Passed(next) })
     }
@@ -121,7 +127,7 @@ impl Slice<'_> {
     fn of_digest(&mut self, digest: &mut Digest) -> Option<Then> {
         digest.theirs.as_ref()?;
         let next = self.scan(digest.passed, usize::MAX, |slice, entry| {
-            if slice.class.wants(slice.number, &entry.key) {
+            if slice.class.wants(slice.number, &entry.key) && slice.known.contains(&entry.key) {
                 digest.ours.add(entry);
             }
         });
@@ -133,25 +139,25 @@ impl Slice<'_> {
     fn scan(&mut self, from: u64, bytes_max: usize, mut visit: impl FnMut(&mut Self, &Entry)) -> u64 {
         let (db, mut cursor) = (self.db, from);
         loop {
-            cursor = db.scan(cursor, SCAN_ENTRIES, |entry| {
+            cursor = db.scan(cursor, SCAN_ENTRIES.min(self.entries_max), |entry| {
                 self.entries += 1;
                 visit(self, entry);
             });
-            if cursor == 0 || self.entries >= SLICE_ENTRIES_MAX || self.bytes.len() >= bytes_max {
+            if cursor == 0 || self.entries >= self.entries_max || self.bytes.len() >= bytes_max {
                 return cursor;
             }
         }
     }
 
     fn push(&mut self, load: &Load, entry: &Entry) {
-        if self.class.wants(self.number, &entry.key) && load.covers(&entry.key) {
+        if self.class.wants(self.number, &entry.key) && load.covers(self.known, &entry.key) {
             put(self.number, entry, &mut self.bytes);
         }
     }
 }
 
 /// The values of the keys that a replica asked for.
-fn fetched(following: &mut Following, class: &Class, db: &Db) -> Vec<u8> {
+fn fetched(following: &mut Following, class: &Class, db: &Db, through: LogSeq) -> Vec<u8> {
     let mut bytes = Vec::new();
     for key in following.fetches.drain(..) {
         match db.find(&key) {
@@ -159,7 +165,7 @@ fn fetched(following: &mut Following, class: &Class, db: &Db) -> Vec<u8> {
             _ => Effect::delete(&key).encode(following.db, &mut bytes),
         }
     }
-    ToReplica::Fetched(bytes.into()).encode_for(following.features)
+    ToReplica::Fetched { through, effects: bytes.into() }.encode_for(following.features)
 }
 
 fn put(number: u8, entry: &Entry, out: &mut Vec<u8>) {
@@ -171,4 +177,4 @@ fn put(number: u8, entry: &Entry, out: &mut Vec<u8>) {
 const SCAN_ENTRIES: usize = 256;
 
 /// Keys that are looked at for one slice.
-const SLICE_ENTRIES_MAX: usize = 4096;
+pub(super) const SLICE_ENTRIES_MAX: usize = 4096;

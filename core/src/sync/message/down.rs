@@ -37,10 +37,18 @@ pub enum ToReplica<'a> {
     #[serde(borrow)]
     Chunk(Blob<'a>),
     /// All have come. Keys of the scope that weren't among them don't exist.
-    LoadEnd,
-    /// The values of fetched keys, as of this place in the order: a run of effects.
-    #[serde(borrow)]
-    Fetched(Blob<'a>),
+    LoadEnd {
+        /// The position up to which the replica knows everything now.
+        through: LogSeq,
+    },
+    /// The values of fetched keys, as of this place in the order.
+    Fetched {
+        /// The position up to which the replica knows everything now.
+        through: LogSeq,
+        /// A run of effects that put the keys in place, or delete those that don't exist.
+        #[serde(borrow)]
+        effects: Blob<'a>,
+    },
     /// The patterns of a `Subscribe` that go are gone: from here on nothing comes that only they wanted.
     Unsubscribed {
         /// The id of the `Subscribe`.
