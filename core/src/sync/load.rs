@@ -14,6 +14,7 @@ use super::{
     buckets::{Buckets, bucket_of},
     interest::Interest,
     message::LoadScope,
+    planted::{self, Bug},
 };
 use crate::keyspace::Db;
 
@@ -75,6 +76,7 @@ impl Step {
         match self {
             Self::Digest(digest) if known.contains(key) && is_behind(digest.passed) => View::Live,
             Self::Digest(_) => View::Later,
+            Self::Load(_) if planted::has(Bug::ForgottenWhileLoading) => View::Later,
             Self::Load(load) if load.covers(known, key) => match load.begun && is_behind(load.passed) {
                 true => View::Sent,
                 false => View::Later,

@@ -35,6 +35,7 @@ mod interest;
 mod load;
 mod message;
 mod peer;
+pub mod planted;
 mod replica;
 #[cfg(test)]
 mod tests;

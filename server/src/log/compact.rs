@@ -25,7 +25,7 @@ pub(crate) fn compact(folder: &Path, first: LogSeq) -> Result<u64> {
     let mut engine = Engine::new(EngineOptions { seed: entropy::number(), ..EngineOptions::default() });
     // Nobody resumes from this hub: it needn't keep the records that it has read.
     let limits = Limits { backlog_bytes_max: 0, ..Limits::DEFAULT };
-    let mut hub = Hub::new(HubOptions { limits });
+    let mut hub = Hub::new(HubOptions { limits, ..HubOptions::default() });
     let extent = Extent { before: Some(first), repair: None };
     recover(folder, extent, &mut engine, &mut hub)?;
     let bytes = snapshot::write(folder, &engine, &hub)?;

@@ -58,7 +58,7 @@ impl Shard {
             ..Default::default()
         };
         let mut engine = Engine::new(options);
-        let mut hub = Hub::new(HubOptions { limits });
+        let mut hub = Hub::new(HubOptions { limits, ..HubOptions::default() });
         let extent = Extent { before: None, repair: config.repair };
         let recovered = recover(folder.path(), extent, &mut engine, &mut hub)?;
         remove_superseded(&recovered.superseded)?;

@@ -80,7 +80,7 @@ impl Hub {
             if !peer.grant.may_use_channel(channel) {
                 return Err(CloseReason::Unauthorized("the token doesn't allow this channel"));
             }
-            if following.channels.len() >= self.limits.interest_patterns_max {
+            if following.channels.len() >= self.options.limits.interest_patterns_max {
                 return Err(CloseReason::LimitPassed("more channels than interest_patterns_max"));
             }
             let channel: Box<[u8]> = Box::from(&**channel);

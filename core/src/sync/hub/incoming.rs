@@ -25,6 +25,7 @@ use crate::{
             Welcome,
         },
         peer::{Following, PeerId},
+        planted::{self, Bug},
     },
 };
 
@@ -36,7 +37,7 @@ impl Hub {
         id: PeerId,
         bytes: &[u8],
     ) -> Result<(), CloseReason> {
-        let bytes_max = self.limits.sync_message_bytes_max;
+        let bytes_max = self.options.limits.sync_message_bytes_max;
         if bytes.len() > bytes_max {
             return Err(CloseReason::LimitPassed("the message is longer than sync_message_bytes_max"));
         }
@@ -110,7 +111,7 @@ impl Hub {
         if hello.clients.is_empty() || hello.clients.len() > CLIENTS_PER_PEER_MAX {
             return Err(CloseReason::LimitPassed("between 1 and 64 client ids are needed"));
         }
-        let patterns_max = self.limits.interest_patterns_max.min(peer.grant.limits.interest_patterns_max);
+        let patterns_max = self.options.limits.interest_patterns_max.min(peer.grant.limits.interest_patterns_max);
         if hello.interest.len() > patterns_max {
             return Err(CloseReason::LimitPassed("more patterns than interest_patterns_max"));
         }
@@ -134,7 +135,7 @@ impl Hub {
         let keys = engine.keyspace().db(hello.db).len();
         let start = match hello.resume {
             Some(token) if token.scope == scope && self.can_resume(token) => Start::Resume,
-            Some(_) if keys >= self.digest_keys_min => Start::Digest { bits: bits_for(keys) },
+            Some(_) if keys >= self.options.digest_keys_min => Start::Digest { bits: bits_for(keys) },
             _ => Start::Load,
         };
         let step = match start {
@@ -143,7 +144,10 @@ impl Hub {
             Start::Load => Some(Step::Load(Load::new(LoadScope::Everything, Vec::new()))),
         };
         let resume = hello.resume.filter(|_| start == Start::Resume);
-        let cursor = resume.map_or(self.seq, |token| token.seq);
+        let mut cursor = resume.map_or(self.seq, |token| token.seq);
+        if planted::has(Bug::ResumeOffByOne) && cursor < self.durable {
+            cursor = cursor.next();
+        }
         let class = self.classes.join(hello.db, Interest::from_blobs(&hello.interest), read, id);
         let features = hello.features.and(Features::ALL);
         let following = Following {
@@ -169,12 +173,22 @@ impl Hub {
             peer.following = Some(Box::new(following));
         }
         let limits = ServerLimits {
-            message_bytes_max: u32::try_from(self.limits.sync_message_bytes_max).unwrap_or(u32::MAX),
+            message_bytes_max: u32::try_from(self.options.limits.sync_message_bytes_max).unwrap_or(u32::MAX),
             patterns_max: u32::try_from(patterns_max).unwrap_or(u32::MAX),
         };
         let log = self.history.current().unwrap_or(LogId(0));
         let version = hello.version.min(VERSION);
-        let welcome = Welcome { version, features, log, scope, seq: cursor, now: env.now, start, pushed, limits };
+        let welcome = Welcome {
+            version,
+            features,
+            log,
+            scope,
+            seq: resume.map_or(cursor, |token| token.seq),
+            now: env.now,
+            start,
+            pushed,
+            limits,
+        };
         self.send(id, &ToReplica::Welcome(welcome));
         Ok(())
     }
@@ -190,7 +204,8 @@ impl Hub {
     }
 
     fn can_resume(&self, token: ResumeToken) -> bool {
-        self.history.contains(token, self.seq) && token.seq.0 >= self.oldest()
+        let is_known = self.history.contains(token, self.seq) || planted::has(Bug::StaleEpoch) && token.seq <= self.seq;
+        is_known && token.seq.0 >= self.oldest()
     }
 
     fn handle_digests(&mut self, id: PeerId, bits: u8, sums: Vec<u64>) -> Result<(), CloseReason> {
@@ -214,7 +229,7 @@ impl Hub {
         remove: &[Blob<'_>],
     ) -> Result<(), CloseReason> {
         let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
-        let patterns_max = self.limits.interest_patterns_max.min(peer.grant.limits.interest_patterns_max);
+        let patterns_max = self.options.limits.interest_patterns_max.min(peer.grant.limits.interest_patterns_max);
         let Some(following) = &mut peer.following else { return Ok(()) };
         if following.steps.len() >= STEPS_MAX {
             return Err(CloseReason::LimitPassed("more than 64 changes of interest at once"));

@@ -30,6 +30,7 @@ use super::{
     history::{History, LogId},
     message::{CloseReason, ToReplica},
     peer::{Following, Message, Peer, PeerId},
+    planted::{self, Bug},
 };
 use crate::{
     engine::Engine,
@@ -40,16 +41,26 @@ use crate::{
 };
 
 /// What a hub is made with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct HubOptions {
     /// The bounds.
     pub limits: Limits,
+    /// Keys that are looked at for one slice of a load: what a replica's start may cost everybody else at a time.
+    pub slice_keys: usize,
+    /// A database of fewer keys is sent whole to a replica that was away for too long: digests would save nothing.
+    pub digest_keys_min: usize,
+}
+
+impl Default for HubOptions {
+    fn default() -> Self {
+        Self { limits: Limits::default(), slice_keys: 4096, digest_keys_min: 256 }
+    }
 }
 
 /// Orders, logs, fans out.
 #[derive(Debug)]
 pub struct Hub {
-    limits: Limits,
+    options: HubOptions,
     history: History,
     /// The last record.
     seq: LogSeq,
@@ -80,10 +91,6 @@ pub struct Hub {
     expiries: BTreeSet<(UnixMillis, PeerId)>,
     /// Entries that may still be looked at in this round of sending.
     budget: usize,
-    /// Entries that are looked at for one slice of a load.
-    slice_entries_max: usize,
-    /// A database of fewer keys is sent whole: digests would save nothing.
-    digest_keys_min: usize,
     woken: Vec<usize>,
 }
 
@@ -91,7 +98,7 @@ impl Hub {
     /// Makes a hub at the beginning of a log. Before anything is committed, an [epoch](Hub::begin_epoch) must begin.
     pub fn new(options: HubOptions) -> Self {
         Self {
-            limits: options.limits,
+            options,
             history: History::default(),
             seq: LogSeq::default(),
             durable: LogSeq::default(),
@@ -110,8 +117,6 @@ impl Hub {
             renewals: VecDeque::new(),
             expiries: BTreeSet::new(),
             budget: ROUND_ENTRIES_MAX,
-            slice_entries_max: slices::SLICE_ENTRIES_MAX,
-            digest_keys_min: DIGEST_KEYS_MIN,
             woken: Vec::new(),
         }
     }
@@ -384,11 +389,14 @@ impl Hub {
             self.clients.insert(origin.client, (origin.seq, now));
         }
         let (seq, journal) = (self.seq, engine.journal_mut());
-        let record = self.backlog.push(self.limits.backlog_bytes_max, |out| {
+        let record = self.backlog.push(self.options.limits.backlog_bytes_max, |out| {
             Record::encode(seq, now, origin, journal.bytes(), out);
         });
         self.unwritten.extend_from_slice(record);
         journal.clear();
+        if planted::has(Bug::ShownBeforeDurable) {
+            self.handle_durable(self.seq);
+        }
         self.seq
     }
 
@@ -402,7 +410,7 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(id.0) else { return };
         peer.outbox_bytes += message.len() + MESSAGE_OVERHEAD_BYTES;
         peer.outbox.push_back(message);
-        if peer.outbox_bytes > self.limits.outbox_bytes_max {
+        if peer.outbox_bytes > self.options.limits.outbox_bytes_max {
             self.close(id, CloseReason::FellBehind);
         }
         self.wake(id);
@@ -433,6 +441,3 @@ const MESSAGE_OVERHEAD_BYTES: usize = 64;
 
 /// Keys that are looked at in one round of sending: about a millisecond's work.
 const ROUND_ENTRIES_MAX: usize = 16 * 1024;
-
-/// A database of fewer keys is sent whole to a replica that was away for too long.
-const DIGEST_KEYS_MIN: usize = 256;

@@ -17,6 +17,7 @@ use crate::{
         guess::{Guess, entropy_of},
         message::{CloseReason, Condition, Push, PushedCommand},
         peer::{Own, PeerId},
+        planted::{self, Bug},
     },
 };
 
@@ -39,19 +40,20 @@ impl Hub {
         for (index, command) in (0..).zip(&push.commands) {
             let seq = ClientSeq(push.first.0.saturating_add(index));
             let done = self.clients.get(&client).map(|(seq, _)| *seq).unwrap_or_default();
-            if seq <= done {
+            if seq <= done && !planted::has(Bug::SkippedDedup) {
                 continue;
             }
-            if seq != done.next() {
+            if seq > done.next() {
                 return Err(CloseReason::Gap(done.next()));
             }
             let origin = Origin { client, seq };
             self.run_pushed(engine, env, id, push.client, origin, session, command, &mut guess);
             ran += 1;
         }
-        let limit = self.limits.outbox_bytes_max;
+        let limit = self.options.limits.outbox_bytes_max;
         let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return Ok(()) };
-        if ran == push.commands.len() && guess.number() == push.guess {
+        let as_guessed = guess.number() == push.guess || planted::has(Bug::TrustedGuess);
+        if ran == push.commands.len() && as_guessed {
             for own in following.own.iter_mut().rev().take(ran) {
                 following.reply_bytes -= own.reply.take().map_or(0, |reply| reply.len() + OWN_BYTES);
             }
@@ -81,7 +83,9 @@ impl Hub {
         let env = Env { now: env.now, entropy: entropy_of(origin.client, origin.seq) };
         let reply = execute_pushed(engine, env, session, &peer.grant, command);
         guess.add(engine.journal_mut().bytes(), &reply);
-        let at = self.append(engine, env.now, Some(origin));
+        let logged = (!planted::has(Bug::ForgottenOrigin)).then_some(origin);
+        let at = self.append(engine, env.now, logged);
+        self.clients.insert(origin.client, (origin.seq, env.now));
         if let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) {
             following.reply_bytes += reply.len() + OWN_BYTES;
             following.own.push_back(Own { at, client, seq: origin.seq, reply: Some(reply) });

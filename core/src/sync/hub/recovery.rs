@@ -82,7 +82,7 @@ impl Hub {
             self.clients.insert(origin.client, (origin.seq, record.header.time));
         }
         let header = record.header;
-        self.backlog.push(self.limits.backlog_bytes_max, |out| {
+        self.backlog.push(self.options.limits.backlog_bytes_max, |out| {
             Record::encode(header.seq, header.time, header.origin, record.effects, out);
         });
         Ok(true)

@@ -14,6 +14,7 @@ use crate::{
         load::{Digest, Load, Step},
         message::{LoadScope, ToReplica},
         peer::{Following, Held, Message, PeerId, Then},
+        planted::{self, Bug},
     },
 };
 
@@ -26,7 +27,7 @@ impl Hub {
         let db = engine.keyspace().db(following.db);
         let (messages, then) = if following.fetches.is_empty() {
             let Some(step) = following.steps.front_mut() else { return false };
-            let entries_max = self.slice_entries_max;
+            let entries_max = self.options.slice_keys;
             let (at, number) = (self.seq, following.db);
             let known = &following.known;
             let mut slice = Slice { class, known, number, db, at, entries: 0, entries_max, bytes: Vec::new() };
@@ -53,7 +54,10 @@ impl Hub {
         let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return };
         match following.steps.pop_front() {
             Some(Step::Digest(Digest { bits, theirs, ours, .. })) => {
-                let buckets = ours.differing(&theirs.unwrap_or_default());
+                let mut buckets = ours.differing(&theirs.unwrap_or_default());
+                if planted::has(Bug::MissedBucket) {
+                    buckets.pop();
+                }
                 let scope = LoadScope::Buckets { bits, buckets };
                 following.steps.push_front(Step::Load(Load::new(scope, Vec::new())));
             }
@@ -175,6 +179,3 @@ fn put(number: u8, entry: &Entry, out: &mut Vec<u8>) {
 
 /// Keys that one call of the scan visits.
 const SCAN_ENTRIES: usize = 256;
-
-/// Keys that are looked at for one slice.
-pub(super) const SLICE_ENTRIES_MAX: usize = 4096;

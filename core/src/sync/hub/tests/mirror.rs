@@ -21,13 +21,16 @@ use crate::{
 /// What a database holds, in a form that can be compared.
 pub(super) type Content = BTreeMap<Vec<u8>, u64>;
 
+/// The id of a subscription, and the globs that it adds and removes.
+type Asked = (u32, Vec<Vec<u8>>, Vec<Vec<u8>>);
+
 pub(super) struct Mirror {
     engine: Engine,
     pub(super) peer: Option<PeerId>,
     /// Globs whose keys it knows.
     known: Vec<Vec<u8>>,
     /// Globs that it waits for, by the id of the subscription.
-    asked: VecDeque<(u32, Vec<Vec<u8>>, Vec<Vec<u8>>)>,
+    asked: VecDeque<Asked>,
     token: Option<ResumeToken>,
     scope: u64,
     /// A start by load or digest: everything is held back until its end.
@@ -73,7 +76,7 @@ impl Mirror {
         let hello = Hello {
             version: 1,
             oldest: 1,
-            features: if peer.0 % 2 == 0 { Features::ALL } else { Features::default() },
+            features: if peer.0.is_multiple_of(2) { Features::ALL } else { Features::default() },
             db: 0,
             clients: vec![(self.client, self.acknowledged)],
             interest: self.known.iter().map(|glob| glob.as_slice().into()).collect(),

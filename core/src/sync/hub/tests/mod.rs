@@ -32,8 +32,8 @@ impl World {
     fn new(seed: u64, backlog_bytes_max: usize, interests: &[&[&str]]) -> Self {
         let mut engine = Engine::new(EngineOptions { seed, ..EngineOptions::default() });
         engine.journal_mut().enable(true);
-        let mut hub = Hub::new(HubOptions { limits: Limits { backlog_bytes_max, ..Limits::DEFAULT } });
-        (hub.slice_entries_max, hub.digest_keys_min) = (3, 4);
+        let limits = Limits { backlog_bytes_max, ..Limits::DEFAULT };
+        let mut hub = Hub::new(HubOptions { limits, slice_keys: 3, digest_keys_min: 4 });
         hub.begin_epoch(LogId(1));
         let client = engine.open_session("127.0.0.1:1", Env::new(0, 0));
         let mirrors = (1..).zip(interests).map(|(number, globs)| Mirror::new(number, globs)).collect();
