@@ -8,10 +8,14 @@
 //! order in which its replica ran them; and once everything is delivered all replicas hold what the server holds.
 
 mod campaign;
+mod commands;
 mod disk;
 mod node;
 mod oracle;
+mod report;
+mod server;
 mod world;
 
 pub use campaign::run_seeds;
-pub use world::{Options, Report, run};
+pub use report::Report;
+pub use world::{Options, run};

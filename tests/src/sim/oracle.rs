@@ -1,12 +1,8 @@
 //! What must hold: a plain account of who asked for what, compared with what the data says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sanderling_core::{
-    Engine,
-    effect::{StoredValue, stored_value},
-    glob,
-};
+use sanderling_core::Engine;
 
 /// What is known of a command that a replica ran, named by a token that no other has.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,22 +60,21 @@ impl Oracle {
     }
 }
 
-/// A database's content in one comparable form, restricted to the keys that match one of `globs`.
-pub(super) fn content(engine: &Engine, globs: &[Vec<u8>]) -> BTreeMap<Vec<u8>, String> {
-    let wanted = |key: &[u8]| globs.iter().any(|pattern| glob::matches(pattern, key));
-    engine
-        .keyspace()
-        .db(0)
-        .iter()
-        .filter(|entry| wanted(&entry.key))
-        .map(|entry| {
-            let mut value = stored_value(&entry.value);
-            match &mut value {
-                StoredValue::Set(members) => members.sort(),
-                StoredValue::Hash(pairs) => pairs.sort(),
-                _ => {}
-            }
-            (entry.key.to_vec(), format!("{value:?} until {:?}", entry.expires_at))
-        })
-        .collect()
+/// A database's content in one comparable form: keys with the digest of value and deadline.
+pub(super) type Content = BTreeMap<Vec<u8>, u64>;
+
+/// The content of database 0, restricted to the wanted keys.
+pub(super) fn content(engine: &Engine, wanted: impl Fn(&[u8]) -> bool) -> Content {
+    let entries = engine.keyspace().db(0).iter().filter(|entry| wanted(&entry.key));
+    entries.map(|entry| (entry.key.to_vec(), entry.digest())).collect()
+}
+
+/// Panics with the keys in which two contents differ, if they do.
+pub(super) fn check_same(found: &Content, expected: &Content, what: impl FnOnce() -> String) {
+    if found != expected {
+        let keys: BTreeSet<_> = found.keys().chain(expected.keys()).collect();
+        let differs = keys.into_iter().filter(|key| found.get(*key) != expected.get(*key));
+        let differs: Vec<String> = differs.map(|key| key.escape_ascii().to_string()).collect();
+        panic!("{}: they differ in {}", what(), differs.join(" "));
+    }
 }

@@ -1,0 +1,116 @@
+//! The server of a run: engine, hub, and a disk that can lose what wasn't synced.
+
+use std::collections::BTreeMap;
+
+use sanderling_core::{
+    Engine, EngineOptions, Env, Limits, SessionId,
+    format::{LogSeq, Record},
+    hash::Rng,
+    sync::{Hub, HubOptions, LogId},
+};
+
+use super::{
+    disk::{Disk, Entry},
+    oracle::{Content, content},
+};
+
+pub(super) struct Server {
+    pub(super) engine: Engine,
+    pub(super) hub: Hub,
+    disk: Disk,
+    options: HubOptions,
+    /// A RESP client.
+    client: SessionId,
+    /// What it held after each record of the log as it is now.
+    pub(super) history: BTreeMap<LogSeq, Content>,
+    /// The last record that no crash can take back.
+    pub(super) synced: LogSeq,
+}
+
+impl Server {
+    /// Starts a server on an empty disk. Backlog, slices and digests are as small as the seed says.
+    pub(super) fn new(rng: &mut Rng, now_ms: u64) -> Self {
+        let backlog_bytes_max = if rng.below(2) == 0 { 600 } else { 1 << 20 };
+        let limits = Limits { backlog_bytes_max, ..Limits::DEFAULT };
+        let options = HubOptions { limits, slice_keys: 1 + rng.index(8), digest_keys_min: 2 };
+        Self::start(Disk::default(), options, BTreeMap::new(), rng, now_ms)
+    }
+
+    /// Starts a server on a disk, whatever is on it.
+    fn start(
+        mut disk: Disk,
+        options: HubOptions,
+        mut history: BTreeMap<LogSeq, Content>,
+        rng: &mut Rng,
+        now_ms: u64,
+    ) -> Self {
+        let env = Env::new(now_ms, rng.next_u64());
+        let mut engine = Engine::new(EngineOptions { seed: rng.next_u64(), ..EngineOptions::default() });
+        let mut hub = Hub::new(options.clone());
+        for entry in disk.entries() {
+            match entry {
+                Entry::Head(head) if hub.seq().0 == 0 => hub.restore_head(head).expect("a head"),
+                Entry::Head(head) => hub.restore_history(head).expect("a head"),
+                Entry::Records(bytes) => {
+                    let mut rest = bytes.as_slice();
+                    while !rest.is_empty() {
+                        let (record, after) = Record::decode(rest).expect("a record");
+                        hub.recover_record(&mut engine, &record).expect("a record in its place");
+                        rest = after;
+                    }
+                }
+            }
+        }
+        hub.begin_epoch(LogId(rng.next_u64()));
+        disk.append(Entry::Head(hub.head()));
+        disk.sync();
+        engine.journal_mut().enable(true);
+        let client = engine.open_session("127.0.0.1:1", env);
+        history.retain(|seq, _| *seq < hub.seq());
+        history.insert(hub.seq(), content(&engine, |_| true));
+        let synced = hub.seq();
+        Self { engine, hub, disk, options, client, history, synced }
+    }
+
+    /// Somebody calls a command with redis-cli.
+    pub(super) fn call(&mut self, env: Env, words: &[&[u8]]) {
+        self.engine.execute(env, self.client, words, &mut Vec::new());
+        self.hub.commit(&mut self.engine, env.now);
+        self.note();
+    }
+
+    /// Removes what has expired.
+    pub(super) fn expire(&mut self, env: Env) {
+        self.engine.expire(env, 10);
+        self.hub.commit(&mut self.engine, env.now);
+        self.note();
+    }
+
+    /// Hands what was logged to the disk, and remembers what the server holds now. To be called after each record.
+    pub(super) fn note(&mut self) {
+        if self.hub.has_log() {
+            self.disk.append(Entry::Records(self.hub.take_log()));
+            // A push logs several records at once; nobody may see the server between them but by the log.
+            self.history.insert(self.hub.seq(), content(&self.engine, |_| true));
+        }
+    }
+
+    /// Makes what was logged safe, and lets replicas see it.
+    pub(super) fn sync_disk(&mut self) {
+        self.note();
+        self.disk.sync();
+        self.synced = self.hub.seq();
+        self.hub.handle_durable(self.synced);
+    }
+
+    /// Stops at once and starts again; of what wasn't synced some is lost. Returns how many appends were.
+    pub(super) fn crash(&mut self, rng: &mut Rng, now_ms: u64) -> usize {
+        self.note();
+        let mut disk = core::mem::take(&mut self.disk);
+        let lost = rng.index(disk.unsynced() + 1);
+        disk.lose(lost);
+        let history = core::mem::take(&mut self.history);
+        *self = Self::start(disk, self.options.clone(), history, rng, now_ms);
+        lost
+    }
+}
