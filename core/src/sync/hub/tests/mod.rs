@@ -1,6 +1,7 @@
 //! The hub against the plainest replica: whatever happens, a replica shows what the server had at the same position.
 
 mod mirror;
+mod talks;
 
 use alloc::{collections::BTreeMap, format, string::String, vec, vec::Vec};
 
