@@ -1,5 +1,6 @@
 //! The hub against the plainest replica: whatever happens, a replica shows what the server had at the same position.
 
+mod hostile;
 mod mirror;
 mod talks;
 
