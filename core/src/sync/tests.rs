@@ -72,9 +72,10 @@ fn exchange(server: &mut Server, replica: &mut Replica, peer: PeerId) -> (Vec<Ve
             server.take(peer, &message);
             up.push(message);
         }
-        while let Some((_, message)) = server.hub.poll_transmit() {
+        server.hub.begin_round();
+        while let Some((_, message)) = server.hub.poll_transmit(&server.engine) {
             replica.handle_message(env(), &message).unwrap();
-            down.push(message);
+            down.push(message.to_vec());
         }
         if before == (down.len(), up.len()) {
             return (down, up);
@@ -143,7 +144,7 @@ proptest! {
         }
         server.take(hostile, &mutated(&up[which.index(up.len())], at, byte, cut));
         while let Some((closed, _)) = server.hub.poll_close() {
-            server.hub.close_peer(&mut server.engine, closed);
+            server.hub.close_peer(&mut server.engine, env(), closed);
             if closed == peer {
                 // It took over the honest one's identity, which only a token could prevent.
                 return Ok(());
@@ -153,7 +154,8 @@ proptest! {
         while let Some(message) = honest.poll_transmit() {
             server.take(peer, &message);
         }
-        while let Some((to, message)) = server.hub.poll_transmit() {
+        server.hub.begin_round();
+        while let Some((to, message)) = server.hub.poll_transmit(&server.engine) {
             if to == peer {
                 honest.handle_message(env(), &message).unwrap();
             }
@@ -223,7 +225,7 @@ fn only_what_changed_comes_after_a_break() {
     }
     exchange(&mut server, &mut replica, peer);
     replica.handle_disconnected();
-    server.hub.close_peer(&mut server.engine, peer);
+    server.hub.close_peer(&mut server.engine, env(), peer);
     server.call(&[b"SET", b"late", b"1"]);
     let before = replica.status().bytes_in;
     let peer = server.hub.open_peer(Grant::everything());
@@ -248,7 +250,16 @@ fn another_version_is_refused_with_a_reason() {
     let mut server = Server::new();
     let peer = server.hub.open_peer(Grant::everything());
     let clients = vec![(ClientId([1; 16]), Default::default())];
-    let hello = Hello { version: 99, db: 0, clients, interest: vec![], resume: None };
+    let hello = Hello {
+        version: 99,
+        oldest: 99,
+        features: Features::ALL,
+        db: 0,
+        clients,
+        interest: vec![],
+        resume: None,
+        credit: 0,
+    };
     server.take(peer, &ToHub::Hello(hello).encode());
     assert_eq!(server.hub.poll_close(), Some((peer, CloseReason::UnsupportedVersion(99))));
     assert!(!CloseReason::may_retry(CloseReason::UnsupportedVersion(99).code()));

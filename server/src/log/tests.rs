@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use sanderling_core::effect::stored_value;
 use sanderling_core::format::{ClientId, ClientSeq, LogSeq};
-use sanderling_core::sync::{Grant, Hello, Hub, HubOptions, LogId, ResumeToken, ToHub, ToReplica, VERSION};
+use sanderling_core::sync::{
+    Features, Grant, Hello, Hub, HubOptions, LogId, ResumeToken, Start, ToHub, ToReplica, VERSION,
+};
 use sanderling_core::{Engine, EngineOptions, Env, SessionId};
 use tempfile::TempDir;
 
@@ -233,16 +235,19 @@ fn a_replica_resumes_across_a_restart() {
     let hello = |node: &mut Node, resume| {
         let hello = Hello {
             version: VERSION,
+            oldest: VERSION,
+            features: Features::default(),
             db: 0,
             clients: vec![(ClientId([1; 16]), ClientSeq(0))],
             interest: vec![b"*"[..].into()],
             resume,
+            credit: 0,
         };
         let peer = node.hub.open_peer(Grant::everything());
         node.hub.handle_message(&mut node.engine, Env::new(1, 1), peer, &ToHub::Hello(hello).encode());
-        let (_, message) = node.hub.poll_transmit().unwrap();
+        let (_, message) = node.hub.poll_transmit(&node.engine).unwrap();
         let Ok(ToReplica::Welcome(welcome)) = ToReplica::decode(&message) else { panic!("no welcome") };
-        (welcome.resumed, ResumeToken { log: welcome.log, seq: welcome.seq })
+        (welcome.start == Start::Resume, ResumeToken { log: welcome.log, seq: welcome.seq, scope: welcome.scope })
     };
     let mut node = Node::start(folder.path(), 1);
     node.write(&vec![(1, 1)]);

@@ -5,7 +5,7 @@ use sanderling_core::{
     hash::Rng,
     keyspace::Value as Stored,
     resp::Value,
-    sync::{CloseReason, LoadScope, Message, PeerId, Start, ToReplica, Item},
+    sync::{CloseReason, Item, LoadScope, Message, PeerId, Start, ToReplica},
 };
 
 use super::{

@@ -6,9 +6,10 @@
 use std::net::TcpStream;
 
 use proptest::prelude::*;
-use sanderling_core::Env;
 use sanderling_core::format::{ClientId, ClientSeq};
-use sanderling_core::sync::{Batch, Hello, PushedCommand, SUBPROTOCOL, ToHub, ToReplica, VERSION};
+use sanderling_core::sync::{
+    Batch, Features, Guess, Hello, Push, PushedCommand, SUBPROTOCOL, ToHub, ToReplica, VERSION,
+};
 use sanderling_tests::http::get;
 use sanderling_tests::reply::Reply;
 use sanderling_tests::server::{Launch, Server};
@@ -42,7 +43,7 @@ impl Socket {
         let mut socket = Self::open(server);
         socket.send(&hello(client, interest));
         assert!(matches!(ToReplica::decode(&socket.receive()).unwrap(), ToReplica::Welcome(_)));
-        while !matches!(ToReplica::decode(&socket.receive()).unwrap(), ToReplica::SnapshotEnd) {}
+        while !matches!(ToReplica::decode(&socket.receive()).unwrap(), ToReplica::LoadEnd { .. }) {}
         socket
     }
 
@@ -92,20 +93,20 @@ impl Socket {
 fn hello(client: u8, interest: &str) -> ToHub<'_> {
     ToHub::Hello(Hello {
         version: VERSION,
+        oldest: VERSION,
+        features: Features::default(),
         db: 0,
         clients: vec![(ClientId([client; 16]), ClientSeq(0))],
         interest: vec![interest.as_bytes().into()],
         resume: None,
+        credit: 0,
     })
 }
 
-fn push(client: u8, seq: u64, call: &str) -> ToHub<'_> {
-    ToHub::Push(vec![PushedCommand {
-        client: ClientId([client; 16]),
-        seq: ClientSeq(seq),
-        env: Env::new(0, 1),
-        calls: vec![call.split(' ').map(|word| word.as_bytes().into()).collect()],
-    }])
+fn push(seq: u64, call: &str) -> ToHub<'_> {
+    let calls = vec![call.split(' ').map(|word| word.as_bytes().into()).collect()];
+    let commands = vec![PushedCommand { calls, conditions: vec![] }];
+    ToHub::Push(Push { client: 0, first: ClientSeq(seq), guess: Guess::NONE, commands })
 }
 
 /// Checks that another replica and a RESP client still see each other's writes.
@@ -125,7 +126,7 @@ fn a_write_on_either_side_reaches_the_other() {
     client.run("SET other:1 still");
     client.run("SET user:1 after");
     assert_eq!(replica.next_items(), 1);
-    replica.send(&push(1, 1, "SET user:2 pushed"));
+    replica.send(&push(1, "SET user:2 pushed"));
     assert_eq!(replica.next_items(), 1);
     assert_eq!(client.run("GET user:2"), Reply::bulk("pushed"));
 }
@@ -136,7 +137,7 @@ fn a_command_that_is_pushed_again_does_not_run_again() {
     let mut client = server.client();
     for _ in 0..3 {
         let mut replica = Socket::replica(&server, 1, "*");
-        replica.send(&push(1, 1, "INCR n"));
+        replica.send(&push(1, "INCR n"));
         replica.send(&ToHub::Ping { sent: sanderling_core::UnixMillis(1) });
         while !matches!(ToReplica::decode(&replica.receive()).unwrap(), ToReplica::Pong { .. }) {}
         assert_eq!(client.run("GET n"), Reply::bulk("1"));
@@ -153,7 +154,7 @@ fn a_message_that_makes_no_sense_closes_its_connection_only() {
     let other_version = ToHub::Hello(Hello { version: 77, ..as_hello(hello(1, "*")) }).encode();
     let other_db = ToHub::Hello(Hello { db: 99, ..as_hello(hello(1, "*")) }).encode();
     for (bytes, code) in
-        cut.chain(longer).chain([(other_version, 4000), (other_db, 4001), (push(1, 1, "SET k v").encode(), 4001)])
+        cut.chain(longer).chain([(other_version, 4000), (other_db, 4001), (push(1, "SET k v").encode(), 4001)])
     {
         let mut socket = Socket::open(&server);
         socket.send_bytes(bytes.clone());
@@ -189,7 +190,7 @@ fn a_text_frame_closes_the_connection() {
 fn what_a_replica_may_not_do_after_its_hello_closes_its_connection() {
     let server = Launch::sanderling().start();
     let mut bystander = Socket::replica(&server, 9, "standing");
-    for (message, code) in [(hello(1, "*"), 4001), (push(1, 5, "SET k v"), 4100), (push(2, 1, "SET k v"), 4001)] {
+    for (message, code) in [(hello(1, "*"), 4001), (push(5, "SET k v"), 4100), (push(1, "SET k v"), 4001)] {
         let mut socket = Socket::replica(&server, 1, "none");
         socket.send(&message);
         let (came, reason) = socket.closed();

@@ -27,8 +27,39 @@ pub enum Event {
         /// The server's error, in RESP3.
         reply: Vec<u8>,
     },
-    /// The data was replaced by a fresh snapshot.
+    /// The data was brought up to date by other means than the log: everything may have changed.
     Resynced,
+    /// A change of interest is done: the added keys are known, the removed ones gone.
+    Subscribed {
+        /// What [`Replica::subscribe`](super::Replica::subscribe) returned.
+        id: u32,
+    },
+    /// The server refused a change of interest.
+    NotSubscribed {
+        /// What [`Replica::subscribe`](super::Replica::subscribe) returned.
+        id: u32,
+        /// Why, in RESP3.
+        error: Vec<u8>,
+    },
+    /// The values of forgotten keys are there again.
+    Fetched {
+        /// The keys.
+        keys: Vec<Vec<u8>>,
+    },
+    /// The reply to a call on the server.
+    Reply {
+        /// What [`Replica::call`](super::Replica::call) returned.
+        id: u32,
+        /// The reply, in RESP3; an error that begins with `LOST` if there is none.
+        reply: Vec<u8>,
+    },
+    /// A message on a channel.
+    Message {
+        /// The channel.
+        channel: Vec<u8>,
+        /// The message.
+        payload: Vec<u8>,
+    },
 }
 
 /// The state of the connection.
@@ -71,6 +102,8 @@ pub struct Status {
     pub bytes_out: u64,
     /// Commands that were run again by rebases.
     pub reruns: u64,
+    /// Commands that were taken back by rebases.
+    pub taken_back: u64,
 }
 
 /// Why a connection can't go on.

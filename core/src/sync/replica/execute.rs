@@ -8,8 +8,10 @@ use crate::{
     env::Env,
     error::{Error, Result},
     format::ClientSeq,
+    keyspace::Entry,
     resp::{Protocol, Reply},
     session::Queued,
+    sync::guess::entropy_of,
 };
 
 impl Replica {
@@ -18,13 +20,24 @@ impl Replica {
     ///
     /// `env.now` is the replica's own clock.
     pub fn execute(&mut self, env: Env, args: &[&[u8]], out: &mut Vec<u8>) -> Option<ClientSeq> {
+        self.settle();
         let env = Env { now: self.clock.server_time(env.now), entropy: env.entropy };
         match self.classify(args) {
             Ok(Intent::Local) => {
                 self.engine.execute(env, self.session, args, out);
                 None
             }
-            Ok(Intent::Write(calls)) => self.execute_optimistically(env, calls, args, out),
+            Ok(Intent::Watch) => {
+                self.watch(args.get(1..).unwrap_or_default());
+                Reply::new(out, Protocol::Resp3).ok();
+                None
+            }
+            Ok(Intent::Abort) => {
+                self.engine.execute(env, self.session, &[b"DISCARD"], &mut Vec::new());
+                Reply::new(out, Protocol::Resp3).null();
+                None
+            }
+            Ok(Intent::Write(calls, conditions)) => self.execute_optimistically(env, calls, conditions, args, out),
             Err(error) => {
                 let state = self.engine.session_mut(self.session);
                 if let Some(transaction) = &mut state.transaction {
@@ -42,33 +55,61 @@ impl Replica {
         if row.flags.has(Flags::SERVER_ONLY) || row.flags.has(Flags::ADMIN) {
             return Err(Error::owned(format!("ERR '{}' runs on a server only, not in a replica", row.name)));
         }
-        if matches!(row.name, "select" | "reset" | "hello" | "auth" | "quit" | "watch" | "swapdb" | "move" | "copy") {
+        if matches!(row.name, "select" | "reset" | "hello" | "auth" | "quit" | "swapdb" | "move" | "copy") {
             return Err(Error::owned(format!("ERR '{}' isn't available in a replica", row.name)));
         }
         self.check_interest(row, args)?;
         let state = self.engine.session_mut(self.session);
         match &state.transaction {
             Some(transaction) if row.name == "exec" => {
-                let writes = transaction.commands.iter().any(|queued| is_write(&queued.words()));
-                match writes && !transaction.aborted {
-                    true => Ok(Intent::Write(transaction.commands.clone())),
-                    false => Ok(Intent::Local),
+                let (aborted, calls) = (transaction.aborted, transaction.commands.clone());
+                let watched = core::mem::take(&mut self.watched);
+                if aborted {
+                    return Ok(Intent::Local);
                 }
+                if !watched.iter().all(|(key, digest)| self.digest_of(key) == *digest) {
+                    return Ok(Intent::Abort);
+                }
+                let writes = calls.iter().any(|queued| is_write(&queued.words()));
+                Ok(if writes { Intent::Write(calls, watched) } else { Intent::Local })
             }
-            Some(_) => Ok(Intent::Local),
-            None if row.flags.has(Flags::WRITE) => Ok(Intent::Write(vec![Queued::new(args)])),
+            Some(_) => {
+                if row.name == "discard" {
+                    self.watched.clear();
+                }
+                Ok(Intent::Local)
+            }
+            None if row.name == "watch" || row.name == "unwatch" => Ok(Intent::Watch),
+            None if row.flags.has(Flags::WRITE) => Ok(Intent::Write(vec![Queued::new(args)], Vec::new())),
             None => Ok(Intent::Local),
         }
+    }
+
+    /// Remembers what keys hold now, for the transaction that follows; without keys it forgets all.
+    fn watch(&mut self, keys: &[&[u8]]) {
+        if keys.is_empty() {
+            self.watched.clear();
+        }
+        for key in keys {
+            if !self.watched.iter().any(|(other, _)| **other == **key) {
+                self.watched.push(((*key).into(), self.digest_of(key)));
+            }
+        }
+    }
+
+    /// The digest of what a key holds, 0 if it doesn't exist.
+    pub(super) fn digest_of(&self, key: &[u8]) -> u64 {
+        self.engine.keyspace().db(self.db).find(key).map_or(0, Entry::digest)
     }
 
     /// Refuses keys that the replica doesn't hold: it can't know their values.
     fn check_interest(&self, row: &Command, args: &[&[u8]]) -> Result<()> {
         for position in row.key_positions(args) {
             if let Some(key) = args.get(position)
-                && !self.interest.contains(key)
+                && !self.is_known(key)
             {
                 return Err(Error::owned(format!(
-                    "UNKNOWN key '{}' is outside this replica's subscription",
+                    "UNKNOWN key '{}' isn't held by this replica: subscribe to it or fetch it",
                     key.get(..key.len().min(128)).unwrap_or_default().escape_ascii()
                 )));
             }
@@ -80,6 +121,7 @@ impl Replica {
         &mut self,
         env: Env,
         calls: Vec<Queued>,
+        conditions: Vec<(Box<[u8]>, u64)>,
         args: &[&[u8]],
         out: &mut Vec<u8>,
     ) -> Option<ClientSeq> {
@@ -91,6 +133,7 @@ impl Replica {
             return None;
         }
         let start = out.len();
+        let env = Env { now: env.now, entropy: entropy_of(self.client, self.next_seq) };
         let outcome = self.run_recorded(env, args, out);
         let reply = out.get(start..).unwrap_or_default();
         // The caller of what fails here knows, and the server needn't. Inside a transaction single commands may fail,
@@ -105,9 +148,9 @@ impl Replica {
         let reply = Some(Box::from(reply));
         let order = self.next_order;
         self.next_order += 1;
-        let command = pending::Command { client: self.client, seq, env, calls, order };
+        let command = pending::Command { client: self.client, seq, now: env.now, calls, conditions, order };
         self.store.put_pending(&command);
-        self.pending.push(command, reply, outcome);
+        self.pending.push(command, reply, Some(outcome));
         Some(seq)
     }
 
@@ -130,8 +173,12 @@ impl Replica {
 enum Intent {
     /// A read, or something that concerns the session: answered here, and nobody else is told.
     Local,
-    /// A write: these calls are to be pushed.
-    Write(Vec<Queued>),
+    /// A write: these calls are to be pushed, if these keys have these digests.
+    Write(Vec<Queued>, Vec<(Box<[u8]>, u64)>),
+    /// `WATCH` or `UNWATCH`.
+    Watch,
+    /// `EXEC` of a transaction whose watched keys have changed.
+    Abort,
 }
 
 fn is_write(words: &[&[u8]]) -> bool {

@@ -7,13 +7,24 @@
 
 mod events;
 mod execute;
+mod incoming;
+mod interest;
 mod pending;
+mod push;
 mod rebase;
 mod store;
+mod talk;
 
-use alloc::{collections::VecDeque, vec, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec,
+    vec::Vec,
+};
 
 pub use events::{Event, State, Status, SyncError};
+use incoming::Added;
+use interest::Subscription;
 use pending::PendingQueue;
 use store::Store;
 pub use store::{LoadError, StoreBatch, StoreOp};
@@ -22,7 +33,7 @@ use super::{
     clock::Clock,
     history::ResumeToken,
     interest::Interest,
-    message::{Hello, PushedCommand, ToHub, ToReplica, VERSION, Welcome},
+    message::{Features, Hello, OLDEST_VERSION, ToHub, VERSION, Welcome},
 };
 use crate::{
     blob::Blob,
@@ -61,8 +72,14 @@ pub struct Replica {
     client: ClientId,
     /// The identity now, then those of stored commands from earlier runs.
     clients: Vec<(ClientId, ClientSeq)>,
+    /// The globs of the keys that it knows.
     globs: Vec<Vec<u8>>,
-    interest: Interest,
+    known: Interest,
+    /// Keys of these whose values it has forgotten.
+    holes: BTreeSet<Box<[u8]>>,
+    subscriptions: VecDeque<Subscription>,
+    /// The added keys that are coming in.
+    added: Option<Added>,
     clock: Clock,
     link: Link,
     /// What has been confirmed; `None` before the first snapshot.
@@ -70,13 +87,23 @@ pub struct Replica {
     next_seq: ClientSeq,
     next_order: u64,
     pending: PendingQueue,
+    /// Keys under `WATCH`, with the digests of what they held then.
+    watched: Vec<(Box<[u8]>, u64)>,
+    calls: BTreeSet<u32>,
+    channels: BTreeSet<Box<[u8]>>,
+    presence: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    next_id: u32,
     outbox: VecDeque<Vec<u8>>,
     events: VecDeque<Event>,
     store: Store,
     bytes_in: u64,
     bytes_out: u64,
     message_bytes_max: usize,
-    /// Commands that were run again because of what the hub said: what a rebase costs.
+    features: Features,
+    /// Bytes taken in since the hub was last given credit.
+    uncredited: usize,
+    /// Commands that were taken back, and run again, because of what the hub said: what rebases cost.
+    taken_back: u64,
     reruns: u64,
 }
 
@@ -88,10 +115,10 @@ enum Link {
     Greeting {
         since: UnixMillis,
     },
-    /// Chunks are coming in.
-    Snapshot {
+    /// What brings it up to date is coming in, and is held back until all is there.
+    Starting {
         welcome: Welcome,
-        chunks: Vec<Vec<u8>>,
+        held: Vec<Vec<u8>>,
         heard_at: UnixMillis,
         asked: bool,
     },
@@ -123,20 +150,31 @@ impl Replica {
             db: options.db,
             client: options.client,
             clients: vec![(options.client, ClientSeq(0))],
-            interest: Interest::new(options.interest.iter().map(Vec::as_slice)),
+            known: Interest::new(options.interest.iter().map(Vec::as_slice)),
             globs: options.interest,
+            holes: BTreeSet::new(),
+            subscriptions: VecDeque::new(),
+            added: None,
             clock: Clock::default(),
             link: Link::Offline,
             token: None,
             next_seq: ClientSeq(1),
             next_order: 0,
             pending: PendingQueue::default(),
+            watched: Vec::new(),
+            calls: BTreeSet::new(),
+            channels: BTreeSet::new(),
+            presence: BTreeMap::new(),
+            next_id: 0,
             outbox: VecDeque::new(),
             events: VecDeque::new(),
             store: Store::default(),
             bytes_in: 0,
             bytes_out: 0,
             message_bytes_max: 1024 * 1024,
+            features: Features::default(),
+            uncredited: 0,
+            taken_back: 0,
             reruns: 0,
         }
     }
@@ -144,17 +182,23 @@ impl Replica {
     /// Takes in that a connection to the hub is open.
     pub fn handle_connected(&mut self, env: Env) {
         self.outbox.clear();
+        self.features = Features::default();
         self.link = Link::Greeting { since: env.now };
         self.forget_former_clients();
         let hello = Hello {
             version: VERSION,
+            oldest: OLDEST_VERSION,
+            features: Features::ALL,
             db: self.db,
             clients: self.clients.clone(),
             interest: self.globs.iter().map(|glob| Blob::from(glob.as_slice())).collect(),
             resume: self.token,
+            credit: CREDIT_BYTES,
         };
         let message = ToHub::Hello(hello).encode();
         self.outbox.push_back(message);
+        self.resend_subscriptions();
+        self.repeat_oneself();
         self.events.push_back(Event::State(State::Connecting));
     }
 
@@ -162,51 +206,11 @@ impl Replica {
     pub fn handle_disconnected(&mut self) {
         self.outbox.clear();
         self.link = Link::Offline;
+        self.added = None;
+        self.uncredited = 0;
         self.pending.nothing_pushed();
+        self.lose_calls();
         self.events.push_back(Event::State(State::Offline));
-    }
-
-    /// Takes in a message from the hub.
-    ///
-    /// # Errors
-    /// If the message can't be right. The shell closes the connection; what is pending stays.
-    pub fn handle_message(&mut self, env: Env, bytes: &[u8]) -> Result<(), SyncError> {
-        self.bytes_in += bytes.len() as u64;
-        let message = ToReplica::decode(bytes).map_err(SyncError::Malformed)?;
-        if let Link::Live { heard_at, asked } | Link::Snapshot { heard_at, asked, .. } = &mut self.link {
-            (*heard_at, *asked) = (env.now, false);
-        }
-        match message {
-            ToReplica::Welcome(welcome) => self.handle_welcome(env, welcome),
-            ToReplica::Chunk(chunk) => match &mut self.link {
-                Link::Snapshot { chunks, .. } => {
-                    chunks.push(chunk.to_vec());
-                    Ok(())
-                }
-                _ => Err(SyncError::Unexpected("a snapshot's chunk outside a snapshot")),
-            },
-            ToReplica::SnapshotEnd => match core::mem::replace(&mut self.link, Link::Offline) {
-                Link::Snapshot { welcome, chunks, .. } => {
-                    self.link = Link::Live { heard_at: env.now, asked: false };
-                    self.install_snapshot(&welcome, chunks)?;
-                    self.push_pending();
-                    self.events.push_back(Event::State(State::Live));
-                    Ok(())
-                }
-                other => {
-                    self.link = other;
-                    Err(SyncError::Unexpected("a snapshot's end outside a snapshot"))
-                }
-            },
-            ToReplica::Batch(batch) => match self.link {
-                Link::Live { .. } => self.rebase(&batch),
-                _ => Err(SyncError::Unexpected("a batch before the snapshot's end")),
-            },
-            ToReplica::Pong { sent, now } => {
-                self.clock.handle_sample(sent, env.now, now);
-                Ok(())
-            }
-        }
     }
 
     /// When [`Replica::handle_timeout`] is to be called, on the replica's own clock; never if `None`.
@@ -214,7 +218,7 @@ impl Replica {
         match &self.link {
             Link::Offline => None,
             Link::Greeting { since } => Some(since.plus_ms(SILENCE_MS_MAX)),
-            Link::Live { heard_at, asked } | Link::Snapshot { heard_at, asked, .. } => {
+            Link::Live { heard_at, asked } | Link::Starting { heard_at, asked, .. } => {
                 Some(heard_at.plus_ms(if *asked { SILENCE_MS_MAX } else { PING_AFTER_MS }))
             }
         }
@@ -229,7 +233,7 @@ impl Replica {
             return Ok(());
         }
         match &mut self.link {
-            Link::Live { asked, .. } | Link::Snapshot { asked, .. } if !*asked => {
+            Link::Live { asked, .. } | Link::Starting { asked, .. } if !*asked => {
                 *asked = true;
                 self.outbox.push_back(ToHub::Ping { sent: env.now }.encode());
                 Ok(())
@@ -256,7 +260,7 @@ impl Replica {
     /// What is to be stored now, all of it or nothing; `None` if nothing changed.
     pub fn poll_store(&mut self) -> Option<StoreBatch> {
         if self.store.wants_compaction() {
-            self.compact();
+            self.begin_generation();
         }
         self.store.take_batch()
     }
@@ -281,7 +285,7 @@ impl Replica {
             state: match self.link {
                 Link::Offline => State::Offline,
                 Link::Greeting { .. } => State::Connecting,
-                Link::Snapshot { .. } => State::Loading,
+                Link::Starting { .. } => State::Loading,
                 Link::Live { .. } => State::Live,
             },
             seq: self.token.map(|token| token.seq),
@@ -289,15 +293,17 @@ impl Replica {
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             reruns: self.reruns,
+            taken_back: self.taken_back,
         }
     }
 
     /// What changed since the last call, for caches and subscribers.
     pub fn drain_touched(&mut self) -> Touched {
+        self.settle();
         self.engine.keyspace_mut().drain_touched()
     }
 
-    /// The data with the pending commands on it, to read it.
+    /// The data with the pending commands on it, to read it, after [`Replica::settle`].
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -322,47 +328,42 @@ impl Replica {
         self.engine.sessions().session(self.session).is_some_and(|session| session.transaction.is_some())
     }
 
-    fn handle_welcome(&mut self, env: Env, welcome: Welcome) -> Result<(), SyncError> {
-        let Link::Greeting { since } = self.link else {
-            return Err(SyncError::Unexpected("a welcome that wasn't asked for"));
-        };
-        if welcome.version != VERSION {
-            return Err(SyncError::UnsupportedVersion(welcome.version));
-        }
-        if welcome.pushed.len() != self.clients.len() {
-            return Err(SyncError::Unexpected("a welcome for another number of clients"));
-        }
-        self.clock.handle_sample(since, env.now, welcome.now);
-        self.message_bytes_max = (welcome.message_bytes_max as usize).clamp(1024, self.limits.sync_message_bytes_max);
-        if welcome.resumed {
-            if self.token.map(|token| token.seq) != Some(welcome.seq) {
-                return Err(SyncError::Unexpected("a welcome that resumes elsewhere"));
-            }
-            // From here on positions are the new epoch's; the old token named the same records.
-            self.token = Some(ResumeToken { log: welcome.log, seq: welcome.seq });
-            self.link = Link::Live { heard_at: env.now, asked: false };
-            self.push_pending();
-            self.events.push_back(Event::State(State::Live));
-        } else {
-            self.link = Link::Snapshot { welcome, chunks: Vec::new(), heard_at: env.now, asked: false };
-            self.events.push_back(Event::State(State::Loading));
-        }
-        Ok(())
-    }
-
-    /// Puts the pending commands that weren't pushed on this connection into messages.
-    fn push_pending(&mut self) {
-        let bytes_max = self.message_bytes_max;
-        while let Some(commands) = self.pending.take_unpushed(bytes_max) {
-            let message = ToHub::Push(commands.iter().map(PushedCommand::from).collect()).encode();
-            self.outbox.push_back(message);
-        }
-    }
-
     /// Drops identities of earlier runs of which nothing is pending any more.
     fn forget_former_clients(&mut self) {
         let (client, pending) = (self.client, &self.pending);
         self.clients.retain(|(other, _)| *other == client || pending.holds(*other));
+    }
+
+    /// Makes what was stored the keys that are known, and what was asked for otherwise a subscription.
+    fn adopt_globs(&mut self, stored: Vec<Vec<u8>>) {
+        let wanted = core::mem::replace(&mut self.globs, stored);
+        let missing = |of: &[Vec<u8>], among: &[Vec<u8>]| -> Vec<Vec<u8>> {
+            of.iter().filter(|glob| !among.contains(glob)).cloned().collect()
+        };
+        let (add, remove) = (missing(&wanted, &self.globs), missing(&self.globs, &wanted));
+        self.known = Interest::new(self.globs.iter().map(Vec::as_slice));
+        if !add.is_empty() || !remove.is_empty() {
+            let id = self.next_id();
+            self.begin_subscription(Subscription { id, add, remove });
+        }
+    }
+
+    fn next_id(&mut self) -> u32 {
+        self.next_id = self.next_id.wrapping_add(1);
+        self.next_id
+    }
+
+    fn send(&mut self, message: &ToHub<'_>) {
+        self.outbox.push_back(message.encode_for(self.features));
+    }
+
+    /// Lets the hub send as much again as was taken in.
+    fn give_credit(&mut self, bytes: usize) {
+        self.uncredited += bytes;
+        if self.uncredited >= CREDIT_BYTES as usize / 2 {
+            let bytes = u32::try_from(core::mem::take(&mut self.uncredited)).unwrap_or(u32::MAX);
+            self.send(&ToHub::Credit { bytes });
+        }
     }
 
     fn seq(&self) -> LogSeq {
@@ -374,3 +375,6 @@ impl Replica {
 const PING_AFTER_MS: u64 = 15_000;
 /// Silence after which it gives the connection up.
 const SILENCE_MS_MAX: u64 = 30_000;
+
+/// Bytes that the hub may send ahead of what was taken in.
+const CREDIT_BYTES: u32 = 16 * 1024 * 1024;

@@ -1,20 +1,21 @@
 //! The commands that the hub hasn't answered yet, and which keys they touch.
+//!
+//! Commands stand in the order in which they run on top of what is confirmed. An index from keys to commands finds those
+//! that something foreign disturbs, so that a rebase costs as much as there is to disturb, not as much as is pending.
 
 use alloc::{
     boxed::Box,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
 
 use crate::{
-    blob::Blob,
     command::{self, Flags},
     effect::{Change, Effect, Undo},
-    env::Env,
-    format::{ClientId, ClientSeq},
-    order,
+    env::{Env, UnixMillis},
+    format::{ClientId, ClientSeq, effects},
     session::Queued,
-    sync::message::PushedCommand,
+    sync::guess::entropy_of,
 };
 
 /// A command, or a transaction of several calls, as it is pushed and stored.
@@ -22,9 +23,11 @@ use crate::{
 pub(super) struct Command {
     pub(super) client: ClientId,
     pub(super) seq: ClientSeq,
-    /// The time and the seed that it first ran with; it runs again with the same.
-    pub(super) env: Env,
+    /// The time at which it first ran; it runs again with the same.
+    pub(super) now: UnixMillis,
     pub(super) calls: Vec<Queued>,
+    /// Keys with the digests of the values on which it rests.
+    pub(super) conditions: Vec<(Box<[u8]>, u64)>,
     /// Its place among the stored commands, those of earlier runs before.
     pub(super) order: u64,
 }
@@ -45,26 +48,40 @@ pub(super) struct Pending {
     /// What its caller was told; `None` after a restart, when nobody waits any more.
     pub(super) told: Option<Box<[u8]>>,
     pub(super) outcome: Outcome,
+    /// The effects that it had when it was pushed, if it has others now.
+    pub(super) pushed_effects: Option<Box<[u8]>>,
+    /// Its outcome is part of what is shown.
+    pub(super) applied: bool,
     footprint: Footprint,
 }
 
 /// The keys that a command reads or writes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Footprint {
-    Keys(Vec<Box<[u8]>>),
+    Keys(BTreeSet<Box<[u8]>>),
     Everything,
 }
 
-/// Pending commands in the order in which they ran.
+/// Keys that something touches.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Touch {
+    keys: BTreeSet<Box<[u8]>>,
+    everything: bool,
+}
+
+/// Pending commands in the order in which they run.
 #[derive(Debug, Default)]
 pub(super) struct PendingQueue {
-    queue: VecDeque<Pending>,
-    /// How many of them, from the front, were pushed on this connection.
-    pushed: usize,
-    /// How many of them touch each key.
-    keys: BTreeMap<Box<[u8]>, usize>,
-    /// How many of them may touch any key.
-    everything: usize,
+    queue: BTreeMap<u64, Pending>,
+    ids: BTreeMap<(ClientId, ClientSeq), u64>,
+    /// The applied commands that touch each key.
+    by_key: BTreeMap<Box<[u8]>, BTreeSet<u64>>,
+    /// The applied commands that may touch any key.
+    everything: BTreeSet<u64>,
+    /// The commands that aren't applied.
+    unapplied: BTreeSet<u64>,
+    /// The last that was pushed on this connection.
+    pushed: Option<u64>,
 }
 
 impl PendingQueue {
@@ -72,119 +89,279 @@ impl PendingQueue {
         self.queue.len()
     }
 
-    pub(super) fn push(&mut self, command: Command, told: Option<Box<[u8]>>, outcome: Outcome) {
-        let footprint = Footprint::of(&command.calls);
-        match &footprint {
-            Footprint::Everything => self.everything += 1,
+    /// Adds a command behind all others.
+    pub(super) fn push(&mut self, command: Command, told: Option<Box<[u8]>>, outcome: Option<Outcome>) {
+        let order = command.order;
+        let applied = outcome.is_some();
+        let outcome = outcome.unwrap_or_default();
+        let footprint = Footprint::of(&command, &outcome.effects);
+        self.ids.insert((command.client, command.seq), order);
+        match applied {
+            true => self.enter(order, &footprint),
+            false => drop(self.unapplied.insert(order)),
+        }
+        let pending = Pending { command, told, outcome, pushed_effects: None, applied, footprint };
+        self.queue.insert(order, pending);
+    }
+
+    pub(super) fn get_mut(&mut self, order: u64) -> Option<&mut Pending> {
+        self.queue.get_mut(&order)
+    }
+
+    /// The place of a client's command.
+    pub(super) fn find(&self, client: ClientId, seq: ClientSeq) -> Option<u64> {
+        self.ids.get(&(client, seq)).copied()
+    }
+
+    /// The places of a client's commands up to `through`, in order.
+    pub(super) fn up_to(&self, client: ClientId, through: ClientSeq) -> Vec<u64> {
+        self.ids.range((client, ClientSeq(0))..=(client, through)).map(|(_, order)| *order).collect()
+    }
+
+    /// Removes a command.
+    pub(super) fn remove(&mut self, order: u64) -> Option<Pending> {
+        let pending = self.queue.remove(&order)?;
+        self.ids.remove(&(pending.command.client, pending.command.seq));
+        self.unapplied.remove(&order);
+        if pending.applied {
+            self.leave(order, &pending.footprint);
+        }
+        Some(pending)
+    }
+
+    /// Whether a command is applied, and none before it touches a key that it touches: then it may be confirmed as it
+    /// stands. (What isn't applied has taken back with it all that came later and shared a key.)
+    pub(super) fn stands_first(&self, order: u64) -> bool {
+        let Some(pending) = self.queue.get(&order).filter(|pending| pending.applied) else { return false };
+        if self.everything.first().is_some_and(|first| *first < order) {
+            return false;
+        }
+        match &pending.footprint {
+            Footprint::Everything => self.queue.first_key_value().is_some_and(|(first, _)| *first == order),
             Footprint::Keys(keys) => {
-                for key in keys {
-                    *self.keys.entry(key.clone()).or_default() += 1;
-                }
+                keys.iter().all(|key| self.by_key.get(key).and_then(BTreeSet::first).is_some_and(|at| *at == order))
             }
         }
-        self.queue.push_back(Pending { command, told, outcome, footprint });
     }
 
-    pub(super) fn front(&self) -> Option<&Pending> {
-        self.queue.front()
-    }
-
-    pub(super) fn pop_front(&mut self) -> Option<Pending> {
-        let pending = self.queue.pop_front()?;
-        self.pushed = self.pushed.saturating_sub(1);
-        match &pending.footprint {
-            Footprint::Everything => self.everything -= 1,
-            Footprint::Keys(keys) => {
-                for key in keys {
-                    if let Some(count) = self.keys.get_mut(key) {
-                        *count -= 1;
-                        if *count == 0 {
-                            self.keys.remove(key);
+    /// The applied commands that have to be taken back before something touches these keys: those that touch them, and
+    /// those that come after one of these and share a key with it. Ascending. Cost: O(their number × their keys × log).
+    pub(super) fn disturbed_by(&self, touch: &Touch) -> Vec<u64> {
+        if touch.everything {
+            return self.queue.iter().filter(|(_, pending)| pending.applied).map(|(order, _)| *order).collect();
+        }
+        let mut candidates: BTreeSet<u64> = self.everything.clone();
+        let mut seen: BTreeSet<&[u8]> = BTreeSet::new();
+        for key in &touch.keys {
+            seen.insert(key);
+            candidates.extend(self.by_key.get(key).into_iter().flatten());
+        }
+        let mut disturbed = Vec::new();
+        while let Some(order) = candidates.pop_first() {
+            let Some(pending) = self.queue.get(&order) else { continue };
+            disturbed.push(order);
+            match &pending.footprint {
+                Footprint::Everything => candidates.extend(self.queue.range(order + 1..).map(|(order, _)| *order)),
+                Footprint::Keys(keys) => {
+                    for key in keys {
+                        if seen.insert(key) {
+                            let after = self.by_key.get(key).map(|orders| orders.range(order + 1..));
+                            candidates.extend(after.into_iter().flatten());
                         }
                     }
                 }
             }
         }
-        Some(pending)
+        disturbed
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Pending> {
-        self.queue.iter_mut()
-    }
-
-    /// Whether an effect that came from elsewhere touches a key that a pending command read or wrote.
-    pub(super) fn conflicts_with(&self, effect: &Effect<'_>) -> bool {
-        if self.queue.is_empty() {
-            return false;
+    /// What a command touches.
+    pub(super) fn touch_of(&self, order: u64) -> Touch {
+        match self.queue.get(&order).map(|pending| &pending.footprint) {
+            Some(Footprint::Keys(keys)) => Touch { keys: keys.clone(), everything: false },
+            Some(Footprint::Everything) => Touch { keys: BTreeSet::new(), everything: true },
+            None => Touch::default(),
         }
-        self.everything > 0 || matches!(effect.change, Change::Flush) || self.keys.contains_key(&*effect.key)
+    }
+
+    /// Takes the outcome of a command that is to be taken back.
+    pub(super) fn take_undos(&mut self, order: u64) -> Vec<Undo> {
+        let Some(pending) = self.queue.get_mut(&order).filter(|pending| pending.applied) else { return Vec::new() };
+        pending.applied = false;
+        let undos = core::mem::take(&mut pending.outcome.undos);
+        let footprint = pending.footprint.clone();
+        self.leave(order, &footprint);
+        self.unapplied.insert(order);
+        undos
+    }
+
+    /// The first command that isn't applied, and isn't before `from`.
+    pub(super) fn next_unapplied(&self, from: u64) -> Option<u64> {
+        self.unapplied.range(from..).next().copied()
+    }
+
+    /// Notes what a command did when it ran again.
+    pub(super) fn set_outcome(&mut self, order: u64, outcome: Outcome) {
+        let Some(pending) = self.queue.get_mut(&order) else { return };
+        let was_pushed = self.pushed.is_some_and(|pushed| order <= pushed);
+        let before = core::mem::replace(&mut pending.outcome, outcome);
+        if was_pushed && pending.pushed_effects.is_none() && before.effects != pending.outcome.effects {
+            pending.pushed_effects = Some(before.effects);
+        }
+        pending.applied = true;
+        pending.footprint = Footprint::of(&pending.command, &pending.outcome.effects);
+        let footprint = pending.footprint.clone();
+        self.unapplied.remove(&order);
+        self.enter(order, &footprint);
     }
 
     /// Whether a client has commands here.
     pub(super) fn holds(&self, client: ClientId) -> bool {
-        self.queue.iter().any(|pending| pending.command.client == client)
+        self.ids.range((client, ClientSeq(0))..=(client, ClientSeq(u64::MAX))).next().is_some()
+    }
+
+    /// Whether keys of a command are outside of what `known` says.
+    pub(super) fn reaches_beyond(&self, order: u64, known: impl Fn(&[u8]) -> bool) -> bool {
+        match self.queue.get(&order).map(|pending| &pending.footprint) {
+            Some(Footprint::Keys(keys)) => !keys.iter().all(|key| known(key)),
+            _ => false,
+        }
     }
 
     /// Forgets what was pushed: the connection has ended.
     pub(super) fn nothing_pushed(&mut self) {
-        self.pushed = 0;
+        self.pushed = None;
+        self.queue.values_mut().for_each(|pending| pending.pushed_effects = None);
     }
 
-    /// The next commands that weren't pushed on this connection, as many as fit into a message of about `bytes_max`
-    /// bytes, and at least one.
-    pub(super) fn take_unpushed(&mut self, bytes_max: usize) -> Option<Vec<Command>> {
+    /// Whether there is a command that wasn't pushed on this connection.
+    pub(super) fn has_unpushed(&self) -> bool {
+        self.queue.last_key_value().is_some_and(|(last, _)| self.pushed.is_none_or(|pushed| *last > pushed))
+    }
+
+    /// The next commands that weren't pushed on this connection: of one client, in a row, of about `bytes_max` bytes,
+    /// and at least one.
+    pub(super) fn take_unpushed(&mut self, bytes_max: usize) -> Vec<&Pending> {
+        let from = self.pushed.map_or(0, |pushed| pushed + 1);
+        let mut taken: Vec<&Pending> = Vec::new();
         let mut bytes = 0;
-        let mut commands = Vec::new();
-        for pending in self.queue.range(self.pushed.min(self.queue.len())..) {
+        for (order, pending) in self.queue.range(from..) {
+            let follows = taken.last().is_none_or(|before| {
+                before.command.client == pending.command.client && before.command.seq.next() == pending.command.seq
+            });
             bytes += pending.command.bytes();
-            if !commands.is_empty() && bytes > bytes_max / 2 {
+            if !follows || !taken.is_empty() && bytes > bytes_max || taken.len() >= PUSH_COMMANDS_MAX {
                 break;
             }
-            commands.push(pending.command.clone());
+            self.pushed = Some(*order);
+            taken.push(pending);
         }
-        self.pushed += commands.len();
-        (!commands.is_empty()).then_some(commands)
+        taken
+    }
+
+    fn enter(&mut self, order: u64, footprint: &Footprint) {
+        match footprint {
+            Footprint::Everything => {
+                self.everything.insert(order);
+            }
+            Footprint::Keys(keys) => {
+                for key in keys {
+                    match self.by_key.get_mut(key) {
+                        Some(orders) => {
+                            orders.insert(order);
+                        }
+                        None => {
+                            self.by_key.insert(key.clone(), BTreeSet::from([order]));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn leave(&mut self, order: u64, footprint: &Footprint) {
+        match footprint {
+            Footprint::Everything => {
+                self.everything.remove(&order);
+            }
+            Footprint::Keys(keys) => {
+                for key in keys {
+                    if let Some(orders) = self.by_key.get_mut(key) {
+                        orders.remove(&order);
+                        if orders.is_empty() {
+                            self.by_key.remove(key);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Pending {
+    /// The effects that it had when it was pushed.
+    pub(super) fn effects_when_pushed(&self) -> &[u8] {
+        self.pushed_effects.as_deref().unwrap_or(&self.outcome.effects)
     }
 }
 
 impl Command {
+    /// The time and the seed that it runs with.
+    pub(super) fn env(&self) -> Env {
+        Env { now: self.now, entropy: entropy_of(self.client, self.seq) }
+    }
+
     /// About how long it is on the wire.
     fn bytes(&self) -> usize {
-        64 + self.calls.iter().flat_map(|call| &call.0).map(|word| word.len() + 5).sum::<usize>()
+        8 + self.calls.iter().flat_map(|call| &call.0).map(|word| word.len() + 5).sum::<usize>()
     }
 }
 
-impl<'a> From<&'a Command> for PushedCommand<'a> {
-    fn from(command: &'a Command) -> Self {
-        let calls = command.calls.iter();
-        let calls = calls.map(|call| call.0.iter().map(|word| Blob::from(&**word)).collect()).collect();
-        Self { client: command.client, seq: command.seq, env: command.env, calls }
+impl Touch {
+    /// All keys.
+    pub(super) fn everything() -> Self {
+        Self { keys: BTreeSet::new(), everything: true }
     }
-}
 
-impl Command {
-    /// A command as it was stored at the place `order`.
-    pub(super) fn from_stored(stored: PushedCommand<'_>, order: u64) -> Self {
-        let calls = stored.calls.into_iter();
-        let calls = calls.map(|call| Queued(call.into_iter().map(|word| word.0.into()).collect())).collect();
-        Self { client: stored.client, seq: stored.seq, env: stored.env, calls, order }
+    /// Adds the keys of a run of effects.
+    pub(super) fn add_effects(&mut self, bytes: &[u8]) {
+        effects(bytes).flatten().for_each(|(_, effect)| self.add(&effect));
+    }
+
+    /// Adds a key.
+    pub(super) fn add_key(&mut self, key: &[u8]) {
+        if !self.keys.contains(key) {
+            self.keys.insert(key.into());
+        }
+    }
+
+    fn add(&mut self, effect: &Effect<'_>) {
+        match effect.change {
+            Change::Flush => self.everything = true,
+            _ => self.add_key(&effect.key),
+        }
     }
 }
 
 impl Footprint {
-    fn of(calls: &[Queued]) -> Self {
-        let mut keys = Vec::new();
-        for call in calls {
+    /// The keys that a command names or was seen to change.
+    fn of(command: &Command, done: &[u8]) -> Self {
+        let mut touch = Touch::default();
+        for call in &command.calls {
             let words = call.words();
             match command::find_row(&words) {
                 Ok((row, _)) if !row.flags.has(Flags::ALL_KEYS) => {
-                    keys.extend(row.key_positions(&words).filter_map(|at| words.get(at).map(|key| Box::from(*key))));
+                    let keys = row.key_positions(&words).filter_map(|at| words.get(at));
+                    keys.for_each(|key| touch.add_key(key));
                 }
                 _ => return Self::Everything,
             }
         }
-        order::sort(&mut keys);
-        keys.dedup();
-        Self::Keys(keys)
+        command.conditions.iter().for_each(|(key, _)| touch.add_key(key));
+        touch.add_effects(done);
+        if touch.everything { Self::Everything } else { Self::Keys(touch.keys) }
     }
 }
+
+/// Commands in one push: an acknowledgement can't be finer.
+const PUSH_COMMANDS_MAX: usize = 1024;

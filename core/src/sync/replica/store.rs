@@ -17,12 +17,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Replica,
-    pending::{Command, Outcome},
+    pending::{Command, Touch},
 };
 use crate::{
-    format::{ClientSeq, FrameError, FrameKind, effects, encode_frame, split_frame},
+    effect::Effect,
+    env::UnixMillis,
+    format::{ClientId, ClientSeq, FrameError, FrameKind, effects, encode_frame, split_frame},
     limits::CHUNK_BYTES,
-    sync::{history::ResumeToken, message::PushedCommand},
+    session::Queued,
+    sync::{
+        history::ResumeToken,
+        planted::{self, Bug},
+    },
 };
 
 /// One change to the store.
@@ -79,6 +85,7 @@ pub(super) struct Store {
     token: Option<ResumeToken>,
     head_changed: bool,
     globs: Vec<Vec<u8>>,
+    holes: Vec<Vec<u8>>,
     /// Nobody takes batches: nothing is gathered.
     stopped: bool,
 }
@@ -90,10 +97,21 @@ struct Head {
     generation: u32,
     token: Option<ResumeToken>,
     globs: Vec<Vec<u8>>,
+    holes: Vec<Vec<u8>>,
+}
+
+/// A pending command as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredCommand {
+    client: ClientId,
+    seq: ClientSeq,
+    now: UnixMillis,
+    calls: Vec<Vec<Vec<u8>>>,
+    conditions: Vec<(Vec<u8>, u64)>,
 }
 
 /// The format described above.
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 /// A tail shorter than this isn't worth a new generation.
 const TAIL_BYTES_MIN: usize = 2 * CHUNK_BYTES;
 
@@ -107,7 +125,7 @@ impl Store {
         if self.stopped {
             return;
         }
-        let payload = postcard::to_extend(&PushedCommand::from(command), Vec::new()).unwrap_or_default();
+        let payload = postcard::to_extend(&StoredCommand::from(command), Vec::new()).unwrap_or_default();
         self.batch.ops.push(StoreOp::Put(pending_key(command), framed(FrameKind::Pending, &payload)));
         self.batch.strict = true;
     }
@@ -132,9 +150,11 @@ impl Store {
         if self.stopped {
             return;
         }
-        self.confirmed.extend_from_slice(effects);
+        if !planted::has(Bug::PositionWithoutEffects) {
+            self.confirmed.extend_from_slice(effects);
+        }
+        self.head_changed |= !effects.is_empty() || self.token != token;
         self.token = token;
-        self.head_changed = true;
     }
 
     /// Begins a new generation with these chunks.
@@ -170,8 +190,13 @@ impl Store {
             self.batch.ops.push(StoreOp::Put(key, framed(FrameKind::Records, &confirmed)));
         }
         if core::mem::take(&mut self.head_changed) {
-            let head =
-                Head { format: FORMAT, generation: self.generation, token: self.token, globs: self.globs.clone() };
+            let head = Head {
+                format: FORMAT,
+                generation: self.generation,
+                token: self.token,
+                globs: self.globs.clone(),
+                holes: self.holes.clone(),
+            };
             let payload = postcard::to_extend(&head, Vec::new()).unwrap_or_default();
             self.batch.ops.push(StoreOp::Put(b"head".to_vec(), framed(FrameKind::Head, &payload)));
         }
@@ -180,14 +205,24 @@ impl Store {
 }
 
 impl Replica {
-    /// Begins a new generation with the confirmed data as it is now.
-    pub(super) fn compact(&mut self) {
-        self.roll_back();
+    /// Begins a new generation of the store with the confirmed data as it is now. Takes back what is pending.
+    pub(super) fn begin_generation(&mut self) {
+        self.take_back(&Touch::everything());
         let mut chunks = Vec::new();
         let db = self.db;
-        self.engine.snapshot(|other, _| other == db, |chunk| chunks.push(chunk));
-        self.redo();
+        if !self.store.stopped {
+            self.engine.snapshot(|other, _| other == db, |chunk| chunks.push(chunk));
+        }
+        self.store.holes = self.holes.iter().map(|key| key.to_vec()).collect();
         self.store.put_base(chunks, self.token, &self.globs);
+    }
+
+    /// Has it stored that a key's value was forgotten.
+    pub(super) fn store_forgotten(&mut self, key: &[u8]) {
+        let mut bytes = Vec::new();
+        Effect::delete(key).encode(self.db, &mut bytes);
+        self.store.holes = self.holes.iter().map(|key| key.to_vec()).collect();
+        self.store.put_confirmed(&bytes, self.token);
     }
 }
 
@@ -207,7 +242,7 @@ pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Resul
             head
         }
         None if of(b"base/").next().is_some() => return Err(LoadError::Missing("head")),
-        None => Head { format: FORMAT, generation: 0, token: None, globs: replica.globs.clone() },
+        None => Head { format: FORMAT, generation: 0, token: None, globs: replica.globs.clone(), holes: Vec::new() },
     };
     for (prefix, kind) in [("base", FrameKind::Chunk), ("tail", FrameKind::Records)] {
         let prefix = format!("{prefix}/{:08x}/", head.generation).into_bytes();
@@ -231,26 +266,49 @@ pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Resul
         }
     }
     replica.store.generation = head.generation;
-    replica.store.globs = head.globs;
-    replica.store.token = head.token;
-    // Other keys than those stored are wanted now: the position says nothing about them.
-    replica.token = head.token.filter(|_| replica.store.globs == replica.globs);
-    let mut commands = Vec::new();
+    (replica.store.globs, replica.store.holes, replica.store.token) =
+        (head.globs.clone(), head.holes.clone(), head.token);
+    replica.holes = head.holes.into_iter().map(Vec::into_boxed_slice).collect();
+    replica.token = head.token;
+    replica.adopt_globs(head.globs);
     for (key, value) in of(b"pend/") {
-        let pushed: PushedCommand<'_> =
+        let stored: StoredCommand =
             postcard::from_bytes(payload(key, value, FrameKind::Pending)?).map_err(|_| invalid(key))?;
         let order = order_of(key).ok_or_else(|| invalid(key))?;
         replica.next_order = order.saturating_add(1);
-        commands.push(Command::from_stored(pushed, order));
-    }
-    for command in commands {
-        if !replica.clients.iter().any(|(client, _)| *client == command.client) {
-            replica.clients.push((command.client, ClientSeq(command.seq.0.saturating_sub(1))));
+        if !replica.clients.iter().any(|(client, _)| *client == stored.client) {
+            replica.clients.push((stored.client, ClientSeq(stored.seq.0.saturating_sub(1))));
         }
-        let outcome: Outcome = replica.run_again(&command);
-        replica.pending.push(command, None, outcome);
+        replica.pending.push(stored.into_command(order), None, None);
     }
     Ok(())
+}
+
+impl From<&Command> for StoredCommand {
+    fn from(command: &Command) -> Self {
+        let calls = command.calls.iter();
+        Self {
+            client: command.client,
+            seq: command.seq,
+            now: command.now,
+            calls: calls.map(|call| call.0.iter().map(|word| word.to_vec()).collect()).collect(),
+            conditions: command.conditions.iter().map(|(key, digest)| (key.to_vec(), *digest)).collect(),
+        }
+    }
+}
+
+impl StoredCommand {
+    fn into_command(self, order: u64) -> Command {
+        let queued = |call: Vec<Vec<u8>>| Queued(call.into_iter().map(Vec::into_boxed_slice).collect());
+        Command {
+            client: self.client,
+            seq: self.seq,
+            now: self.now,
+            calls: self.calls.into_iter().map(queued).collect(),
+            conditions: self.conditions.into_iter().map(|(key, digest)| (key.into(), digest)).collect(),
+            order,
+        }
+    }
 }
 
 fn payload<'a>(key: &[u8], value: &'a [u8], kind: FrameKind) -> Result<&'a [u8], LoadError> {
