@@ -60,6 +60,8 @@ pub(super) struct Following {
     pub(super) cursor: LogSeq,
     /// Up to here the class may not have heard of records that concern it: they are looked for one by one.
     pub(super) since: LogSeq,
+    /// It resumed, and is to be told when it has caught up, even if nothing concerned it.
+    pub(super) owes_position: bool,
     /// Its own commands of this connection that it hasn't been told of, in the order of the log.
     pub(super) own: VecDeque<Own>,
     /// What the replies among them weigh.

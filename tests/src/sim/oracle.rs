@@ -38,6 +38,11 @@ impl Oracle {
         self.fates.get_mut(&token).expect("an issued token").may_be_lost = true;
     }
 
+    /// A crash took back what replicas were told is there.
+    pub(super) fn all_may_be_lost(&mut self) {
+        self.fates.values_mut().for_each(|fate| *fate = Fate { acknowledged: false, may_be_lost: true });
+    }
+
     pub(super) fn acknowledged(&self) -> usize {
         self.fates.values().filter(|fate| fate.acknowledged).count()
     }

@@ -53,6 +53,8 @@ impl Report {
         "positions compared",
         "secrets withheld",
         "clock jumps",
+        "own writes looked for",
+        "crashes that took back what was seen",
     ];
 }
 

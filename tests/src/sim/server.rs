@@ -19,11 +19,14 @@ pub(super) struct Server {
     pub(super) hub: Hub,
     disk: Disk,
     options: HubOptions,
+    /// What is appended counts as durable, as with the policies `everysec` and `no`: a crash may take back what
+    /// replicas have seen.
+    pub(super) is_lax: bool,
     /// A RESP client.
     client: SessionId,
     /// What it held after each record of the log as it is now.
     pub(super) history: BTreeMap<LogSeq, Content>,
-    /// The last record that no crash can take back.
+    /// The last record that replicas may see: by the strict policy, that no crash can take back.
     pub(super) synced: LogSeq,
 }
 
@@ -33,13 +36,15 @@ impl Server {
         let backlog_bytes_max = if rng.below(2) == 0 { 600 } else { 1 << 20 };
         let limits = Limits { backlog_bytes_max, ..Limits::DEFAULT };
         let options = HubOptions { limits, slice_keys: 1 + rng.index(8), digest_keys_min: 2 };
-        Self::start(Disk::default(), options, BTreeMap::new(), rng, now_ms)
+        let is_lax = rng.below(3) == 0;
+        Self::start(Disk::default(), options, is_lax, BTreeMap::new(), rng, now_ms)
     }
 
     /// Starts a server on a disk, whatever is on it.
     fn start(
         mut disk: Disk,
         options: HubOptions,
+        is_lax: bool,
         mut history: BTreeMap<LogSeq, Content>,
         rng: &mut Rng,
         now_ms: u64,
@@ -69,7 +74,7 @@ impl Server {
         history.retain(|seq, _| *seq < hub.seq());
         history.insert(hub.seq(), content(&engine, |_| true));
         let synced = hub.seq();
-        Self { engine, hub, disk, options, client, history, synced }
+        Self { engine, hub, disk, options, is_lax, client, history, synced }
     }
 
     /// Somebody calls a command with redis-cli.
@@ -95,10 +100,12 @@ impl Server {
         }
     }
 
-    /// Makes what was logged safe, and lets replicas see it.
-    pub(super) fn sync_disk(&mut self) {
+    /// Makes what was logged as safe as the policy promises, and lets replicas see it.
+    pub(super) fn sync_disk(&mut self, rng: &mut Rng) {
         self.note();
-        self.disk.sync();
+        if !self.is_lax || rng.below(4) == 0 {
+            self.disk.sync();
+        }
         self.synced = self.hub.seq();
         self.hub.handle_durable(self.synced);
     }
@@ -110,7 +117,7 @@ impl Server {
         let lost = rng.index(disk.unsynced() + 1);
         disk.lose(lost);
         let history = core::mem::take(&mut self.history);
-        *self = Self::start(disk, self.options.clone(), history, rng, now_ms);
+        *self = Self::start(disk, self.options.clone(), self.is_lax, history, rng, now_ms);
         lost
     }
 }

@@ -69,7 +69,7 @@ impl World {
             30..40 => self.call_server(),
             40..60 => self.deliver_up(index),
             60..80 => self.deliver_down(index),
-            80..86 => self.server.sync_disk(),
+            80..86 => self.server.sync_disk(&mut self.rng),
             86..90 => self.nodes[index].store(),
             90..95 => self.connect(index),
             95 => self.cut(index),
@@ -243,6 +243,9 @@ impl World {
         {
             node.replica.handle_message(env, &message).expect("an honest hub's message is taken");
             self.check_position(index);
+            if self.rng.below(4) == 0 {
+                self.check_own_writes(index);
+            }
         }
     }
 
@@ -258,6 +261,20 @@ impl World {
         let mut expected = history.clone();
         expected.retain(|key, _| node.holds(key));
         check_same(&node.content(), &expected, || format!("replica {index} and the server at {seq:?}"));
+    }
+
+    /// What a replica wrote and nobody has answered shows on top of whatever the server says.
+    fn check_own_writes(&mut self, index: usize) {
+        let env = self.env(self.nodes[index].skew_ms);
+        let ledger = format!("ledger:{index}");
+        let node = &mut self.nodes[index];
+        let (shown, _) = node.call(env, &[b"LRANGE", ledger.as_bytes(), b"0", b"-1"]);
+        let Value::Array(shown) = shown else { panic!("a ledger is a list, not {shown:?}") };
+        for (_, token) in node.waiting.iter().filter(|(_, token)| *token != 0) {
+            self.report.note("own writes looked for");
+            let entry = Value::Bulk(token.to_string().into_bytes());
+            assert!(shown.contains(&entry), "replica {index} doesn't show its own write {token}: {shown:?}");
+        }
     }
 
     fn change_interest(&mut self, index: usize) {
@@ -301,6 +318,11 @@ impl World {
         self.report.note("server crashes");
         let lost = self.server.crash(&mut self.rng, self.now_ms);
         self.report.note_many("appends lost", lost as u64);
+        if self.server.is_lax && lost > 0 {
+            self.report.note("crashes that took back what was seen");
+            self.oracle.all_may_be_lost();
+            self.nodes.iter_mut().for_each(|node| node.may_go_back = true);
+        }
         for node in &mut self.nodes {
             if node.connection.take().is_some() {
                 node.replica.handle_disconnected();
@@ -326,7 +348,7 @@ impl World {
     /// Lets everything arrive, and compares.
     fn settle(&mut self) {
         for _ in 0..1000 {
-            self.server.sync_disk();
+            self.server.sync_disk(&mut self.rng);
             for index in 0..self.nodes.len() {
                 self.connect(index);
                 if let Some(connection) = &self.nodes[index].connection {

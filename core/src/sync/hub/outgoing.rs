@@ -69,6 +69,14 @@ impl Hub {
         let Some(first) = next_record(following, class, following.cursor) else {
             // Nothing more concerns it: it knows everything up to the limit.
             following.cursor = following.cursor.max(limit.min(self.indexed));
+            if following.owes_position && following.cursor >= following.since {
+                following.owes_position = false;
+                let batch = Batch { through: following.cursor, items: vec![] };
+                return Some(ToReplica::Batch(batch).encode().into());
+            }
+            if following.owes_position {
+                self.undurable.insert(id);
+            }
             return None;
         };
         if first > limit {
@@ -109,8 +117,10 @@ impl Hub {
             batch.through = batch.through.max(limit.min(self.indexed));
         }
         following.cursor = batch.through;
+        let caught_up = following.owes_position && following.cursor >= following.since;
+        following.owes_position &= !caught_up;
         self.budget = self.budget.saturating_sub(looked_at);
-        if batch.items.is_empty() {
+        if batch.items.is_empty() && !caught_up {
             // Only the position has moved; the next batch will carry it.
             self.wake(id);
             return None;

@@ -94,6 +94,8 @@ pub struct Welcome {
     pub scope: u64,
     /// Where batches go on from: the position that the replica named if it resumes, the hub's own otherwise.
     pub seq: LogSeq,
+    /// The hub's own position: by then a replica that resumes has been told of everything that `pushed` counts.
+    pub head: LogSeq,
     /// The hub's clock.
     pub now: UnixMillis,
     /// How the replica catches up.

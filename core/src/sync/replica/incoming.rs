@@ -99,6 +99,7 @@ impl Replica {
                 // From here on positions are the new epoch's; the old token named the same records.
                 self.set_token(&welcome, welcome.seq);
                 self.link = Link::Live { heard_at: env.now, asked: false };
+                self.catching_up = Some((welcome.head, welcome.pushed));
                 self.events.push_back(Event::State(State::Live));
                 return Ok(());
             }
@@ -238,6 +239,9 @@ impl Replica {
     pub(super) fn arrive(&mut self, through: LogSeq) {
         if let Some(token) = &mut self.token {
             token.seq = token.seq.max(through);
+        }
+        if let Some((_, pushed)) = self.catching_up.take_if(|(head, _)| *head <= through) {
+            self.drop_answered(&pushed);
         }
         self.store.put_confirmed(&[], self.token);
     }

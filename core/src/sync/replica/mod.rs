@@ -78,6 +78,8 @@ pub struct Replica {
     /// Keys of these whose values it has forgotten.
     holes: BTreeSet<Box<[u8]>>,
     subscriptions: VecDeque<Subscription>,
+    /// Resumed: the position by which all commands up to these numbers were answered that ever will be.
+    catching_up: Option<(LogSeq, Vec<ClientSeq>)>,
     /// The added keys that are coming in.
     added: Option<Added>,
     clock: Clock,
@@ -154,6 +156,7 @@ impl Replica {
             globs: options.interest,
             holes: BTreeSet::new(),
             subscriptions: VecDeque::new(),
+            catching_up: None,
             added: None,
             clock: Clock::default(),
             link: Link::Offline,
@@ -207,6 +210,7 @@ impl Replica {
         self.outbox.clear();
         self.link = Link::Offline;
         self.added = None;
+        self.catching_up = None;
         self.uncredited = 0;
         self.pending.nothing_pushed();
         self.lose_calls();

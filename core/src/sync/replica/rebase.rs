@@ -212,6 +212,8 @@ impl Replica {
             self.clients.iter().map(|(client, _)| *client).zip(pushed.iter().copied()).collect();
         for (client, through) in answered {
             for order in self.pending.up_to(client, through) {
+                let touch = self.pending.touch_of(order);
+                self.take_back(&touch);
                 if let Some(pending) = self.pending.remove(order) {
                     self.acknowledge(pending, None);
                 }
