@@ -23,7 +23,6 @@
 
 mod backlog;
 mod clock;
-mod command_set;
 mod grant;
 mod history;
 mod hub;
@@ -35,8 +34,7 @@ mod replica;
 mod tests;
 
 pub use clock::Clock;
-pub use command_set::CommandSet;
-pub use grant::{Grant, GrantLimits};
+pub use grant::{CommandSet, Grant, GrantLimits};
 pub use history::{Epoch, History, LogId, ResumeToken};
 pub use hub::{Hub, HubOptions};
 pub use interest::Interest;
