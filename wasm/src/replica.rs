@@ -151,6 +151,20 @@ impl Replica {
                 Some(Event::Resynced) => break 2,
                 Some(Event::Corrected { seq, reply }) => break self.answer(3, seq.0, reply),
                 Some(Event::Refused { seq, reply }) => break self.answer(4, seq.0, reply),
+                Some(Event::Subscribed { id }) => break self.answer(5, id.into(), Vec::new()),
+                Some(Event::NotSubscribed { id, error }) => break self.answer(6, id.into(), error),
+                Some(Event::Reply { id, reply }) => break self.answer(7, id.into(), reply),
+                Some(Event::Message { channel, payload }) => {
+                    let mut message = Vec::new();
+                    packed::push(&mut message, &channel);
+                    packed::push(&mut message, &payload);
+                    break self.answer(8, 0, message);
+                }
+                Some(Event::Fetched { keys }) => {
+                    let mut list = Vec::new();
+                    keys.iter().for_each(|key| packed::push(&mut list, key));
+                    break self.answer(9, 0, list);
+                }
             }
         };
         self.settle();
@@ -229,6 +243,7 @@ impl Replica {
     pub fn entries(&mut self, bytes: usize, cursor: u64, count: usize, now_ms: f64) -> JsValue {
         let pattern = self.scratch.get(..bytes).unwrap_or_default();
         let now = self.replica.server_time(env(now_ms, 0, 0).now);
+        self.replica.settle();
         let mut page = Page::default();
         let next = self.replica.engine().keyspace().db(self.replica.db()).scan(cursor, count, |entry| {
             if !entry.is_expired(now) && glob::matches(pattern, &entry.key) {

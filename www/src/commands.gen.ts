@@ -2360,7 +2360,7 @@ export const COMMANDS: readonly CommandRow[] = [
   {
     name: 'swapdb',
     arity: 3,
-    flags: ['write'],
+    flags: ['write', 'fast'],
     firstKey: 0,
     group: 'server',
     since: '4.0.0',

@@ -99,13 +99,17 @@ impl Command {
     /// The ACL categories that the command is in, each once.
     pub fn categories(&self) -> impl Iterator<Item = &'static str> {
         let flags = self.flags;
-        let own =
-            self.group.category().filter(|category| !(*category == "@connection" && flags.has(Flags::CONNECTION)));
+        let own = match self.group {
+            // The commands on whole databases.
+            Group::Server if flags.has(Flags::READ) || flags.has(Flags::WRITE) => Some("@keyspace"),
+            Group::Connection if flags.has(Flags::CONNECTION) => None,
+            group => group.category(),
+        };
         let by_flag = [
             (flags.has(Flags::READ), "@read"),
             (flags.has(Flags::WRITE), "@write"),
             (flags.has(Flags::ADMIN), "@admin"),
-            (flags.has(Flags::ADMIN), "@dangerous"),
+            (flags.has(Flags::ADMIN) || flags.has(Flags::DANGEROUS), "@dangerous"),
             (flags.has(Flags::CONNECTION), "@connection"),
             (flags.has(Flags::BLOCKING), "@blocking"),
             (flags.has(Flags::FAST), "@fast"),
@@ -207,6 +211,9 @@ impl Flags {
     pub const SERVER_ONLY: Self = Self(1 << 10);
     /// Touches keys that it doesn't name: a replica treats its footprint as everything.
     pub const ALL_KEYS: Self = Self(1 << 11);
+
+    /// May stall a server, or undo what others did: to be allowed only on purpose.
+    pub const DANGEROUS: Self = Self(1 << 13);
 
     /// May wait for a key to hold something.
     pub const BLOCKING: Self = Self(1 << 12);

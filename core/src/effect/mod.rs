@@ -10,7 +10,7 @@
 
 mod apply;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod undo;
 
 use alloc::vec::Vec;

@@ -3,7 +3,7 @@
 use alloc::{format, string::String};
 
 use crate::{
-    command::{Args, Command, Context, Flags, Group, Keys, TimeUnit},
+    command::{Access, Args, Command, Context, Flags, Group, Keys, TimeUnit},
     effect::{Change, Effect},
     env::UnixMillis,
     error::{Error, Result},
@@ -20,17 +20,17 @@ const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::comma
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row("expire", -3, WRITE, |ctx, args| expire(ctx, args, TimeUnit::Seconds))
-        .doc("1.0.0", "O(1)", "key seconds [NX | XX | GT | LT]", "Sets the expiration time of a key in seconds."),
+        .doc("1.0.0", "O(1)", "key seconds [NX | XX | GT | LT]", "Sets the expiration time of a key in seconds.").accessing(Access::Blind),
     row("expireat", -3, WRITE, |ctx, args| expire(ctx, args, TimeUnit::UnixSeconds))
-        .doc("1.2.0", "O(1)", "key unix-time-seconds [NX | XX | GT | LT]", "Sets the expiration time of a key to a Unix timestamp."),
+        .doc("1.2.0", "O(1)", "key unix-time-seconds [NX | XX | GT | LT]", "Sets the expiration time of a key to a Unix timestamp.").accessing(Access::Blind),
     row("expiretime", 2, READ, |ctx, args| deadline(ctx, args, |at, _| seconds(at.0)))
         .doc("7.0.0", "O(1)", "key", "Returns the expiration time of a key as a Unix timestamp."),
     row("persist", 2, WRITE, persist)
-        .doc("2.2.0", "O(1)", "key", "Removes the expiration time of a key."),
+        .doc("2.2.0", "O(1)", "key", "Removes the expiration time of a key.").accessing(Access::Blind),
     row("pexpire", -3, WRITE, |ctx, args| expire(ctx, args, TimeUnit::Millis))
-        .doc("2.6.0", "O(1)", "key milliseconds [NX | XX | GT | LT]", "Sets the expiration time of a key in milliseconds."),
+        .doc("2.6.0", "O(1)", "key milliseconds [NX | XX | GT | LT]", "Sets the expiration time of a key in milliseconds.").accessing(Access::Blind),
     row("pexpireat", -3, WRITE, |ctx, args| expire(ctx, args, TimeUnit::UnixMillis))
-        .doc("2.6.0", "O(1)", "key unix-time-milliseconds [NX | XX | GT | LT]", "Sets the expiration time of a key to a Unix milliseconds timestamp."),
+        .doc("2.6.0", "O(1)", "key unix-time-milliseconds [NX | XX | GT | LT]", "Sets the expiration time of a key to a Unix milliseconds timestamp.").accessing(Access::Blind),
     row("pexpiretime", 2, READ, |ctx, args| deadline(ctx, args, |at, _| at.0))
         .doc("7.0.0", "O(1)", "key", "Returns the expiration time of a key as a Unix milliseconds timestamp."),
     row("pttl", 2, READ, |ctx, args| deadline(ctx, args, |at, now| at.ms_since(now)))

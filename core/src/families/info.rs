@@ -16,12 +16,13 @@ use crate::{
 };
 
 /// The family's row.
-pub const COMMANDS: &[Command] = &[Command::new(Group::Server, "info", -1, Flags::SERVER_ONLY, Keys::None, info).doc(
-    "1.0.0",
-    "O(1)",
-    "[section [section ...]]",
-    "Returns information and statistics about the server.",
-)];
+pub const COMMANDS: &[Command] =
+    &[Command::new(Group::Server, "info", -1, Flags::SERVER_ONLY.and(Flags::DANGEROUS), Keys::None, info).doc(
+        "1.0.0",
+        "O(1)",
+        "[section [section ...]]",
+        "Returns information and statistics about the server.",
+    )];
 
 /// One line: a name and what stands after the colon.
 type Line = (Cow<'static, str>, String);

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::{
-    command::{Args, Command, Context, Flags, Group, Keys, ScanOptions},
+    command::{Access, Args, Command, Context, Flags, Group, Keys, ScanOptions},
     effect::{Change, Effect, Put, stored_value},
     error::{Error, Result},
     glob,
@@ -20,21 +20,21 @@ const fn row(name: &'static str, arity: i32, flags: Flags, keys: Keys, handler: 
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row("copy", -3, Flags::WRITE.and(Flags::DENYOOM), Keys::FIRST_TWO, copy)
-        .doc("6.2.0", "O(N) where N is the size of the value", "source destination [DB destination-db] [REPLACE]", "Copies the value of a key to a new key."),
+        .doc("6.2.0", "O(N) where N is the size of the value", "source destination [DB destination-db] [REPLACE]", "Copies the value of a key to a new key.").accessing(Access::FirstToSecond),
     row("del", -2, Flags::WRITE, Keys::ALL, del)
-        .doc("1.0.0", "O(N) where N is the number of keys that will be removed", "key [key ...]", "Deletes one or more keys."),
+        .doc("1.0.0", "O(N) where N is the number of keys that will be removed", "key [key ...]", "Deletes one or more keys.").accessing(Access::Blind),
     row("exists", -2, Flags::READ.and(Flags::FAST), Keys::ALL, exists)
         .doc("1.0.0", "O(N) where N is the number of keys to check", "key [key ...]", "Determines whether one or more keys exist."),
-    row("keys", 2, Flags::READ.and(Flags::ALL_KEYS), Keys::None, keys)
+    row("keys", 2, Flags::READ.and(Flags::ALL_KEYS).and(Flags::DANGEROUS), Keys::None, keys)
         .doc("1.0.0", "O(N) with N being the number of keys in the database", "pattern", "Returns all key names that match a pattern."),
     row("move", 3, Flags::WRITE.and(Flags::FAST), Keys::FIRST, move_to_db)
         .doc("1.0.0", "O(N) where N is the size of the value", "key db", "Moves a key to another database."),
     row("randomkey", 1, Flags::READ.and(Flags::RANDOM).and(Flags::ALL_KEYS), Keys::None, randomkey)
         .doc("1.0.0", "O(1)", "", "Returns a random key name from the database."),
     row("rename", 3, Flags::WRITE, Keys::FIRST_TWO, rename)
-        .doc("1.0.0", "O(N) where N is the size of the value", "key newkey", "Renames a key and overwrites the destination."),
+        .doc("1.0.0", "O(N) where N is the size of the value", "key newkey", "Renames a key and overwrites the destination.").accessing(Access::FirstIntoSecond),
     row("renamenx", 3, Flags::WRITE, Keys::FIRST_TWO, renamenx)
-        .doc("1.0.0", "O(N) where N is the size of the value", "key newkey", "Renames a key only when the target key name doesn't exist."),
+        .doc("1.0.0", "O(N) where N is the size of the value", "key newkey", "Renames a key only when the target key name doesn't exist.").accessing(Access::FirstIntoSecond),
     row("scan", -2, Flags::READ.and(Flags::ALL_KEYS), Keys::None, scan)
         .doc("2.8.0", "O(1) for every call", "cursor [MATCH pattern] [COUNT count] [TYPE type]", "Iterates over the key names in the database."),
     row("touch", -2, Flags::READ.and(Flags::FAST), Keys::ALL, exists)
@@ -42,7 +42,7 @@ pub const COMMANDS: &[Command] = &[
     row("type", 2, Flags::READ.and(Flags::FAST), Keys::FIRST, kind)
         .doc("1.0.0", "O(1)", "key", "Determines the type of value stored at a key."),
     row("unlink", -2, Flags::WRITE.and(Flags::FAST), Keys::ALL, del)
-        .doc("4.0.0", "O(1) for each key removed", "key [key ...]", "Asynchronously deletes one or more keys."),
+        .doc("4.0.0", "O(1) for each key removed", "key [key ...]", "Asynchronously deletes one or more keys.").accessing(Access::Blind),
 ];
 
 fn del(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {

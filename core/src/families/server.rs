@@ -12,20 +12,22 @@ use crate::{
     role::Role,
 };
 
+const EMPTY: Flags = Flags::WRITE.and(Flags::ALL_KEYS).and(Flags::DANGEROUS);
+
 /// The family's rows.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     Command::new(Group::Server, "dbsize", 1, Flags::READ.and(Flags::FAST).and(Flags::ALL_KEYS), Keys::None, dbsize)
         .doc("1.0.0", "O(1)", "", "Returns the number of keys in the database."),
-    Command::new(Group::Server, "flushall", -1, Flags::WRITE.and(Flags::ALL_KEYS), Keys::None, flushall)
+    Command::new(Group::Server, "flushall", -1, EMPTY, Keys::None, flushall)
         .doc("1.0.0", "O(N) where N is the total number of keys in all databases", "[ASYNC | SYNC]", "Removes all keys from all databases."),
-    Command::new(Group::Server, "flushdb", -1, Flags::WRITE.and(Flags::ALL_KEYS), Keys::None, flushdb)
+    Command::new(Group::Server, "flushdb", -1, EMPTY, Keys::None, flushdb)
         .doc("1.0.0", "O(N) where N is the number of keys in the selected database", "[ASYNC | SYNC]", "Removes all keys from the current database."),
     Command::new(Group::Server, "lolwut", -1, Flags::FAST, Keys::None, lolwut)
         .doc("5.0.0", "O(1)", "[VERSION version]", "Displays a sanderling and the version of Redis that the server follows."),
     Command::new(Group::Server, "role", 1, Flags::FAST, Keys::None, role)
         .doc("2.8.12", "O(1)", "", "Returns the replication role."),
-    Command::new(Group::Server, "swapdb", 3, Flags::WRITE.and(Flags::ALL_KEYS).and(Flags::SERVER_ONLY), Keys::None, swapdb)
+    Command::new(Group::Server, "swapdb", 3, EMPTY.and(Flags::FAST).and(Flags::SERVER_ONLY), Keys::None, swapdb)
         .doc("4.0.0", "O(N) where N is the size of the data in both databases", "index1 index2", "Swaps two databases."),
     Command::new(Group::Server, "time", 1, Flags::FAST, Keys::None, time)
         .doc("2.6.0", "O(1)", "", "Returns the server time."),

@@ -14,8 +14,8 @@ use crate::{
 };
 
 // BY and GET read keys that no word names.
-const READ: Flags = Flags::READ.and(Flags::ALL_KEYS);
-const WRITE: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::ALL_KEYS);
+const READ: Flags = Flags::READ.and(Flags::ALL_KEYS).and(Flags::DANGEROUS);
+const WRITE: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::ALL_KEYS).and(Flags::DANGEROUS);
 
 /// The rows.
 #[rustfmt::skip]

@@ -26,7 +26,6 @@
 mod backlog;
 mod buckets;
 mod clock;
-mod command_set;
 mod grant;
 mod guess;
 mod history;
@@ -42,8 +41,7 @@ mod tests;
 
 pub use buckets::{BITS_MAX, Buckets, bits_for, bucket_of};
 pub use clock::Clock;
-pub use command_set::CommandSet;
-pub use grant::{Grant, GrantLimits};
+pub use grant::{CommandSet, Grant, GrantLimits};
 pub use guess::{Guess, entropy_of};
 pub use history::{Epoch, History, LogId, ResumeToken};
 pub use hub::{Hub, HubOptions};

@@ -8,7 +8,10 @@ use super::{File, Problem};
 /// The layers of core from the lowest up, each with the modules in it. `*` at the start of a name stands for
 /// anything; the longest match decides, so `types/*/*commands` is not in the layer of `types`.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("the ground", &["blob", "env", "error", "facts", "glob", "hash", "limits", "num", "order", "role", "table"]),
+    (
+        "the ground",
+        &["blob", "compress", "env", "error", "facts", "glob", "hash", "limits", "num", "order", "role", "table"],
+    ),
     ("RESP and the values of the types", &["resp", "types"]),
     ("the keyspace and the settings", &["keyspace", "config"]),
     ("the state of a session", &["session"]),

@@ -1,4 +1,4 @@
-//! Random calls of every command that writes, made from the syntax in its row.
+//! Random calls of every command on data, made from the syntax in its row.
 //!
 //! A new command is covered by being in the table. Its arguments are drawn by their names from small pools, so that
 //! calls meet each other's keys, members and indices; some calls fail, as in life.
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A call: its words, the name first.
-pub(super) type Call = Vec<Vec<u8>>;
+pub(crate) type Call = Vec<Vec<u8>>;
 
 /// Something that happens to an engine.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ pub(super) enum Step {
 }
 
 /// When the tests begin, in milliseconds: a deadline given in seconds since the epoch is near it.
-pub(super) const START_MS: u64 = 1_000_000;
+pub(crate) const START_MS: u64 = 1_000_000;
 
 /// A run of steps. Fewer steps are simpler; a step itself isn't made simpler, because its words belong together.
 pub(super) fn steps(count_max: usize) -> impl Strategy<Value = Vec<Step>> {
@@ -49,12 +49,16 @@ pub(super) fn step(rng: &mut Rng) -> Step {
 }
 
 fn call(rng: &mut Rng) -> Call {
-    let rows: Vec<&Command> = writing_rows().collect();
+    call_of(rng, &writing_rows().collect::<Vec<_>>())
+}
+
+/// A call of one of `rows`.
+pub(crate) fn call_of(rng: &mut Rng, rows: &[&'static Command]) -> Call {
     let row = rows[rng.index(rows.len())];
     let everything = row.flags.has(Flags::ALL_KEYS);
     // Emptying a database is a step as well, but one in a few hundred, or nothing would ever grow.
     if everything && rng.below(8) > 0 {
-        return call(rng);
+        return call_of(rng, rows);
     }
     let mut words = vec![row.name.as_bytes().to_vec()];
     Words { rng, row, words: &mut words, numkeys: None }.add_all(&arguments(row.syntax));

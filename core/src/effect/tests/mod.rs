@@ -1,6 +1,6 @@
 //! What effects promise, tested on random streams of all writing commands, on arbitrary bytes, and byte by byte.
 
-mod calls;
+pub(crate) mod calls;
 mod hostile;
 mod streams;
 mod wire;

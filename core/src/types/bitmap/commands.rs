@@ -4,7 +4,7 @@ use alloc::{vec, vec::Vec};
 
 use super::{bit_offset, take_unit};
 use crate::{
-    command::{Args, Command, Context, Flags, Group, Keys},
+    command::{Access, Args, Command, Context, Flags, Group, Keys},
     effect::{Change, Effect},
     error::{Error, Result},
     types::string::{Expiry, StringChange},
@@ -18,7 +18,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new(Group::Bitmap, "bitcount", -2, Flags::READ, Keys::FIRST, bitcount)
         .doc("2.6.0", "O(N)", "key [start end [BYTE | BIT]]", "Counts the number of set bits (population counting) in a string."),
     Command::new(Group::Bitmap, "bitop", -4, WRITE, Keys::Range { first: 2, last: -1, step: 1 }, bitop)
-        .doc("2.6.0", "O(N)", "<AND | OR | XOR | NOT> destkey key [key ...]", "Performs bitwise operations on multiple strings, and stores the result."),
+        .doc("2.6.0", "O(N)", "<AND | OR | XOR | NOT> destkey key [key ...]", "Performs bitwise operations on multiple strings, and stores the result.").accessing(Access::FirstFromRest),
     Command::new(Group::Bitmap, "bitpos", -3, Flags::READ, Keys::FIRST, bitpos)
         .doc("2.8.7", "O(N)", "key bit [start [end [BYTE | BIT]]]", "Finds the first set (1) or clear (0) bit in a string."),
     Command::new(Group::Bitmap, "getbit", 3, Flags::READ.and(Flags::FAST), Keys::FIRST, getbit)

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Hash, HashChange};
 use crate::{
     blob::Blob,
-    command::{Args, Command, Context, DrawCount, Flags, Group, Keys, ScanOptions},
+    command::{Access, Args, Command, Context, DrawCount, Flags, Group, Keys, ScanOptions},
     effect::{Applied, Change, Effect},
     error::{Error, Result},
     num::{self, Extended},
@@ -25,7 +25,7 @@ const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::comma
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row("hdel", -3, Flags::WRITE.and(Flags::FAST), hdel)
-        .doc("2.0.0", "O(N) where N is the number of fields to be removed", "key field [field ...]", "Deletes one or more fields and their values from a hash. Deletes the hash if no fields remain."),
+        .doc("2.0.0", "O(N) where N is the number of fields to be removed", "key field [field ...]", "Deletes one or more fields and their values from a hash. Deletes the hash if no fields remain.").accessing(Access::Blind),
     row("hexists", 3, READ_FAST, hexists)
         .doc("2.0.0", "O(1)", "key field", "Determines whether a field exists in a hash."),
     row("hget", 3, READ_FAST, hget)
@@ -43,15 +43,15 @@ pub const COMMANDS: &[Command] = &[
     row("hmget", -3, READ_FAST, hmget)
         .doc("2.0.0", "O(N) where N is the number of fields being requested", "key field [field ...]", "Returns the values of all fields in a hash."),
     row("hmset", -4, WRITE, hmset)
-        .doc("2.0.0", "O(N) where N is the number of fields being set", "key field value [field value ...]", "Sets the values of multiple fields."),
+        .doc("2.0.0", "O(N) where N is the number of fields being set", "key field value [field value ...]", "Sets the values of multiple fields.").accessing(Access::Blind),
     row("hrandfield", -2, READ.and(Flags::RANDOM), hrandfield)
         .doc("6.2.0", "O(N) where N is the number of fields returned", "key [count [WITHVALUES]]", "Returns one or more random fields from a hash."),
     row("hscan", -3, READ.and(Flags::RANDOM), hscan)
         .doc("2.8.0", "O(1) for every call. O(N) for a complete iteration", "key cursor [MATCH pattern] [COUNT count]", "Iterates over fields and values of a hash."),
     row("hset", -4, WRITE, hset)
-        .doc("2.0.0", "O(N) where N is the number of field/value pairs", "key field value [field value ...]", "Creates or modifies the value of a field in a hash."),
+        .doc("2.0.0", "O(N) where N is the number of field/value pairs", "key field value [field value ...]", "Creates or modifies the value of a field in a hash.").accessing(Access::Blind),
     row("hsetnx", 4, WRITE, hsetnx)
-        .doc("2.0.0", "O(1)", "key field value", "Sets the value of a field in a hash only when the field doesn't exist."),
+        .doc("2.0.0", "O(1)", "key field value", "Sets the value of a field in a hash only when the field doesn't exist.").accessing(Access::Blind),
     row("hstrlen", 3, READ_FAST, hstrlen)
         .doc("3.2.0", "O(1)", "key field", "Returns the length of the value of a field."),
     row("hvals", 2, READ, hvals)

@@ -6,7 +6,7 @@ use super::{
     transfer::{read_count_option, read_keys, read_side, transfer},
 };
 use crate::{
-    command::{Args, Command, Context, Flags, Group, Keys, Timeout},
+    command::{Access, Args, Command, Context, Flags, Group, Keys, Timeout},
     error::{Error, Result},
     keyspace::Kind,
 };
@@ -20,7 +20,7 @@ const KEYS_THEN_TIMEOUT: Keys = Keys::Range { first: 1, last: -2, step: 1 };
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     Command::new(Group::List, "blmove", 6, GROWS, Keys::FIRST_TWO, blmove)
-        .doc("6.2.0", "O(1)", "source destination LEFT|RIGHT LEFT|RIGHT timeout", "Pops an element from a list, pushes it to another list and returns it. Blocks until an element is available otherwise. Deletes the list if the last element was moved."),
+        .doc("6.2.0", "O(1)", "source destination LEFT|RIGHT LEFT|RIGHT timeout", "Pops an element from a list, pushes it to another list and returns it. Blocks until an element is available otherwise. Deletes the list if the last element was moved.").accessing(Access::FirstIntoSecond),
     Command::new(Group::List, "blmpop", -5, WAITS, Keys::Counted { at: 2 }, blmpop)
         .doc("7.0.0", "O(N+M) where N is the number of provided keys and M is the number of elements returned", "timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]", "Pops the first element from one of multiple lists. Blocks until an element is available otherwise. Deletes the list if the last element was popped."),
     Command::new(Group::List, "blpop", -3, WAITS, KEYS_THEN_TIMEOUT, |ctx, args| pop(ctx, args, Side::Left))
@@ -28,7 +28,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new(Group::List, "brpop", -3, WAITS, KEYS_THEN_TIMEOUT, |ctx, args| pop(ctx, args, Side::Right))
         .doc("2.0.0", "O(N) where N is the number of provided keys", "key [key ...] timeout", "Removes and returns the last element in a list. Blocks until an element is available otherwise. Deletes the list if the last element was popped."),
     Command::new(Group::List, "brpoplpush", 4, GROWS, Keys::FIRST_TWO, brpoplpush)
-        .doc("2.2.0", "O(1)", "source destination timeout", "Pops an element from a list, pushes it to another list and returns it. Block until an element is available otherwise. Deletes the list if the last element was popped."),
+        .doc("2.2.0", "O(1)", "source destination timeout", "Pops an element from a list, pushes it to another list and returns it. Block until an element is available otherwise. Deletes the list if the last element was popped.").accessing(Access::FirstIntoSecond),
 ];
 
 fn pop(ctx: &mut Context<'_>, args: &mut Args<'_>, side: Side) -> Result<()> {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{List, ListChange, Side};
 use crate::{
     blob::Blob,
-    command::{Args, Command, Context, Flags, Group, Handler, Keys},
+    command::{Access, Args, Command, Context, Flags, Group, Handler, Keys},
     effect::{Change, Effect},
     error::{Error, Result},
     types::range::{position, positions},
@@ -27,29 +27,29 @@ pub const COMMANDS: &[Command] = &[
     row("lindex", 3, READ, lindex)
         .doc("1.0.0", "O(N) where N is the number of elements to traverse to get to the element at index", "key index", "Returns an element from a list by its index."),
     row("linsert", 5, GROW, linsert)
-        .doc("2.2.0", "O(N) where N is the number of elements to traverse before seeing the value pivot", "key BEFORE|AFTER pivot element", "Inserts an element before or after another element in a list."),
+        .doc("2.2.0", "O(N) where N is the number of elements to traverse before seeing the value pivot", "key BEFORE|AFTER pivot element", "Inserts an element before or after another element in a list.").accessing(Access::Blind),
     row("llen", 2, READ.and(Flags::FAST), llen)
         .doc("1.0.0", "O(1)", "key", "Returns the length of a list."),
     row("lpop", -2, WRITE_FAST, |ctx, args| pop(ctx, args, Side::Left, "lpop"))
         .doc("1.0.0", "O(N) where N is the number of elements returned", "key [count]", "Returns the first elements in a list after removing it. Deletes the list if the last element was popped."),
     row("lpush", -3, GROW_FAST, |ctx, args| push(ctx, args, Side::Left))
-        .doc("1.0.0", "O(1) for each element added", "key element [element ...]", "Prepends one or more elements to a list. Creates the key if it doesn't exist."),
+        .doc("1.0.0", "O(1) for each element added", "key element [element ...]", "Prepends one or more elements to a list. Creates the key if it doesn't exist.").accessing(Access::Blind),
     row("lpushx", -3, GROW_FAST, |ctx, args| push_if_exists(ctx, args, Side::Left))
-        .doc("2.2.0", "O(1) for each element added", "key element [element ...]", "Prepends one or more elements to a list only when the list exists."),
+        .doc("2.2.0", "O(1) for each element added", "key element [element ...]", "Prepends one or more elements to a list only when the list exists.").accessing(Access::Blind),
     row("lrange", 4, READ, lrange)
         .doc("1.0.0", "O(S+N) where S is the distance of start offset from HEAD or TAIL and N is the number of elements in the range", "key start stop", "Returns a range of elements from a list."),
     row("lrem", 4, WRITE, lrem)
-        .doc("1.0.0", "O(N+M) where N is the length of the list and M is the number of elements removed", "key count element", "Removes elements from a list. Deletes the list if the last element was removed."),
+        .doc("1.0.0", "O(N+M) where N is the length of the list and M is the number of elements removed", "key count element", "Removes elements from a list. Deletes the list if the last element was removed.").accessing(Access::Blind),
     row("lset", 4, GROW, lset)
-        .doc("1.0.0", "O(N) where N is the distance of the index from HEAD or TAIL", "key index element", "Sets the value of an element in a list by its index."),
+        .doc("1.0.0", "O(N) where N is the distance of the index from HEAD or TAIL", "key index element", "Sets the value of an element in a list by its index.").accessing(Access::Blind),
     row("ltrim", 4, WRITE, ltrim)
-        .doc("1.0.0", "O(N) where N is the number of elements to be removed", "key start stop", "Removes elements from both ends of a list. Deletes the list if all elements were trimmed."),
+        .doc("1.0.0", "O(N) where N is the number of elements to be removed", "key start stop", "Removes elements from both ends of a list. Deletes the list if all elements were trimmed.").accessing(Access::Blind),
     row("rpop", -2, WRITE_FAST, |ctx, args| pop(ctx, args, Side::Right, "rpop"))
         .doc("1.0.0", "O(N) where N is the number of elements returned", "key [count]", "Returns and removes the last elements of a list. Deletes the list if the last element was popped."),
     row("rpush", -3, GROW_FAST, |ctx, args| push(ctx, args, Side::Right))
-        .doc("1.0.0", "O(1) for each element added", "key element [element ...]", "Appends one or more elements to a list. Creates the key if it doesn't exist."),
+        .doc("1.0.0", "O(1) for each element added", "key element [element ...]", "Appends one or more elements to a list. Creates the key if it doesn't exist.").accessing(Access::Blind),
     row("rpushx", -3, GROW_FAST, |ctx, args| push_if_exists(ctx, args, Side::Right))
-        .doc("2.2.0", "O(1) for each element added", "key element [element ...]", "Appends one or more elements to a list only when the list exists."),
+        .doc("2.2.0", "O(1) for each element added", "key element [element ...]", "Appends one or more elements to a list only when the list exists.").accessing(Access::Blind),
 ];
 
 /// Makes the effect of a change to the list at `key`.

@@ -5,7 +5,7 @@ use super::{
     commands::{list_effect, reply_end},
 };
 use crate::{
-    command::{Args, Command, Context, Flags, Group, Keys},
+    command::{Access, Args, Command, Context, Flags, Group, Keys},
     error::{Error, Result},
     num,
 };
@@ -16,11 +16,11 @@ const GROW: Flags = Flags::WRITE.and(Flags::DENYOOM);
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     Command::new(Group::List, "lmove", 5, GROW, Keys::FIRST_TWO, lmove)
-        .doc("6.2.0", "O(1)", "source destination LEFT|RIGHT LEFT|RIGHT", "Returns an element after popping it from one list and pushing it to another. Deletes the list if the last element was moved."),
+        .doc("6.2.0", "O(1)", "source destination LEFT|RIGHT LEFT|RIGHT", "Returns an element after popping it from one list and pushing it to another. Deletes the list if the last element was moved.").accessing(Access::FirstIntoSecond),
     Command::new(Group::List, "lmpop", -4, Flags::WRITE, Keys::Counted { at: 1 }, lmpop)
         .doc("7.0.0", "O(N+M) where N is the number of provided keys and M is the number of elements returned", "numkeys key [key ...] LEFT|RIGHT [COUNT count]", "Returns multiple elements from a list after removing them. Deletes the list if the last element was popped."),
     Command::new(Group::List, "rpoplpush", 3, GROW, Keys::FIRST_TWO, rpoplpush)
-        .doc("1.2.0", "O(1)", "source destination", "Returns the last element of a list after removing and pushing it to another list. Deletes the list if the last element was popped."),
+        .doc("1.2.0", "O(1)", "source destination", "Returns the last element of a list after removing and pushing it to another list. Deletes the list if the last element was popped.").accessing(Access::FirstIntoSecond),
 ];
 
 fn lmove(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {

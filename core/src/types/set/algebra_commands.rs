@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Member, Set};
 use crate::{
     blob::Blob,
-    command::{Args, Command, Context, Data, Flags, Group, Keys},
+    command::{Access, Args, Command, Context, Data, Flags, Group, Keys},
     effect::{Change, Effect, Put, StoredValue},
     error::{Error, Result},
     hash::hash,
@@ -26,17 +26,17 @@ pub const COMMANDS: &[Command] = &[
     row("sdiff", -2, READ, Keys::ALL, |ctx, args| reply_members(ctx, args, difference))
         .doc("1.0.0", "O(N) where N is the total number of elements in all given sets", "key [key ...]", "Returns the difference of multiple sets."),
     row("sdiffstore", -3, STORE, Keys::ALL, |ctx, args| store_members(ctx, args, difference))
-        .doc("1.0.0", "O(N) where N is the total number of elements in all given sets", "destination key [key ...]", "Stores the difference of multiple sets in a key."),
+        .doc("1.0.0", "O(N) where N is the total number of elements in all given sets", "destination key [key ...]", "Stores the difference of multiple sets in a key.").accessing(Access::FirstFromRest),
     row("sinter", -2, READ, Keys::ALL, |ctx, args| reply_members(ctx, args, intersection))
         .doc("1.0.0", "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets", "key [key ...]", "Returns the intersect of multiple sets."),
     row("sintercard", -3, READ, Keys::Counted { at: 1 }, sintercard)
         .doc("7.0.0", "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets", "numkeys key [key ...] [LIMIT limit]", "Returns the number of members of the intersect of multiple sets."),
     row("sinterstore", -3, STORE, Keys::ALL, |ctx, args| store_members(ctx, args, intersection))
-        .doc("1.0.0", "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets", "destination key [key ...]", "Stores the intersect of multiple sets in a key."),
+        .doc("1.0.0", "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets", "destination key [key ...]", "Stores the intersect of multiple sets in a key.").accessing(Access::FirstFromRest),
     row("sunion", -2, READ, Keys::ALL, |ctx, args| reply_members(ctx, args, union))
         .doc("1.0.0", "O(N) where N is the total number of elements in all given sets", "key [key ...]", "Returns the union of multiple sets."),
     row("sunionstore", -3, STORE, Keys::ALL, |ctx, args| store_members(ctx, args, union))
-        .doc("1.0.0", "O(N) where N is the total number of elements in all given sets", "destination key [key ...]", "Stores the union of multiple sets in a key."),
+        .doc("1.0.0", "O(N) where N is the total number of elements in all given sets", "destination key [key ...]", "Stores the union of multiple sets in a key.").accessing(Access::FirstFromRest),
 ];
 
 /// Combines sets, absent ones being empty, with the seed of the tables that this may take.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Member, Set, SetChange};
 use crate::{
     blob::Blob,
-    command::{Args, Command, Context, DrawCount, Flags, Group, Keys, ScanOptions},
+    command::{Access, Args, Command, Context, DrawCount, Flags, Group, Keys, ScanOptions},
     effect::{Change, Effect},
     error::Result,
     types::draw::draw_distinct,
@@ -23,7 +23,7 @@ const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::comma
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row("sadd", -3, WRITE_FAST.and(Flags::DENYOOM), sadd)
-        .doc("1.0.0", "O(N) where N is the number of members to be added", "key member [member ...]", "Adds one or more members to a set. Creates the key if it doesn't exist."),
+        .doc("1.0.0", "O(N) where N is the number of members to be added", "key member [member ...]", "Adds one or more members to a set. Creates the key if it doesn't exist.").accessing(Access::Blind),
     row("scard", 2, READ_FAST, scard)
         .doc("1.0.0", "O(1)", "key", "Returns the number of members in a set."),
     row("sismember", 3, READ_FAST, sismember)
@@ -33,13 +33,13 @@ pub const COMMANDS: &[Command] = &[
     row("smismember", -3, READ_FAST, smismember)
         .doc("6.2.0", "O(N) where N is the number of elements being checked for membership", "key member [member ...]", "Determines whether multiple members belong to a set."),
     Command::new(Group::Set, "smove", 4, WRITE_FAST, Keys::FIRST_TWO, smove)
-        .doc("1.0.0", "O(1)", "source destination member", "Moves a member from one set to another."),
+        .doc("1.0.0", "O(1)", "source destination member", "Moves a member from one set to another.").accessing(Access::FirstIntoSecond),
     row("spop", -2, WRITE_FAST.and(Flags::RANDOM), spop)
         .doc("1.0.0", "Without the count argument O(1), otherwise O(N) where N is the value of the passed count", "key [count]", "Returns one or more random members from a set after removing them. Deletes the set if the last member was popped."),
     row("srandmember", -2, READ.and(Flags::RANDOM), srandmember)
         .doc("1.0.0", "Without the count argument O(1), otherwise O(N) where N is the absolute value of the passed count", "key [count]", "Gets one or multiple random members from a set."),
     row("srem", -3, WRITE_FAST, srem)
-        .doc("1.0.0", "O(N) where N is the number of members to be removed", "key member [member ...]", "Removes one or more members from a set. Deletes the set if the last member was removed."),
+        .doc("1.0.0", "O(N) where N is the number of members to be removed", "key member [member ...]", "Removes one or more members from a set. Deletes the set if the last member was removed.").accessing(Access::Blind),
     row("sscan", -3, READ.and(Flags::RANDOM), sscan)
         .doc("2.8.0", "O(1) for every call. O(N) for a complete iteration", "key cursor [MATCH pattern] [COUNT count]", "Iterates over members of a set."),
 ];

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{Expiry, Str, StringChange};
 use crate::{
-    command::{Args, Command, Context, Flags, Group, Keys, TimeUnit},
+    command::{Access, Args, Command, Context, Flags, Group, Keys, RevealingOption, TimeUnit},
     effect::{Change, Effect},
     error::{Error, Result},
 };
@@ -21,7 +21,7 @@ const fn row(name: &'static str, arity: i32, flags: Flags, keys: Keys, handler: 
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row("append", 3, WRITE_FAST, Keys::FIRST, append)
-        .doc("2.0.0", "O(1)", "key value", "Appends a string to the value of a key. Creates the key if it doesn't exist."),
+        .doc("2.0.0", "O(1)", "key value", "Appends a string to the value of a key. Creates the key if it doesn't exist.").accessing(Access::Blind),
     row("get", 2, READ, Keys::FIRST, get)
         .doc("1.0.0", "O(1)", "key", "Returns the string value of a key."),
     row("getdel", 2, Flags::WRITE.and(Flags::FAST), Keys::FIRST, getdel)
@@ -37,19 +37,19 @@ pub const COMMANDS: &[Command] = &[
     row("mget", -2, READ, Keys::ALL, mget)
         .doc("1.0.0", "O(N) where N is the number of keys to retrieve", "key [key ...]", "Atomically returns the string values of one or more keys."),
     row("mset", -3, WRITE, Keys::Range { first: 1, last: -1, step: 2 }, mset)
-        .doc("1.0.1", "O(N) where N is the number of keys to set", "key value [key value ...]", "Atomically creates or modifies the string values of one or more keys."),
+        .doc("1.0.1", "O(N) where N is the number of keys to set", "key value [key value ...]", "Atomically creates or modifies the string values of one or more keys.").accessing(Access::Blind),
     row("msetnx", -3, WRITE, Keys::Range { first: 1, last: -1, step: 2 }, msetnx)
-        .doc("1.0.1", "O(N) where N is the number of keys to set", "key value [key value ...]", "Atomically modifies the string values of one or more keys only when all keys don't exist."),
+        .doc("1.0.1", "O(N) where N is the number of keys to set", "key value [key value ...]", "Atomically modifies the string values of one or more keys only when all keys don't exist.").accessing(Access::Blind),
     row("psetex", 4, WRITE, Keys::FIRST, psetex)
-        .doc("2.6.0", "O(1)", "key milliseconds value", "Sets both string value and expiration time in milliseconds of a key."),
+        .doc("2.6.0", "O(1)", "key milliseconds value", "Sets both string value and expiration time in milliseconds of a key.").accessing(Access::Blind),
     row("set", -3, WRITE, Keys::FIRST, set)
-        .doc("1.0.0", "O(1)", "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]", "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist."),
+        .doc("1.0.0", "O(1)", "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]", "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.").accessing(Access::BlindUnless(RevealingOption::Get)),
     row("setex", 4, WRITE, Keys::FIRST, setex)
-        .doc("2.0.0", "O(1)", "key seconds value", "Sets the string value and expiration time of a key. Creates the key if it doesn't exist."),
+        .doc("2.0.0", "O(1)", "key seconds value", "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.").accessing(Access::Blind),
     row("setnx", 3, WRITE_FAST, Keys::FIRST, setnx)
-        .doc("1.0.0", "O(1)", "key value", "Sets the string value of a key only when the key doesn't exist."),
+        .doc("1.0.0", "O(1)", "key value", "Sets the string value of a key only when the key doesn't exist.").accessing(Access::Blind),
     row("setrange", 4, WRITE, Keys::FIRST, setrange)
-        .doc("2.2.0", "O(1), not counting the time taken to copy the new string in place", "key offset value", "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist."),
+        .doc("2.2.0", "O(1), not counting the time taken to copy the new string in place", "key offset value", "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist.").accessing(Access::Blind),
     row("strlen", 2, READ, Keys::FIRST, strlen)
         .doc("2.2.0", "O(1)", "key", "Returns the length of a string value."),
 ];

@@ -5,7 +5,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use super::{ZSet, ZSetChange, commands::zset_effect};
 use crate::{
     blob::Blob,
-    command::{Args, Command, Context, Flags, Group, Keys},
+    command::{Access, Args, Command, Context, Flags, Group, Keys, RevealingOption},
     error::{Error, Result},
 };
 
@@ -15,7 +15,7 @@ const FLAGS: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST);
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     Command::new(Group::SortedSet, "zadd", -4, FLAGS, Keys::FIRST, zadd)
-        .doc("1.2.0", "O(log(N)) for each item added, where N is the number of elements in the sorted set", "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]", "Adds one or more members to a sorted set, or updates their scores. Creates the key if it doesn't exist."),
+        .doc("1.2.0", "O(log(N)) for each item added, where N is the number of elements in the sorted set", "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]", "Adds one or more members to a sorted set, or updates their scores. Creates the key if it doesn't exist.").accessing(Access::BlindUnless(RevealingOption::Incr)),
     Command::new(Group::SortedSet, "zincrby", 4, FLAGS, Keys::FIRST, zincrby)
         .doc("1.2.0", "O(log(N)) where N is the number of elements in the sorted set", "key increment member", "Increments the score of a member in a sorted set."),
 ];

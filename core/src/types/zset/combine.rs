@@ -5,7 +5,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use super::{ZSet, query::reply_members, ranges::store};
 use crate::{
     blob::Blob,
-    command::{Args, Command, Context, Data, Flags, Group, Handler, Keys},
+    command::{Access, Args, Command, Context, Data, Flags, Group, Handler, Keys},
     error::{Error, Result},
     keyspace::Value,
     num, order,
@@ -28,17 +28,17 @@ pub const COMMANDS: &[Command] = &[
     row("zdiff", -3, Flags::READ, COUNTED, |ctx, args| read(ctx, args, Operation::Diff, "zdiff"))
         .doc("6.2.0", DIFF_COST, "numkeys key [key ...] [WITHSCORES]", "Returns the difference between multiple sorted sets."),
     row("zdiffstore", -4, GROW, Keys::DestinationCounted, |ctx, args| write(ctx, args, Operation::Diff, "zdiffstore"))
-        .doc("6.2.0", DIFF_COST, "destination numkeys key [key ...]", "Stores the difference of multiple sorted sets in a key."),
+        .doc("6.2.0", DIFF_COST, "destination numkeys key [key ...]", "Stores the difference of multiple sorted sets in a key.").accessing(Access::FirstFromRest),
     row("zinter", -3, Flags::READ, COUNTED, |ctx, args| read(ctx, args, Operation::Inter, "zinter"))
         .doc("6.2.0", INTER_COST, "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]", "Returns the intersect of multiple sorted sets."),
     row("zintercard", -3, Flags::READ, COUNTED, zintercard)
         .doc("7.0.0", "O(N*K) worst case with N being the smallest input sorted set, K being the number of input sorted sets", "numkeys key [key ...] [LIMIT limit]", "Returns the number of members of the intersect of multiple sorted sets."),
     row("zinterstore", -4, GROW, Keys::DestinationCounted, |ctx, args| write(ctx, args, Operation::Inter, "zinterstore"))
-        .doc("2.0.0", INTER_COST, "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX]", "Stores the intersect of multiple sorted sets in a key."),
+        .doc("2.0.0", INTER_COST, "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX]", "Stores the intersect of multiple sorted sets in a key.").accessing(Access::FirstFromRest),
     row("zunion", -3, Flags::READ, COUNTED, |ctx, args| read(ctx, args, Operation::Union, "zunion"))
         .doc("6.2.0", UNION_COST, "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]", "Returns the union of multiple sorted sets."),
     row("zunionstore", -4, GROW, Keys::DestinationCounted, |ctx, args| write(ctx, args, Operation::Union, "zunionstore"))
-        .doc("2.0.0", UNION_COST, "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX]", "Stores the union of multiple sorted sets in a key."),
+        .doc("2.0.0", UNION_COST, "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE SUM | MIN | MAX]", "Stores the union of multiple sorted sets in a key.").accessing(Access::FirstFromRest),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::{ZSet, ZSetChange};
 use crate::{
     blob::Blob,
-    command::{Args, Command, Context, Flags, Group, Handler, Keys, ScanOptions},
+    command::{Access, Args, Command, Context, Flags, Group, Handler, Keys, ScanOptions},
     effect::{Change, Effect},
     error::Result,
     num,
@@ -25,7 +25,7 @@ pub const COMMANDS: &[Command] = &[
     row("zrank", 3, READ_FAST, |ctx, args| rank(ctx, args, false))
         .doc("2.0.0", "O(log(N))", "key member", "Returns the index of a member in a sorted set ordered by ascending scores."),
     row("zrem", -3, Flags::WRITE.and(Flags::FAST), zrem)
-        .doc("1.2.0", "O(M*log(N)) with N being the number of elements in the sorted set and M the number of elements to be removed", "key member [member ...]", "Removes one or more members from a sorted set. Deletes the sorted set if all members were removed."),
+        .doc("1.2.0", "O(M*log(N)) with N being the number of elements in the sorted set and M the number of elements to be removed", "key member [member ...]", "Removes one or more members from a sorted set. Deletes the sorted set if all members were removed.").accessing(Access::Blind),
     row("zrevrank", 3, READ_FAST, |ctx, args| rank(ctx, args, true))
         .doc("2.0.0", "O(log(N))", "key member", "Returns the index of a member in a sorted set ordered by descending scores."),
     row("zscan", -3, Flags::READ, zscan)

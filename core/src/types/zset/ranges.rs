@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     blob::Blob,
-    command::{Args, Command, Context, Flags, Group, Handler, Keys},
+    command::{Access, Args, Command, Context, Flags, Group, Handler, Keys},
     effect::{Change, Effect, Put, StoredValue},
     error::Result,
 };
@@ -38,13 +38,13 @@ pub const COMMANDS: &[Command] = &[
     row("zrangebyscore", -4, READ, |ctx, args| range(ctx, args, preset(By::Score, false)))
         .doc("1.0.5", RANGE_COST, "key min max [WITHSCORES] [LIMIT offset count]", "Returns members in a sorted set within a range of scores."),
     Command::new(Group::SortedSet, "zrangestore", -5, Flags::WRITE.and(Flags::DENYOOM), Keys::FIRST_TWO, zrangestore)
-        .doc("6.2.0", "O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements stored into the destination key", "dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]", "Stores a range of members from sorted set in a key."),
+        .doc("6.2.0", "O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements stored into the destination key", "dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]", "Stores a range of members from sorted set in a key.").accessing(Access::FirstFromRest),
     row("zremrangebylex", 4, Flags::WRITE, |ctx, args| remove(ctx, args, By::Lex))
-        .doc("2.8.9", REMOVE_COST, "key min max", "Removes members in a sorted set within a lexicographical range. Deletes the sorted set if all members were removed."),
+        .doc("2.8.9", REMOVE_COST, "key min max", "Removes members in a sorted set within a lexicographical range. Deletes the sorted set if all members were removed.").accessing(Access::Blind),
     row("zremrangebyrank", 4, Flags::WRITE, |ctx, args| remove(ctx, args, By::Rank))
-        .doc("2.0.0", REMOVE_COST, "key start stop", "Removes members in a sorted set within a range of indexes. Deletes the sorted set if all members were removed."),
+        .doc("2.0.0", REMOVE_COST, "key start stop", "Removes members in a sorted set within a range of indexes. Deletes the sorted set if all members were removed.").accessing(Access::Blind),
     row("zremrangebyscore", 4, Flags::WRITE, |ctx, args| remove(ctx, args, By::Score))
-        .doc("1.2.0", REMOVE_COST, "key min max", "Removes members in a sorted set within a range of scores. Deletes the sorted set if all members were removed."),
+        .doc("1.2.0", REMOVE_COST, "key min max", "Removes members in a sorted set within a range of scores. Deletes the sorted set if all members were removed.").accessing(Access::Blind),
     row("zrevrange", -4, READ, |ctx, args| range(ctx, args, preset(By::Rank, true)))
         .doc("1.2.0", RANGE_COST, "key start stop [WITHSCORES]", "Returns members in a sorted set within a range of indexes in reverse order."),
     row("zrevrangebylex", -4, READ, |ctx, args| range(ctx, args, preset(By::Lex, true)))

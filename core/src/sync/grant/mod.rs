@@ -3,15 +3,21 @@
 //! A grant is what a token says after its signature was checked. It knows neither tokens nor signatures. Its patterns
 //! hold in every database. Nothing is allowed but by a pattern: there is no default that allows.
 
+mod command_set;
+#[cfg(test)]
+mod tests;
+
 use alloc::{boxed::Box, format, string::String};
 
-use super::{command_set::CommandSet, interest::Interest};
+use super::interest::Interest;
 use crate::{
     command::{Command, Flags, find_row},
     env::UnixMillis,
     error::{Error, Result},
     limits::Limits,
 };
+
+pub use command_set::CommandSet;
 
 /// What a connected replica may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
