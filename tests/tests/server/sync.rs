@@ -151,7 +151,7 @@ fn a_message_that_makes_no_sense_closes_its_connection_only() {
     let whole = hello(1, "user:*").encode();
     let cut = (0..whole.len()).map(|length| (whole[..length].to_vec(), 4001));
     let longer = [([&whole[..], b"x"].concat(), 4001), (vec![0xff; 64], 4001)];
-    let other_version = ToHub::Hello(Hello { version: 77, ..as_hello(hello(1, "*")) }).encode();
+    let other_version = ToHub::Hello(Hello { version: 77, oldest: 77, ..as_hello(hello(1, "*")) }).encode();
     let other_db = ToHub::Hello(Hello { db: 99, ..as_hello(hello(1, "*")) }).encode();
     for (bytes, code) in
         cut.chain(longer).chain([(other_version, 4000), (other_db, 4001), (push(1, "SET k v").encode(), 4001)])
@@ -170,7 +170,7 @@ fn a_message_that_makes_no_sense_closes_its_connection_only() {
 fn an_unknown_version_is_named() {
     let server = Launch::sanderling().start();
     let mut socket = Socket::open(&server);
-    socket.send(&ToHub::Hello(Hello { version: 77, ..as_hello(hello(1, "*")) }));
+    socket.send(&ToHub::Hello(Hello { version: 77, oldest: 77, ..as_hello(hello(1, "*")) }));
     let (code, reason) = socket.closed();
     assert_eq!(code, 4000);
     assert!(reason.contains("77") && reason.contains(&VERSION.to_string()), "{reason}");
