@@ -54,7 +54,8 @@ impl Replica {
                 return Ok(());
             }
             ToReplica::Reply { id, reply } => {
-                if self.calls.remove(&id) {
+                if let Some(at) = self.calls.iter().position(|call| *call == id) {
+                    self.calls.swap_remove(at);
                     self.events.push_back(Event::Reply { id, reply: reply.to_vec() });
                 }
                 return Ok(());
@@ -228,6 +229,7 @@ impl Replica {
         for (_, effect) in effects(bytes).flatten() {
             if matches!(effect.change, Change::Put(_) | Change::Delete(_)) {
                 self.holes.remove(&*effect.key);
+                self.pending.try_all_again();
                 keys.push(effect.key.to_vec());
             }
         }

@@ -178,6 +178,7 @@ impl Replica {
     }
 
     fn refresh_known(&mut self) {
+        self.pending.try_all_again();
         self.known = Interest::new(self.globs.iter().map(Vec::as_slice));
     }
 }

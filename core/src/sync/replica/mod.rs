@@ -17,7 +17,7 @@ mod talk;
 
 use alloc::{
     boxed::Box,
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeSet, VecDeque},
     vec,
     vec::Vec,
 };
@@ -91,9 +91,9 @@ pub struct Replica {
     pending: PendingQueue,
     /// Keys under `WATCH`, with the digests of what they held then.
     watched: Vec<(Box<[u8]>, u64)>,
-    calls: BTreeSet<u32>,
-    channels: BTreeSet<Box<[u8]>>,
-    presence: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    calls: Vec<u32>,
+    channels: Vec<Box<[u8]>>,
+    presence: Vec<Present>,
     next_id: u32,
     outbox: VecDeque<Vec<u8>>,
     events: VecDeque<Event>,
@@ -108,6 +108,9 @@ pub struct Replica {
     taken_back: u64,
     reruns: u64,
 }
+
+/// A key of presence and its value.
+type Present = (Box<[u8]>, Box<[u8]>);
 
 /// How things stand with the hub.
 #[derive(Debug)]
@@ -165,9 +168,9 @@ impl Replica {
             next_order: 0,
             pending: PendingQueue::default(),
             watched: Vec::new(),
-            calls: BTreeSet::new(),
-            channels: BTreeSet::new(),
-            presence: BTreeMap::new(),
+            calls: Vec::new(),
+            channels: Vec::new(),
+            presence: Vec::new(),
             next_id: 0,
             outbox: VecDeque::new(),
             events: VecDeque::new(),

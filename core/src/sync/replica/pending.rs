@@ -5,9 +5,10 @@
 
 use alloc::{
     boxed::Box,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     vec::Vec,
 };
+use core::cmp::Reverse;
 
 use crate::{
     command::{self, Flags},
@@ -72,14 +73,14 @@ pub(super) struct Touch {
 /// Pending commands in the order in which they run.
 #[derive(Debug, Default)]
 pub(super) struct PendingQueue {
-    queue: BTreeMap<u64, Pending>,
-    ids: BTreeMap<(ClientId, ClientSeq), u64>,
-    /// The applied commands that touch each key.
-    by_key: BTreeMap<Box<[u8]>, BTreeSet<u64>>,
-    /// The applied commands that may touch any key.
-    everything: BTreeSet<u64>,
-    /// The commands that aren't applied.
-    unapplied: BTreeSet<u64>,
+    /// Ascending by their order.
+    queue: VecDeque<Pending>,
+    /// The applied commands that touch each key, ascending.
+    by_key: BTreeMap<Box<[u8]>, VecDeque<u64>>,
+    /// The applied commands that may touch any key, ascending.
+    everything: VecDeque<u64>,
+    /// From here on there may be commands that aren't applied.
+    unapplied_from: u64,
     /// The last that was pushed on this connection.
     pushed: Option<u64>,
 }
@@ -95,51 +96,64 @@ impl PendingQueue {
         let applied = outcome.is_some();
         let outcome = outcome.unwrap_or_default();
         let footprint = Footprint::of(&command, &outcome.effects);
-        self.ids.insert((command.client, command.seq), order);
         match applied {
             true => self.enter(order, &footprint),
-            false => drop(self.unapplied.insert(order)),
+            false => self.unapplied_from = self.unapplied_from.min(order),
         }
         let pending = Pending { command, told, outcome, pushed_effects: None, applied, footprint };
-        self.queue.insert(order, pending);
+        self.queue.push_back(pending);
     }
 
-    pub(super) fn get_mut(&mut self, order: u64) -> Option<&mut Pending> {
-        self.queue.get_mut(&order)
+    pub(super) fn get(&self, order: u64) -> Option<&Pending> {
+        self.queue.get(self.place(order)?)
     }
 
-    /// The place of a client's command.
+    /// The place of a client's command. Cost: O(1) for the oldest.
     pub(super) fn find(&self, client: ClientId, seq: ClientSeq) -> Option<u64> {
-        self.ids.get(&(client, seq)).copied()
+        let is_it = |pending: &&Pending| pending.command.client == client && pending.command.seq == seq;
+        self.queue.iter().find(is_it).map(|pending| pending.command.order)
     }
 
-    /// The places of a client's commands up to `through`, in order.
-    pub(super) fn up_to(&self, client: ClientId, through: ClientSeq) -> Vec<u64> {
-        self.ids.range((client, ClientSeq(0))..=(client, through)).map(|(_, order)| *order).collect()
+    /// The oldest of a client's commands, if it isn't after `through`.
+    pub(super) fn first_of(&self, client: ClientId, through: ClientSeq) -> Option<u64> {
+        let first = self.queue.iter().find(|pending| pending.command.client == client)?;
+        (first.command.seq <= through).then_some(first.command.order)
     }
 
-    /// Removes a command.
+    /// Removes a command. Cost: O(1) for the oldest.
     pub(super) fn remove(&mut self, order: u64) -> Option<Pending> {
-        let pending = self.queue.remove(&order)?;
-        self.ids.remove(&(pending.command.client, pending.command.seq));
-        self.unapplied.remove(&order);
+        let pending = self.queue.remove(self.place(order)?)?;
         if pending.applied {
             self.leave(order, &pending.footprint);
         }
         Some(pending)
     }
 
+    fn place(&self, order: u64) -> Option<usize> {
+        self.queue.binary_search_by_key(&order, |pending| pending.command.order).ok()
+    }
+
+    fn get_mut(&mut self, order: u64) -> Option<&mut Pending> {
+        let place = self.place(order)?;
+        self.queue.get_mut(place)
+    }
+
+    fn from(&self, order: u64) -> impl Iterator<Item = &Pending> {
+        let place = self.queue.partition_point(|pending| pending.command.order < order);
+        self.queue.range(place.min(self.queue.len())..)
+    }
+
     /// Whether a command is applied, and none before it touches a key that it touches: then it may be confirmed as it
     /// stands. (What isn't applied has taken back with it all that came later and shared a key.)
     pub(super) fn stands_first(&self, order: u64) -> bool {
-        let Some(pending) = self.queue.get(&order).filter(|pending| pending.applied) else { return false };
-        if self.everything.first().is_some_and(|first| *first < order) {
+        let Some(pending) = self.get(order).filter(|pending| pending.applied) else { return false };
+        if self.everything.front().is_some_and(|first| *first < order) {
             return false;
         }
         match &pending.footprint {
-            Footprint::Everything => self.queue.first_key_value().is_some_and(|(first, _)| *first == order),
+            Footprint::Everything => self.queue.front().is_some_and(|first| first.command.order == order),
             Footprint::Keys(keys) => {
-                keys.iter().all(|key| self.by_key.get(key).and_then(BTreeSet::first).is_some_and(|at| *at == order))
+                keys.iter().all(|key| self.by_key.get(key).and_then(VecDeque::front).is_some_and(|at| *at == order))
             }
         }
     }
@@ -148,25 +162,30 @@ impl PendingQueue {
     /// those that come after one of these and share a key with it. Ascending. Cost: O(their number × their keys × log).
     pub(super) fn disturbed_by(&self, touch: &Touch) -> Vec<u64> {
         if touch.everything {
-            return self.queue.iter().filter(|(_, pending)| pending.applied).map(|(order, _)| *order).collect();
+            let applied = self.queue.iter().filter(|pending| pending.applied);
+            return applied.map(|pending| pending.command.order).collect();
         }
-        let mut candidates: BTreeSet<u64> = self.everything.clone();
-        let mut seen: BTreeSet<&[u8]> = BTreeSet::new();
+        let mut candidates: BinaryHeap<Reverse<u64>> = self.everything.iter().copied().map(Reverse).collect();
+        let mut seen = touch.keys.clone();
         for key in &touch.keys {
-            seen.insert(key);
-            candidates.extend(self.by_key.get(key).into_iter().flatten());
+            candidates.extend(self.by_key.get(key).into_iter().flatten().copied().map(Reverse));
         }
-        let mut disturbed = Vec::new();
-        while let Some(order) = candidates.pop_first() {
-            let Some(pending) = self.queue.get(&order) else { continue };
+        let mut disturbed: Vec<u64> = Vec::new();
+        while let Some(Reverse(order)) = candidates.pop() {
+            let Some(pending) = self.get(order).filter(|_| disturbed.last() != Some(&order)) else { continue };
             disturbed.push(order);
             match &pending.footprint {
-                Footprint::Everything => candidates.extend(self.queue.range(order + 1..).map(|(order, _)| *order)),
+                Footprint::Everything => {
+                    let after = self.from(order + 1).filter(|pending| pending.applied);
+                    disturbed.extend(after.map(|pending| pending.command.order));
+                    break;
+                }
                 Footprint::Keys(keys) => {
                     for key in keys {
-                        if seen.insert(key) {
-                            let after = self.by_key.get(key).map(|orders| orders.range(order + 1..));
-                            candidates.extend(after.into_iter().flatten());
+                        if !seen.contains(key) {
+                            seen.insert(key.clone());
+                            let orders = self.by_key.get(key).into_iter().flatten().copied();
+                            candidates.extend(orders.filter(|other| *other > order).map(Reverse));
                         }
                     }
                 }
@@ -177,7 +196,7 @@ impl PendingQueue {
 
     /// What a command touches.
     pub(super) fn touch_of(&self, order: u64) -> Touch {
-        match self.queue.get(&order).map(|pending| &pending.footprint) {
+        match self.get(order).map(|pending| &pending.footprint) {
             Some(Footprint::Keys(keys)) => Touch { keys: keys.clone(), everything: false },
             Some(Footprint::Everything) => Touch { keys: BTreeSet::new(), everything: true },
             None => Touch::default(),
@@ -186,24 +205,35 @@ impl PendingQueue {
 
     /// Takes the outcome of a command that is to be taken back.
     pub(super) fn take_undos(&mut self, order: u64) -> Vec<Undo> {
-        let Some(pending) = self.queue.get_mut(&order).filter(|pending| pending.applied) else { return Vec::new() };
+        let Some(pending) = self.get_mut(order).filter(|pending| pending.applied) else { return Vec::new() };
         pending.applied = false;
         let undos = core::mem::take(&mut pending.outcome.undos);
         let footprint = pending.footprint.clone();
         self.leave(order, &footprint);
-        self.unapplied.insert(order);
+        self.unapplied_from = self.unapplied_from.min(order);
         undos
     }
 
-    /// The first command that isn't applied, and isn't before `from`.
-    pub(super) fn next_unapplied(&self, from: u64) -> Option<u64> {
-        self.unapplied.range(from..).next().copied()
+    /// The first command from `from` on that isn't applied.
+    pub(super) fn next_unapplied(&self, from: u64) -> Option<&Command> {
+        let from = from.max(self.unapplied_from);
+        self.from(from).find(|pending| !pending.applied).map(|pending| &pending.command)
+    }
+
+    /// Notes that all was run again that can be.
+    pub(super) fn all_applied(&mut self) {
+        self.unapplied_from = u64::MAX;
+    }
+
+    /// Lets what couldn't be run again be tried again.
+    pub(super) fn try_all_again(&mut self) {
+        self.unapplied_from = 0;
     }
 
     /// Notes what a command did when it ran again.
     pub(super) fn set_outcome(&mut self, order: u64, outcome: Outcome) {
-        let Some(pending) = self.queue.get_mut(&order) else { return };
         let was_pushed = self.pushed.is_some_and(|pushed| order <= pushed);
+        let Some(pending) = self.get_mut(order) else { return };
         let before = core::mem::replace(&mut pending.outcome, outcome);
         if was_pushed && pending.pushed_effects.is_none() && before.effects != pending.outcome.effects {
             pending.pushed_effects = Some(before.effects);
@@ -211,18 +241,17 @@ impl PendingQueue {
         pending.applied = true;
         pending.footprint = Footprint::of(&pending.command, &pending.outcome.effects);
         let footprint = pending.footprint.clone();
-        self.unapplied.remove(&order);
         self.enter(order, &footprint);
     }
 
     /// Whether a client has commands here.
     pub(super) fn holds(&self, client: ClientId) -> bool {
-        self.ids.range((client, ClientSeq(0))..=(client, ClientSeq(u64::MAX))).next().is_some()
+        self.queue.iter().any(|pending| pending.command.client == client)
     }
 
     /// Whether keys of a command are outside of what `known` says.
     pub(super) fn reaches_beyond(&self, order: u64, known: impl Fn(&[u8]) -> bool) -> bool {
-        match self.queue.get(&order).map(|pending| &pending.footprint) {
+        match self.get(order).map(|pending| &pending.footprint) {
             Some(Footprint::Keys(keys)) => !keys.iter().all(|key| known(key)),
             _ => false,
         }
@@ -231,21 +260,23 @@ impl PendingQueue {
     /// Forgets what was pushed: the connection has ended.
     pub(super) fn nothing_pushed(&mut self) {
         self.pushed = None;
-        self.queue.values_mut().for_each(|pending| pending.pushed_effects = None);
+        self.queue.iter_mut().for_each(|pending| pending.pushed_effects = None);
     }
 
     /// Whether there is a command that wasn't pushed on this connection.
     pub(super) fn has_unpushed(&self) -> bool {
-        self.queue.last_key_value().is_some_and(|(last, _)| self.pushed.is_none_or(|pushed| *last > pushed))
+        self.queue.back().is_some_and(|last| self.pushed.is_none_or(|pushed| last.command.order > pushed))
     }
 
     /// The next commands that weren't pushed on this connection: of one client, in a row, of about `bytes_max` bytes,
     /// and at least one.
     pub(super) fn take_unpushed(&mut self, bytes_max: usize) -> Vec<&Pending> {
         let from = self.pushed.map_or(0, |pushed| pushed + 1);
+        let mut pushed = self.pushed;
         let mut taken: Vec<&Pending> = Vec::new();
         let mut bytes = 0;
-        for (order, pending) in self.queue.range(from..) {
+        let place = self.queue.partition_point(|pending| pending.command.order < from);
+        for pending in self.queue.range(place.min(self.queue.len())..) {
             let follows = taken.last().is_none_or(|before| {
                 before.command.client == pending.command.client && before.command.seq.next() == pending.command.seq
             });
@@ -253,26 +284,21 @@ impl PendingQueue {
             if !follows || !taken.is_empty() && bytes > bytes_max || taken.len() >= PUSH_COMMANDS_MAX {
                 break;
             }
-            self.pushed = Some(*order);
+            pushed = Some(pending.command.order);
             taken.push(pending);
         }
+        self.pushed = pushed;
         taken
     }
 
     fn enter(&mut self, order: u64, footprint: &Footprint) {
         match footprint {
-            Footprint::Everything => {
-                self.everything.insert(order);
-            }
+            Footprint::Everything => insert(&mut self.everything, order),
             Footprint::Keys(keys) => {
                 for key in keys {
                     match self.by_key.get_mut(key) {
-                        Some(orders) => {
-                            orders.insert(order);
-                        }
-                        None => {
-                            self.by_key.insert(key.clone(), BTreeSet::from([order]));
-                        }
+                        Some(orders) => insert(orders, order),
+                        None => drop(self.by_key.insert(key.clone(), VecDeque::from([order]))),
                     }
                 }
             }
@@ -281,13 +307,11 @@ impl PendingQueue {
 
     fn leave(&mut self, order: u64, footprint: &Footprint) {
         match footprint {
-            Footprint::Everything => {
-                self.everything.remove(&order);
-            }
+            Footprint::Everything => remove(&mut self.everything, order),
             Footprint::Keys(keys) => {
                 for key in keys {
                     if let Some(orders) = self.by_key.get_mut(key) {
-                        orders.remove(&order);
+                        remove(orders, order);
                         if orders.is_empty() {
                             self.by_key.remove(key);
                         }
@@ -295,6 +319,19 @@ impl PendingQueue {
                 }
             }
         }
+    }
+}
+
+/// Adds a number to ascending ones; mostly it is the last.
+fn insert(orders: &mut VecDeque<u64>, order: u64) {
+    let at = orders.partition_point(|other| *other < order);
+    orders.insert(at, order);
+}
+
+/// Removes a number from ascending ones; mostly it is the first or the last.
+fn remove(orders: &mut VecDeque<u64>, order: u64) {
+    if let Ok(at) = orders.binary_search(&order) {
+        orders.remove(at);
     }
 }
 

@@ -25,19 +25,21 @@ impl Replica {
     /// Brings what is shown up to date: runs again what was taken back. To be called before anything is shown.
     pub fn settle(&mut self) {
         let mut from = 0;
-        while let Some(order) = self.pending.next_unapplied(from) {
+        while let Some(command) = self.pending.next_unapplied(from) {
+            let command = command.clone();
+            let order = command.order;
             from = order + 1;
             // A command on keys that aren't known any more is the server's alone.
             if self.pending.reaches_beyond(order, |key| self.is_known(key)) {
                 continue;
             }
-            let Some(command) = self.pending.get_mut(order).map(|pending| pending.command.clone()) else { continue };
             let outcome = match planted::has(Bug::ForgottenRedo) {
                 true => Outcome::default(),
                 false => self.run_again(&command),
             };
             self.pending.set_outcome(order, outcome);
         }
+        self.pending.all_applied();
     }
 
     /// Checks that a batch says nothing that it mustn't.
@@ -104,8 +106,8 @@ impl Replica {
 
     fn take_guessed(&mut self, client: u32, through: ClientSeq) {
         let Some((client, _)) = self.clients.get(client as usize).copied() else { return };
-        for order in self.pending.up_to(client, through) {
-            let effects: Option<Box<[u8]>> = self.pending.get_mut(order).map(|own| own.effects_when_pushed().into());
+        while let Some(order) = self.pending.first_of(client, through) {
+            let effects: Option<Box<[u8]>> = self.pending.get(order).map(|own| own.effects_when_pushed().into());
             self.confirm_own(order, &effects.unwrap_or_default());
             if let Some(pending) = self.pending.remove(order) {
                 self.acknowledge(pending, None);
@@ -116,7 +118,7 @@ impl Replica {
     /// Makes the effects of a pending command confirmed ones. The command is to be removed then.
     fn confirm_own(&mut self, order: u64, bytes: &[u8]) {
         let as_it_stands = self.pending.stands_first(order)
-            && self.pending.get_mut(order).is_some_and(|pending| *pending.outcome.effects == *bytes);
+            && self.pending.get(order).is_some_and(|pending| *pending.outcome.effects == *bytes);
         if as_it_stands {
             self.store.put_confirmed(bytes, self.token);
             return;
@@ -211,7 +213,7 @@ impl Replica {
         let answered: Vec<(ClientId, ClientSeq)> =
             self.clients.iter().map(|(client, _)| *client).zip(pushed.iter().copied()).collect();
         for (client, through) in answered {
-            for order in self.pending.up_to(client, through) {
+            while let Some(order) = self.pending.first_of(client, through) {
                 let touch = self.pending.touch_of(order);
                 self.take_back(&touch);
                 if let Some(pending) = self.pending.remove(order) {

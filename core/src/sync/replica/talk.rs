@@ -16,7 +16,7 @@ impl Replica {
     pub fn call(&mut self, words: &[&[u8]]) -> u32 {
         let id = self.next_id();
         if matches!(self.link, Link::Live { .. }) {
-            self.calls.insert(id);
+            self.calls.push(id);
             self.send(&ToHub::Call { id, call: words.iter().map(|word| Blob::from(*word)).collect() });
         } else {
             self.lose_call(id, "there is no connection to the server");
@@ -26,8 +26,8 @@ impl Replica {
 
     /// Listens to some channels, and to others no more.
     pub fn listen(&mut self, join: &[&[u8]], leave: &[&[u8]]) {
+        self.channels.retain(|channel| !leave.contains(&&**channel) && !join.contains(&&**channel));
         self.channels.extend(join.iter().map(|channel| Box::from(*channel)));
-        self.channels.retain(|channel| !leave.contains(&&**channel));
         if self.is_greeted() {
             let blobs = |channels: &[&[u8]]| channels.iter().map(|channel| Blob::from(channel.to_vec())).collect();
             self.send(&ToHub::Listen { join: blobs(join), leave: blobs(leave) });
@@ -46,10 +46,8 @@ impl Replica {
     /// Gives a key a value for as long as this replica is connected; `None` ends that. After each reconnection the key
     /// is there again.
     pub fn presence(&mut self, key: &[u8], value: Option<&[u8]>) {
-        match value {
-            Some(value) => self.presence.insert(key.into(), value.into()),
-            None => self.presence.remove(key),
-        };
+        self.presence.retain(|(other, _)| **other != *key);
+        self.presence.extend(value.map(|value| (Box::from(key), Box::from(value))));
         if self.is_greeted() {
             let value = value.map(|value| value.to_vec().into());
             self.send(&ToHub::Presence { key: key.to_vec().into(), value });
