@@ -14,6 +14,8 @@ mod push;
 mod rebase;
 mod store;
 mod talk;
+#[cfg(test)]
+mod tests;
 
 use alloc::{
     boxed::Box,
