@@ -151,7 +151,7 @@ impl World {
 }
 
 fn random_command(rng: &mut Rng) -> String {
-    let key = ["a", "ab", "abc", "b", "ba", "bb", "c", "d"][rng.index(8)];
+    let key = ["a", "ab", "abc", "b", "bb", "bc", "c", "d"][rng.index(8)];
     let key = format!("{key}{}", rng.below(4));
     let value = rng.below(100);
     match rng.below(20) {
