@@ -6,6 +6,7 @@
 mod packed;
 mod page;
 mod replica;
+mod talk;
 mod words;
 
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -254,6 +254,11 @@ impl Replica {
         page.into_js()
     }
 
+    /// The state machine, and what JavaScript wrote for it.
+    pub(crate) fn parts(&mut self) -> (&mut sync::Replica, &[u8]) {
+        (&mut self.replica, &self.scratch)
+    }
+
     fn verdict(&mut self, result: Result<(), sync::SyncError>) -> u32 {
         self.out.clear();
         if let Err(error) = &result {

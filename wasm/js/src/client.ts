@@ -17,6 +17,7 @@ import type { Reply, ReplyNode } from './reply.js';
 import type { Store } from './storage/batch.js';
 import { type Status, statusOf } from './status.js';
 import { Subscriptions } from './subscriptions.js';
+import { type MessageListener, Talk } from './talk.js';
 import { isWellFormed } from './text.js';
 
 /** Bytes as replies carry them. */
@@ -58,6 +59,7 @@ export class Sanderling {
   readonly #mirror = new Mirror();
   readonly #events = new Emitter<Events>();
   readonly #subscriptions = new Subscriptions();
+  readonly #talk = new Talk();
   readonly #link: Link;
   readonly #persister: Persister;
   #url: string | undefined;
@@ -122,8 +124,14 @@ export class Sanderling {
     return this.#port.node();
   }
 
-  /** Runs commands as one transaction and returns their replies; a command that failed leaves its error among them. */
-  transaction(run: (transaction: Transaction) => void): Reply[] {
+  /**
+   * Runs commands as one transaction and returns their replies; a command that failed leaves its error among them.
+   *
+   * With `watch`, the transaction rests on the values that these keys have now: if another replica was faster, the
+   * server refuses all of it, what it did here is taken back, and `refused` tells.
+   */
+  transaction(run: (transaction: Transaction) => void, { watch = [] }: { watch?: readonly string[] } = {}): Reply[] {
+    if (watch.length > 0) this.#run('WATCH', watch, 0);
     this.#run('MULTI', [], 0);
     try {
       const result: unknown = run(this as unknown as Transaction);
@@ -151,6 +159,53 @@ export class Sanderling {
    */
   subscribeKey(glob: string, listener: (key: string | null) => void): () => void {
     return this.#subscriptions.add(glob, listener);
+  }
+
+  /**
+   * Holds the keys of more globs as well. Resolves when they are there; without a connection, that is after the next one.
+   * Until then they are unknown.
+   */
+  async subscribe(...globs: string[]): Promise<void> {
+    await this.#ask(() => this.#port.subscribe(globs, []));
+  }
+
+  /** Holds the keys of some globs no more. */
+  async unsubscribe(...globs: string[]): Promise<void> {
+    await this.#ask(() => this.#port.subscribe([], globs));
+  }
+
+  /**
+   * Runs a command on the server, once at most, and resolves with its reply: for what a replica can't predict or must
+   * wait for, such as `BLPOP`. Rejects with `LOST` if there is no connection or it ends before the reply.
+   */
+  remote(name: string, ...args: Args[]): Promise<Reply> {
+    return this.#ask(() => this.#port.remote(name, args));
+  }
+
+  /** Listens to a channel, on each connection anew. Returns what ends that. */
+  listen(channel: string, listener: MessageListener): () => void {
+    this.#assertOpen();
+    if (this.#talk.listen(channel, listener)) this.#port.listen([channel], []);
+    this.#schedule();
+    return () => {
+      if (!this.#talk.leave(channel, listener) || this.#port.isFree) return;
+      this.#port.listen([], [channel]);
+      this.#schedule();
+    };
+  }
+
+  /** Sends a message to all who listen to a channel at this moment. Tells whether there was a connection. */
+  publish(channel: string, message: Arg): boolean {
+    this.#assertOpen();
+    this.#schedule();
+    return this.#port.publish(channel, message);
+  }
+
+  /** Gives a key a value that others see for as long as this replica is connected; `null` ends that. */
+  presence(key: string, value: Arg | null): void {
+    this.#assertOpen();
+    this.#port.presence(key, value);
+    this.#schedule();
   }
 
   /** How the replica stands: the same object until something changes. */
@@ -223,6 +278,7 @@ export class Sanderling {
     this.#port.free();
     this.#mirror.clear();
     for (const { reject } of this.#settled.splice(0)) reject(closedError());
+    this.#talk.close(closedError());
     await this.#persister.close().catch((error: unknown) => this.warn('STORAGE', error));
     this.#events.emit('status', this.#status);
   }
@@ -272,6 +328,13 @@ export class Sanderling {
     for (const key of keys) this.#changed.add(key);
   }
 
+  #ask(say: () => number): Promise<Reply> {
+    this.#assertOpen();
+    const answer = this.#talk.wait(say());
+    this.#schedule();
+    return answer;
+  }
+
   #schedule(): void {
     if (this.#draining) return;
     this.#draining = true;
@@ -289,6 +352,7 @@ export class Sanderling {
       const { kind } = event;
       if (kind === 'corrected') this.#events.emit('correction', { seq: event.seq, reply: event.reply });
       else if (kind === 'refused') this.#refuse(event.seq, event.reply);
+      else this.#talk.handle(event);
     }
     this.#catchUp();
     this.#notify();

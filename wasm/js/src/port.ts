@@ -55,8 +55,10 @@ export const STATES = ['offline', 'connecting', 'syncing', 'live'] as const;
 
 /** What the engine has to tell. */
 export type EngineEvent =
-  | { kind: 'state' | 'resynced' }
-  | { kind: 'corrected' | 'refused'; seq: number; reply: Reply };
+  | { kind: 'state' | 'resynced' | 'fetched' }
+  | { kind: 'subscribed'; seq: number }
+  | { kind: 'message'; channel: string; message: string }
+  | { kind: 'corrected' | 'refused' | 'notSubscribed' | 'reply'; seq: number; reply: Reply };
 
 /** What the engine says of a message, or of a silence. */
 export interface Verdict {
@@ -172,11 +174,43 @@ export class Port {
   event(): EngineEvent | undefined {
     const kind = EVENTS[this.#replica.event()];
     this.refresh();
-    if (kind === 'corrected' || kind === 'refused') {
+    if (kind === 'subscribed') return { kind, seq: this.number(WORD.eventSeq) };
+    if (kind === 'message') {
+      const at = this.words[WORD.outAddress]! + 4;
+      const end = at + readU32(this.#bytes, at - 4);
+      const length = readU32(this.#bytes, end);
+      return { kind, channel: readText(this.#bytes, at, end), message: readText(this.#bytes, end + 4, end + 4 + length) };
+    }
+    if (kind === 'corrected' || kind === 'refused' || kind === 'notSubscribed' || kind === 'reply') {
       const reply = readReply(this.#bytes, this.words[WORD.outAddress]!, false);
       return { kind, seq: this.number(WORD.eventSeq), reply };
     }
     return kind && { kind };
+  }
+
+  /** Wants the keys of more globs, and of others no more. Returns the number of the event that tells when it is so. */
+  subscribe(add: readonly string[], remove: readonly string[]): number {
+    return this.#replica.subscribe(this.#pack([...add, ...remove]), add.length, Date.now());
+  }
+
+  /** Runs a call on the server. Returns the number of the event that brings the reply. */
+  remote(name: string, args: readonly Args[]): number {
+    return this.#replica.remote(this.#pack([name, ...args]));
+  }
+
+  /** Listens to channels, and to others no more. */
+  listen(join: readonly string[], leave: readonly string[]): void {
+    this.#replica.listen(this.#pack([...join, ...leave]), join.length);
+  }
+
+  /** Sends a message on a channel; tells whether there is a connection. */
+  publish(channel: string, message: Arg): boolean {
+    return this.#replica.publish(this.#pack([channel, message]));
+  }
+
+  /** Gives a key a value for as long as the connection lasts; `null` ends that. */
+  presence(key: string, value: Arg | null): void {
+    this.#replica.presence(this.#pack(value === null ? [key] : [key, value]));
   }
 
   /** The next batch for the storage, packed as storage/batch.ts reads it. */
@@ -250,6 +284,15 @@ export class Port {
     this.#isFree = true;
     this.#replica.free();
     this.words = NO_WORDS;
+  }
+
+  /** Writes words to the scratch buffer, as those of a call. */
+  #pack(words: readonly Args[]): number {
+    this.#begin();
+    this.#at += 4;
+    for (const word of words) this.#put(word);
+    writeU32(this.#bytes, this.#base, this.#count);
+    return this.#at - this.#base;
   }
 
   #begin(): void {
@@ -362,7 +405,18 @@ export function entropy(): number {
 const pool = new Uint32Array(1024);
 let drawn = pool.length;
 
-const EVENTS = [undefined, 'state', 'resynced', 'corrected', 'refused'] as const;
+const EVENTS = [
+  undefined,
+  'state',
+  'resynced',
+  'corrected',
+  'refused',
+  'subscribed',
+  'notSubscribed',
+  'reply',
+  'message',
+  'fetched',
+] as const;
 const WORD_COUNT = 20;
 const NO_WORDS = new Uint32Array(0);
 const NO_BYTES = new Uint8Array(0);

@@ -276,3 +276,65 @@ test('twenty thousand writes in one go arrive', async (t) => {
   await becomes(b, () => b.dbsize(), 5000);
   await becomes(b, () => b.get('key:4999'), '19999');
 });
+
+test('an interest changes while connected, and across a break', async (t) => {
+  const server = await Server.start(t);
+  await server.call('MSET', 'a:1', 'x', 'b:1', 'y');
+  const db = await replica(t, server, { subscribe: ['a:*'] });
+  assert.throws(() => db.get('b:1'), { code: 'UNKNOWN' });
+  await db.subscribe('b:*');
+  assert.equal(db.get('b:1'), 'y');
+  await server.call('SET', 'b:1', 'z');
+  await becomes(db, () => db.get('b:1'), 'z');
+  await db.unsubscribe('a:*');
+  assert.throws(() => db.get('a:1'), { code: 'UNKNOWN' });
+  db.disconnect();
+  const later = db.subscribe('a:*');
+  await server.call('SET', 'a:1', 'later');
+  db.connect();
+  await later;
+  assert.equal(db.get('a:1'), 'later');
+});
+
+test('a transaction on watched keys is refused as a whole if another was faster', async (t) => {
+  const server = await Server.start(t);
+  await server.call('SET', 'seats', '1');
+  const [a, b] = [await replica(t, server), await replica(t, server)];
+  const refusals: number[] = [];
+  for (const db of [a, b]) db.on('refused', () => refusals.push(1));
+  a.disconnect();
+  b.disconnect();
+  for (const db of [a, b]) {
+    const replies = db.transaction((tx) => void (tx.decr('seats'), tx.rpush('sold', 'one')), { watch: ['seats'] });
+    assert.deepEqual(replies, [0, 1]);
+  }
+  a.connect();
+  await a.settled();
+  b.connect();
+  await live(b);
+  await b.settled();
+  assert.equal(refusals.length, 1);
+  assert.deepEqual(b.lrange('sold', 0, -1), ['one']);
+  assert.equal(await server.call('GET', 'seats'), '0');
+});
+
+test('calls on the server, messages and presence', async (t) => {
+  const server = await Server.start(t);
+  const [a, b] = [await replica(t, server), await replica(t, server)];
+  const job = a.remote('BLPOP', 'queue', 5);
+  b.rpush('queue', 'job');
+  assert.deepEqual(await job, ['queue', 'job']);
+  await assert.rejects(a.remote('CONFIG', 'GET', '*'), { code: 'ERR' });
+
+  const heard = new Promise((resolve) => b.listen('news', (message, channel) => resolve([channel, message])));
+  // Whether the other listens already is known when a call after it is answered.
+  await b.remote('EXISTS', 'any');
+  assert.equal(a.publish('news', 'hello'), true);
+  assert.deepEqual(await heard, ['news', 'hello']);
+
+  a.presence('here:a', 'Ada');
+  await becomes(b, () => b.get('here:a'), 'Ada');
+  a.disconnect();
+  await becomes(b, () => b.get('here:a'), null);
+  await assert.rejects(a.remote('PING'), { code: 'LOST' });
+});
