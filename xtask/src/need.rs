@@ -51,12 +51,15 @@ pub(crate) fn npm(folder: &Path) -> Result<()> {
     shell::timed(&format!("npm ci in {name} (installs its packages into node_modules)"), || {
         // `npm ci` refuses a lock without the optional packages of other platforms, which not every registry carries;
         // `npm install` takes the locked versions all the same, and adds nothing that isn't named.
-        let run = |verb: &[&str]| {
+        let npm = |verb: &[&str]| {
             let mut npm = command("npm");
             npm.args(verb).args(["--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
-            shell::run_logged(&format!("npm {} {name}", verb.join(" ")), &mut npm)
+            npm
         };
-        run(&["ci"]).or_else(|_| run(&["install", "--no-save"]))
+        if shell::succeeds(&mut npm(&["ci"])) {
+            return Ok(());
+        }
+        shell::run_logged(&format!("npm install {name}"), &mut npm(&["install", "--no-save"]))
     })?;
     stamp.record()
 }

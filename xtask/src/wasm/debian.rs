@@ -58,13 +58,7 @@ pub(crate) fn unpacked() -> Result<Unpacked> {
     if let Some(folder) = newest(&cache) {
         return Ok(Unpacked { folder });
     }
-    let version = match field("rustc-web", "Version") {
-        Some(version) => version,
-        None => {
-            update_lists()?;
-            field("rustc-web", "Version").context("Debian's package rustc-web is not to be had here")?
-        }
-    };
+    let version = offered()?;
     let name: String = version.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' }).collect();
     let folder = cache.join(format!("rustc-web-{name}"));
     let new = cache.join(format!("new-rustc-web-{name}"));
@@ -82,17 +76,46 @@ pub(crate) fn unpacked() -> Result<Unpacked> {
     Ok(Unpacked { folder })
 }
 
-/// Returns the compiler in the cache with the highest version. A folder gets its name only when it is complete.
+/// Returns the compiler in the cache with the highest version, if it is new enough for our code. A folder gets its name
+/// only when it is complete.
 fn newest(cache: &Path) -> Option<PathBuf> {
-    let mut found: Vec<PathBuf> = fs::read_dir(cache)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rustc-web-")))
+    let folders = fs::read_dir(cache).ok()?.flatten().map(|entry| entry.path());
+    folders
         .filter(|path| path.join("usr/bin/rust-lld").exists())
-        .collect();
-    found.sort();
-    found.pop()
+        .filter_map(|path| {
+            let name = path.file_name()?.to_string_lossy().into_owned();
+            let release = release_of(name.strip_prefix("rustc-web-")?)?;
+            (release >= oldest()).then_some((release, path))
+        })
+        .max()
+        .map(|(_, path)| path)
+}
+
+/// Returns the version that Debian offers. The package lists of a fresh machine may be empty, or know only the version
+/// that the distribution began with: they are brought up to date before anything is given up.
+fn offered() -> Result<String> {
+    let is_new_enough = |version: &String| release_of(version).is_some_and(|release| release >= oldest());
+    if let Some(version) = field("rustc-web", "Version").filter(is_new_enough) {
+        return Ok(version);
+    }
+    timed("apt-get update (its lists know no rustc-web that is new enough)", update_lists)?;
+    let version = field("rustc-web", "Version").context("Debian's package rustc-web is not to be had here")?;
+    if !is_new_enough(&version) {
+        let (major, minor) = oldest();
+        bail!("Debian's rustc-web is {version} here, and {major}.{minor} is needed: run `rustup target add {TARGET}`");
+    }
+    Ok(version)
+}
+
+/// The oldest release that compiles our code: what the root `Cargo.toml` says.
+fn oldest() -> (u32, u32) {
+    release_of(env!("CARGO_PKG_RUST_VERSION")).unwrap_or_default()
+}
+
+/// Returns the first two numbers of a version.
+fn release_of(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
 }
 
 fn unpack(folder: &Path) -> Result<()> {
@@ -256,7 +279,15 @@ panic = "abort"
 
 #[cfg(test)]
 mod tests {
-    use super::first_dependency;
+    use super::{first_dependency, oldest, release_of};
+
+    #[test]
+    fn a_release_is_read_from_versions_of_packages_and_names_of_folders() {
+        assert_eq!(release_of("1.96.0+dfsg1-1~deb12u2"), Some((1, 96)));
+        assert_eq!(release_of("1.100.0_dfsg1_1_deb12u2"), Some((1, 100)));
+        assert_eq!(release_of("unknown"), None);
+        assert!(release_of("1.85.0+dfsg3-1~deb12u3") < Some(oldest()), "what Debian 12 began with is too old");
+    }
 
     #[test]
     fn a_dependency_is_found_by_its_prefix() {
