@@ -5,6 +5,7 @@
 //! equal, laid out as Redis 7.2 and later lay them out.
 
 mod big;
+mod decimal;
 mod extended;
 
 use alloc::vec::Vec;
@@ -92,14 +93,28 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
 /// Refuses an empty text, spaces, NaN, and a number too large or too small to be told from infinity or zero.
 #[must_use]
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    let (negative, unsigned) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    let is_infinite = unsigned.eq_ignore_ascii_case(b"inf") || unsigned.eq_ignore_ascii_case(b"infinity");
+    let value = if is_infinite { f64::INFINITY } else { parse_unsigned_f64(unsigned)? };
+    Some(if negative { -value } else { value })
+}
+
+#[cfg(feature = "small")]
+use decimal::parse_f64 as parse_unsigned_f64;
+
+/// Reads an unsigned decimal number as the nearest double; nothing if that is infinite, or 0 for what isn't.
+#[cfg(not(feature = "small"))]
+fn parse_unsigned_f64(text: &[u8]) -> Option<f64> {
+    // Names and a second sign, which the standard library takes, too, begin otherwise.
+    text.first().filter(|byte| byte.is_ascii_digit() || **byte == b'.')?;
     let value: f64 = core::str::from_utf8(text).ok()?.parse().ok()?;
     let mut mantissa = text.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
-    let out_of_range = if value == 0.0 {
-        mantissa.any(|byte| matches!(byte, b'1'..=b'9'))
-    } else {
-        value.is_infinite() && text.iter().any(u8::is_ascii_digit)
-    };
-    (!value.is_nan() && !out_of_range).then_some(value)
+    let is_lost = value == 0.0 && mantissa.any(|byte| matches!(byte, b'1'..=b'9'));
+    (value.is_finite() && !is_lost).then_some(value)
 }
 
 /// Appends an integer in decimal.

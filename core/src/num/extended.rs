@@ -7,7 +7,7 @@
 
 use alloc::vec::Vec;
 
-use super::big::Big;
+use super::{big::Big, decimal::Decimal};
 
 /// A number in the format of x87's extended precision.
 ///
@@ -49,7 +49,7 @@ impl Extended {
             rest => (false, rest),
         };
         let is_infinite = unsigned.eq_ignore_ascii_case(b"inf") || unsigned.eq_ignore_ascii_case(b"infinity");
-        let magnitude = if is_infinite { Magnitude::Infinite } else { Decimal::parse(unsigned)?.round()? };
+        let magnitude = if is_infinite { Magnitude::Infinite } else { Magnitude::parse(unsigned)? };
         Some(Self { negative, magnitude })
     }
 
@@ -136,6 +136,23 @@ impl core::ops::Add for Extended {
 }
 
 impl Magnitude {
+    /// Reads an unsigned number; nothing if that would be infinite, or zero for what isn't.
+    fn parse(text: &[u8]) -> Option<Self> {
+        if text.len() >= TEXT_BYTES_MAX {
+            return None;
+        }
+        let decimal = Decimal::parse(text)?;
+        if decimal.is_zero() {
+            return Some(Self::Zero);
+        }
+        if decimal.magnitude().abs() > DECIMAL_EXPONENT_MAX {
+            return None;
+        }
+        let (bits, exponent, inexact) = decimal.to_binary();
+        let magnitude = Self::rounded(bits, exponent, inexact);
+        matches!(magnitude, Self::Finite { .. }).then_some(magnitude)
+    }
+
     /// Returns `bits` × 2^`exponent` with 64 significant bits; `inexact` says that a little more than `bits` is meant.
     fn rounded(bits: u128, exponent: i32, inexact: bool) -> Self {
         let excess = (u128::BITS - bits.leading_zeros()).saturating_sub(u64::BITS);
@@ -162,103 +179,6 @@ impl Magnitude {
         }
         Self::Finite { significand: significand << shift, exponent }
     }
-}
-
-/// An unsigned number as it is written: `digits` × 10^`exponent`, the digits as values from 0 to 9.
-struct Decimal {
-    digits: Vec<u8>,
-    exponent: i32,
-}
-
-impl Decimal {
-    fn parse(text: &[u8]) -> Option<Self> {
-        if text.len() >= TEXT_BYTES_MAX {
-            return None;
-        }
-        let (mantissa, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
-            Some(at) => (text.get(..at)?, parse_exponent(text.get(at + 1..)?)?),
-            None => (text, 0),
-        };
-        let point = mantissa.iter().position(|byte| *byte == b'.');
-        let decimals = point.map_or(0, |at| mantissa.len() - at - 1);
-        let mut digits = Vec::with_capacity(mantissa.len());
-        for (at, byte) in mantissa.iter().enumerate() {
-            match byte {
-                b'0'..=b'9' => digits.push(byte - b'0'),
-                _ if Some(at) == point => {}
-                _ => return None,
-            }
-        }
-        if digits.is_empty() {
-            return None;
-        }
-        let trailing = digits.iter().rev().take_while(|digit| **digit == 0).count();
-        let leading = digits.iter().take_while(|digit| **digit == 0).count();
-        digits.truncate(digits.len() - trailing);
-        digits.drain(..leading.min(digits.len()));
-        Some(Self { digits, exponent: exponent - decimals as i32 + trailing as i32 })
-    }
-
-    /// Returns the nearest number of the format; nothing if that would be infinite, or zero for what isn't.
-    fn round(&self) -> Option<Magnitude> {
-        if self.digits.is_empty() {
-            return Some(Magnitude::Zero);
-        }
-        let first = self.digits.len() as i32 + self.exponent;
-        if first.abs() > DECIMAL_EXPONENT_MAX {
-            return None;
-        }
-        let magnitude = self.round_small().unwrap_or_else(|| self.round_big());
-        matches!(magnitude, Magnitude::Finite { .. }).then_some(magnitude)
-    }
-
-    /// The way of ordinary numbers, whose digits and power of ten fit in 64 bits each.
-    fn round_small(&self) -> Option<Magnitude> {
-        if self.digits.len() > SMALL_DIGITS_MAX {
-            return None;
-        }
-        let value = self.digits.iter().fold(0_u64, |value, digit| value * 10 + u64::from(*digit));
-        let power = 10_u64.checked_pow(self.exponent.unsigned_abs())?;
-        if self.exponent >= 0 {
-            return Some(Magnitude::rounded(u128::from(value) * u128::from(power), 0, false));
-        }
-        let shift = u128::from(value).leading_zeros();
-        let (numerator, divisor) = (u128::from(value) << shift, u128::from(power));
-        // At least 64 bits; one more, and whether anything is left, is what rounding needs.
-        let (quotient, rest) = (numerator / divisor, 2 * (numerator % divisor));
-        let bits = (quotient << 1) + u128::from(rest >= divisor);
-        Some(Magnitude::rounded(bits, -(shift as i32) - 1, rest % divisor != 0))
-    }
-
-    fn round_big(&self) -> Magnitude {
-        let mut numerator = Big::from_u64(0);
-        for digit in &self.digits {
-            numerator.multiply_add(10, u32::from(*digit));
-        }
-        if self.exponent >= 0 {
-            numerator.multiply_by_power_of_ten(self.exponent.unsigned_abs());
-            let (bits, shift, inexact) = numerator.topmost_bits();
-            return Magnitude::rounded(bits, shift as i32, inexact);
-        }
-        let mut divisor = Big::from_u64(1);
-        divisor.multiply_by_power_of_ten(self.exponent.unsigned_abs());
-        let (bits, exponent, inexact) = numerator.divided_by(divisor);
-        Magnitude::rounded(bits, exponent, inexact)
-    }
-}
-
-/// Reads a power of ten; what is beyond any use becomes a number that is so too.
-fn parse_exponent(text: &[u8]) -> Option<i32> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let value = digits.iter().fold(0, |value: i32, digit| (value * 10 + i32::from(digit - b'0')).min(100_000));
-    Some(if negative { -value } else { value })
 }
 
 fn shift_right_rounding(value: u128, shift: u32) -> u128 {
@@ -297,9 +217,6 @@ const DECIMAL_EXPONENT_MAX: i32 = 5_000;
 
 /// Redis's bound on the text of such a number.
 const TEXT_BYTES_MAX: usize = 5 * 1024;
-
-/// So many digits fit in 64 bits.
-const SMALL_DIGITS_MAX: usize = 19;
 
 #[cfg(test)]
 mod tests {
@@ -377,13 +294,6 @@ mod tests {
             let Magnitude::Finite { significand, exponent } = parsed.magnitude else { panic!("{value} is finite") };
             prop_assert_eq!(significand & 0x7ff, 0, "53 bits are significant");
             prop_assert_eq!(libm::ldexp((significand >> 11) as f64, exponent + 11), value.abs());
-        }
-
-        /// Both ways of reading round alike: zeros in front of the exponent make the small way impossible.
-        #[test]
-        fn the_small_way_is_the_big_way(digits in 1_u64..10_000_000_000_000_000_000, exponent in -19_i32..=19) {
-            let decimal = Decimal { digits: format!("{digits}").bytes().map(|byte| byte - b'0').collect(), exponent };
-            prop_assert_eq!(decimal.round_small().unwrap(), decimal.round_big());
         }
 
         /// Below 128 an error in the last bit is less than half a unit of the last decimal.
