@@ -14,13 +14,16 @@
 //! assert_eq!(reply, b"+OK\r\n$5\r\nhello\r\n");
 //! ```
 
+#[cfg(feature = "server")]
+mod blocking;
+
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 
 use crate::{
     command::{self, Context, Data, Lookups, WaitFor},
     config::Config,
     effect::{Applied, Change, Effect, Removal, Undo},
-    env::{Env, UnixMillis},
+    env::Env,
     error::Error,
     facts::{Facts, Stats},
     format::{ChunkWriter, Journal},
@@ -28,7 +31,7 @@ use crate::{
     limits::{DATABASES, Limits, STRING_BYTES_MAX},
     resp::Reply,
     role::Role,
-    session::{Errand, Queued, Replies, SessionId, Sessions, Wait, Woken},
+    session::{Errand, Replies, SessionId, Sessions},
 };
 
 /// What an engine is made with.
@@ -68,7 +71,7 @@ pub enum Flow {
     /// It ends once the reply is written: `QUIT`.
     Close,
     /// There is no reply yet: the call waits, and nothing more of the connection is executed until
-    /// [`Engine::poll_woken`] brings one.
+    /// `Engine::poll_woken` brings one. Only a server's calls do.
     Wait,
 }
 
@@ -108,17 +111,14 @@ impl Engine {
     /// Runs one call, the command's name first, and appends its one reply to `out`.
     ///
     /// All that it did stands in the journal when it returns: a transaction's effects together.
-    /// It may wake other sessions: see [`Engine::poll_woken`]. A session waits for one call at most: one that makes
+    /// It may wake other sessions: see `Engine::poll_woken`. A session waits for one call at most: one that makes
     /// another call while it waits has given up waiting, and that wait gets no reply.
     pub fn execute(&mut self, env: Env, session: SessionId, args: &[&[u8]], out: &mut Vec<u8>) -> Flow {
-        self.sessions.waiting.end(session, &mut self.keyspace);
-        let (flow, wait) = self.call(env, session, args, None, out);
-        if let Some(WaitFor { keys, kind, deadline }) = wait {
-            let db = self.sessions.session_mut(session).db;
-            let wait = Wait { call: Queued::new(args), db, keys, kind, deadline };
-            self.sessions.waiting.begin(session, wait, &mut self.keyspace);
-        }
-        self.serve_waiting(env);
+        #[cfg(feature = "server")]
+        self.end_wait(session);
+        let (flow, _wait) = self.call(env, session, args, None, out);
+        #[cfg(feature = "server")]
+        self.wait_and_serve(env, session, args, _wait);
         flow
     }
 
@@ -198,53 +198,6 @@ impl Engine {
             None => Flow::Continue,
         };
         (flow, wait)
-    }
-
-    /// Serves the calls that wait for keys which have changed, and those that wait for what serving them changed.
-    ///
-    /// Every turn either wakes a call or takes a key off the queue, so it ends.
-    fn serve_waiting(&mut self, env: Env) {
-        while let Some((db, key)) = self.keyspace.pop_ready() {
-            let mut last = 0;
-            while let Some((number, session, wait)) = self.sessions.waiting.next_on(db, &key, last) {
-                last = number;
-                let entry = self.keyspace.db(db).find(&key).filter(|entry| !entry.is_expired(env.now));
-                match entry.map(|entry| entry.value.kind()) {
-                    None => break,
-                    // Lists and sorted sets may be waited for under one key.
-                    Some(kind) if kind != wait.kind => continue,
-                    Some(_) => {}
-                }
-                let call = wait.call.clone();
-                let mut reply = Vec::new();
-                let (_, again) = self.call(env, session, &call.words(), Some(&key), &mut reply);
-                if again.is_none() {
-                    self.sessions.wake(session, reply, &mut self.keyspace);
-                }
-            }
-        }
-    }
-
-    /// Answers the calls whose time to wait is over with null.
-    pub fn expire_waits(&mut self, env: Env) {
-        while let Some(session) = self.sessions.waiting.due(env.now) {
-            self.sessions.wake_with(session, &mut self.keyspace, |reply| reply.null_array());
-        }
-    }
-
-    /// When [`Engine::expire_waits`] has something to do next.
-    pub fn next_wait_deadline(&self) -> Option<UnixMillis> {
-        self.sessions.waiting.next_deadline()
-    }
-
-    /// Whether [`Engine::poll_woken`] has something.
-    pub fn has_woken(&self) -> bool {
-        !self.sessions.woken.is_empty()
-    }
-
-    /// The next session whose waiting is over, with its reply. To be polled after each call, until there is none.
-    pub fn poll_woken(&mut self) -> Option<Woken> {
-        self.sessions.woken.pop_front()
     }
 
     /// The next thing that a command asked of the shell, oldest first. To be polled after each call.

@@ -14,6 +14,7 @@ const FAMILIES: &[&[Command]] = &[
     #[cfg(feature = "server")]
     families::config::COMMANDS,
     families::connection::COMMANDS,
+    #[cfg(feature = "server")]
     families::debug::COMMANDS,
     families::expiry::COMMANDS,
     #[cfg(feature = "server")]

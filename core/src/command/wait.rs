@@ -12,6 +12,7 @@ use crate::{
 
 /// What a handler waits for; the engine knows the call and who made it.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "server"), expect(dead_code, reason = "only a server's calls wait"))]
 pub(crate) struct WaitFor {
     pub(crate) keys: Vec<Box<[u8]>>,
     pub(crate) kind: Kind,

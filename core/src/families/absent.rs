@@ -13,6 +13,7 @@ pub const COMMANDS: &[Command] = &[
     row("client"),
     row("command"),
     row("config"),
+    row("debug"),
     row("info"),
     row("lastsave"),
     row("save"),
@@ -40,6 +41,7 @@ mod tests {
             families::client::COMMANDS,
             families::command::COMMANDS,
             families::config::COMMANDS,
+            families::debug::COMMANDS,
             families::info::COMMANDS,
             families::persistence::COMMANDS,
         ];

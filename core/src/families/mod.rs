@@ -9,6 +9,7 @@ pub mod command;
 #[cfg(feature = "server")]
 pub mod config;
 pub mod connection;
+#[cfg(feature = "server")]
 pub mod debug;
 pub mod expiry;
 mod help;

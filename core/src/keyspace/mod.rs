@@ -134,6 +134,7 @@ impl Keyspace {
     }
 
     /// Begins to note when a key changes, for [`Keyspace::pop_ready`]; to be ended by [`Keyspace::forget_key`].
+    #[cfg(feature = "server")]
     pub(crate) fn await_key(&mut self, db: u8, key: &[u8]) {
         let Some(watched) = self.watched.get_mut(usize::from(db)) else { return };
         self.watched_count += 1;
@@ -141,6 +142,7 @@ impl Keyspace {
     }
 
     /// Ends one [`Keyspace::await_key`].
+    #[cfg(feature = "server")]
     pub(crate) fn forget_key(&mut self, db: u8, key: &[u8]) {
         let Some(map) = self.watched.get_mut(usize::from(db)) else { return };
         let Some(watched) = map.get_mut(key) else { return };
@@ -152,6 +154,7 @@ impl Keyspace {
     }
 
     /// A key that somebody waits for and that has changed, the one that changed first.
+    #[cfg(feature = "server")]
     pub(crate) fn pop_ready(&mut self) -> Option<(u8, Box<[u8]>)> {
         self.ready.pop_front()
     }

@@ -5,14 +5,17 @@
 
 mod errand;
 mod transaction;
+#[cfg(feature = "server")]
 mod wait;
 
-use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
+#[cfg(feature = "server")]
+use alloc::collections::VecDeque;
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 pub use errand::Errand;
 use slab::Slab;
 pub use transaction::{Queued, Transaction};
-pub use wait::Woken;
+#[cfg(feature = "server")]
 pub(crate) use wait::{Wait, Waiting};
 
 use crate::{env::UnixMillis, keyspace::Keyspace, resp::Protocol};
@@ -68,6 +71,15 @@ pub enum Replies {
     Skip,
 }
 
+/// A session whose waiting is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Woken {
+    /// Who waited.
+    pub session: SessionId,
+    /// The reply to the call that waited.
+    pub reply: Vec<u8>,
+}
+
 /// A key under `WATCH`.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -81,7 +93,9 @@ pub(crate) struct Watch {
 pub struct Sessions {
     slab: Slab<Session>,
     opened: u64,
+    #[cfg(feature = "server")]
     pub(crate) waiting: Waiting,
+    #[cfg(feature = "server")]
     pub(crate) woken: VecDeque<Woken>,
 }
 
@@ -110,6 +124,7 @@ impl Sessions {
     /// Closes a session and lets go of what it held in the keyspace.
     pub(crate) fn close(&mut self, id: SessionId, keyspace: &mut Keyspace) {
         if let Some(mut session) = self.slab.try_remove(id.0) {
+            #[cfg(feature = "server")]
             self.waiting.end(id, keyspace);
             session.unwatch(keyspace);
         }

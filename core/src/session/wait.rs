@@ -13,7 +13,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Queued, SessionId, Sessions};
+use super::{Queued, SessionId, Sessions, Woken};
 use crate::{
     env::UnixMillis,
     keyspace::{Keyspace, Kind},
@@ -35,15 +35,6 @@ pub(crate) struct Wait {
     pub(crate) deadline: Option<UnixMillis>,
 }
 
-/// A session whose waiting is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Woken {
-    /// Who waited.
-    pub session: SessionId,
-    /// The reply to the call that waited.
-    pub reply: Vec<u8>,
-}
-
 /// All waiting calls, at most one a session.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
@@ -57,7 +48,6 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     /// Calls that wait.
-    #[cfg(feature = "server")]
     pub(crate) fn len(&self) -> usize {
         self.waits.len()
     }
@@ -101,7 +91,6 @@ impl Waiting {
     }
 
     /// Whether a session waits.
-    #[cfg(feature = "server")]
     pub(crate) fn is_waiting(&self, session: SessionId) -> bool {
         self.by_session.contains_key(&session)
     }

@@ -1,0 +1,75 @@
+//! Calls that wait: who begins to, who is served, who is answered with nothing. Only a server's calls wait; a replica
+//! answers at once, so its build does without this.
+
+use alloc::vec::Vec;
+
+use super::Engine;
+use crate::{
+    command::WaitFor,
+    env::{Env, UnixMillis},
+    session::{Queued, SessionId, Wait, Woken},
+};
+
+impl Engine {
+    /// Lets a session wait no more.
+    pub(super) fn end_wait(&mut self, session: SessionId) {
+        self.sessions.waiting.end(session, &mut self.keyspace);
+    }
+
+    /// Lets a session wait if its call asked for that, and serves whom the call concerned.
+    pub(super) fn wait_and_serve(&mut self, env: Env, session: SessionId, args: &[&[u8]], wait: Option<WaitFor>) {
+        if let Some(WaitFor { keys, kind, deadline }) = wait {
+            let db = self.sessions.session_mut(session).db;
+            let wait = Wait { call: Queued::new(args), db, keys, kind, deadline };
+            self.sessions.waiting.begin(session, wait, &mut self.keyspace);
+        }
+        self.serve_waiting(env);
+    }
+
+    /// Serves the calls that wait for keys which have changed, and those that wait for what serving them changed.
+    ///
+    /// Every turn either wakes a call or takes a key off the queue, so it ends.
+    fn serve_waiting(&mut self, env: Env) {
+        while let Some((db, key)) = self.keyspace.pop_ready() {
+            let mut last = 0;
+            while let Some((number, session, wait)) = self.sessions.waiting.next_on(db, &key, last) {
+                last = number;
+                let entry = self.keyspace.db(db).find(&key).filter(|entry| !entry.is_expired(env.now));
+                match entry.map(|entry| entry.value.kind()) {
+                    None => break,
+                    // Lists and sorted sets may be waited for under one key.
+                    Some(kind) if kind != wait.kind => continue,
+                    Some(_) => {}
+                }
+                let call = wait.call.clone();
+                let mut reply = Vec::new();
+                let (_, again) = self.call(env, session, &call.words(), Some(&key), &mut reply);
+                if again.is_none() {
+                    self.sessions.wake(session, reply, &mut self.keyspace);
+                }
+            }
+        }
+    }
+
+    /// Answers the calls whose time to wait is over with null.
+    pub fn expire_waits(&mut self, env: Env) {
+        while let Some(session) = self.sessions.waiting.due(env.now) {
+            self.sessions.wake_with(session, &mut self.keyspace, |reply| reply.null_array());
+        }
+    }
+
+    /// When [`Engine::expire_waits`] has something to do next.
+    pub fn next_wait_deadline(&self) -> Option<UnixMillis> {
+        self.sessions.waiting.next_deadline()
+    }
+
+    /// Whether [`Engine::poll_woken`] has something.
+    pub fn has_woken(&self) -> bool {
+        !self.sessions.woken.is_empty()
+    }
+
+    /// The next session whose waiting is over, with its reply. To be polled after each call, until there is none.
+    pub fn poll_woken(&mut self) -> Option<Woken> {
+        self.sessions.woken.pop_front()
+    }
+}
