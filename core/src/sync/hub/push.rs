@@ -154,7 +154,6 @@ fn is_pushable(row: &Command, in_transaction: bool) -> bool {
 
 /// Whether a key is what the replica saw. The server's clock decides what has expired: a replica that takes a key for
 /// gone some milliseconds early is refused, rather than that two hold what only one may.
-
 fn holds(engine: &Engine, env: Env, db: u8, condition: &Condition<'_>) -> bool {
     let entry = engine.keyspace().db(db).find(&condition.key).filter(|entry| !entry.is_expired(env.now));
     entry.map_or(0, crate::keyspace::Entry::digest) == condition.digest

@@ -57,6 +57,8 @@ impl Replica {
                 self.handle_reply(id, &reply);
                 return Ok(());
             }
+            // It changes nothing, so it keeps no order.
+            ToReplica::NotSubscribed { id, error } => return self.refuse_subscription(id, &error),
             ToReplica::Message { channel, payload } => {
                 let (channel, payload) = (channel.to_vec(), payload.to_vec());
                 self.events.push_back(Event::Message { channel, payload });
@@ -220,7 +222,6 @@ impl Replica {
                 self.arrive(through);
             }
             ToReplica::Unsubscribed { id } => self.finish_removal(id)?,
-            ToReplica::NotSubscribed { id, error } => self.refuse_subscription(id, &error)?,
             _ => return Err(SyncError::Unexpected("a message in the wrong place")),
         }
         Ok(())

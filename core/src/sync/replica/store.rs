@@ -164,7 +164,8 @@ impl Store {
 
     /// Remembers what the server accepts.
     pub(super) fn put_accepts(&mut self, accepts: ServerLimits) {
-        self.head_changed |= !self.stopped && self.accepts != Some(accepts);
+        // A head before the first base would say that no key is known.
+        self.head_changed |= !self.stopped && self.generation > 0 && self.accepts != Some(accepts);
         self.accepts = Some(accepts);
     }
 
@@ -289,6 +290,7 @@ pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Resul
         (head.globs.clone(), head.holes.clone(), head.token);
     replica.holes = head.holes.into_iter().map(Vec::into_boxed_slice).collect();
     replica.token = head.token;
+    replica.store.accepts = head.accepts;
     if let Some(accepts) = head.accepts {
         replica.accept(accepts);
     }
