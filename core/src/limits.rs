@@ -24,6 +24,20 @@ pub struct Limits {
     pub backlog_bytes_max: usize,
     /// Patterns that one replica may subscribe to.
     pub interest_patterns_max: usize,
+    /// Calls of one replica that may wait for their reply on the server at once: each holds a session there. A replica
+    /// keeps what is more until its turn comes.
+    pub peer_calls_max: usize,
+    /// Changes of interest of one replica that may wait for each other, the start counted: each may mean a look at all
+    /// keys.
+    pub peer_steps_max: usize,
+    /// Keys of presence of one replica: each is written anew every 20 seconds.
+    pub peer_presence_max: usize,
+    /// Channels that one replica may listen to.
+    pub peer_channels_max: usize,
+    /// Keys whose values one replica may have asked for and not got yet.
+    pub peer_fetches_max: usize,
+    /// Identities that one replica may push in the name of: its own and those of earlier runs.
+    pub peer_clients_max: usize,
     /// Bytes queued for one replica before it is told to come back later: bounds what a slow reader costs.
     pub outbox_bytes_max: usize,
 }
@@ -39,6 +53,12 @@ impl Limits {
         sync_message_bytes_max: 16 * 1024 * 1024,
         backlog_bytes_max: 64 * 1024 * 1024,
         interest_patterns_max: 1_000,
+        peer_calls_max: 64,
+        peer_steps_max: 64,
+        peer_presence_max: 64,
+        peer_channels_max: 1_000,
+        peer_fetches_max: 65_536,
+        peer_clients_max: 64,
         outbox_bytes_max: 32 * 1024 * 1024,
     };
 }

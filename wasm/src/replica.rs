@@ -160,6 +160,7 @@ impl Replica {
                     packed::push(&mut message, &payload);
                     break self.answer(8, 0, message);
                 }
+                Some(Event::Declined { error }) => break self.answer(10, 0, error),
                 Some(Event::Fetched { keys }) => {
                     let mut list = Vec::new();
                     keys.iter().for_each(|key| packed::push(&mut list, key));

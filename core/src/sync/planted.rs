@@ -33,11 +33,17 @@ pub enum Bug {
     PositionWithoutEffects,
     /// The replica doesn't run again what it took back.
     ForgottenRedo,
+    /// The hub acknowledges a flush as guessed and goes on with the load that it made void.
+    FlushedWhileLoading,
+    /// The replica forgets keys that aren't wanted any more, but not those that a pending command has deleted.
+    DeletedOutsideInterest,
+    /// The replica watches an expired key as if it still had its value.
+    WatchedExpired,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::SkippedDedup,
         Self::ForgottenOrigin,
         Self::ShownBeforeDurable,
@@ -51,6 +57,9 @@ impl Bug {
         Self::ForgottenPush,
         Self::PositionWithoutEffects,
         Self::ForgottenRedo,
+        Self::FlushedWhileLoading,
+        Self::DeletedOutsideInterest,
+        Self::WatchedExpired,
     ];
 }
 

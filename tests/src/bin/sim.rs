@@ -1,4 +1,4 @@
-//! `cargo xtask sim [--seeds N] [--seed S]`: simulates replication, one run a seed.
+//! `cargo xtask sim [--seed S] [--seeds N]`: simulates replication, one run a seed, from seed S on.
 
 use std::{env, process::ExitCode, time::Instant};
 
@@ -6,17 +6,21 @@ use sanderling_tests::sim::run_seeds;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let (mut first, mut count) = (0, 1000);
+    let (mut first, mut count) = (None, None);
     for pair in arguments.chunks(2) {
         match (pair[0].as_str(), pair.get(1).and_then(|value| value.parse::<u64>().ok())) {
-            ("--seeds", Some(seeds)) => count = seeds,
-            ("--seed", Some(seed)) => (first, count) = (seed, 1),
+            ("--seeds", Some(seeds)) => count = Some(seeds),
+            ("--seed", Some(seed)) => first = Some(seed),
             _ => {
-                eprintln!("usage: cargo xtask sim [--seeds N | --seed S]   (default: --seeds 1000)");
+                eprintln!(
+                    "usage: cargo xtask sim [--seed S] [--seeds N]   (default: --seeds 1000, or the one seed that is given)"
+                );
                 return ExitCode::FAILURE;
             }
         }
     }
+    let count = count.unwrap_or(if first.is_some() { 1 } else { 1000 });
+    let first = first.unwrap_or(0);
     let started = Instant::now();
     match run_seeds(first..first + count) {
         Ok(report) => {

@@ -35,7 +35,7 @@ pub(super) fn random(rng: &mut Rng, key: &str) -> Vec<String> {
 /// A random command of an operator's, who may do more than a replica.
 pub(super) fn random_of_operator(rng: &mut Rng) -> Vec<String> {
     match rng.below(40) {
-        0 => words("FLUSHDB"),
+        0 => words(if rng.below(2) == 0 { "FLUSHDB" } else { "FLUSHALL" }),
         1..6 => words(&format!("SET secret:{} {}", rng.below(4), rng.below(100))),
         6..8 => words(&format!("DEL secret:{}", rng.below(4))),
         8..16 => words(&format!("SET bulk:{} {}", rng.below(40), rng.below(100))),

@@ -5,8 +5,10 @@
 //!
 //! What is checked, during and after a run, is what a replica is promised: it reads its own writes; it never goes
 //! back; a command takes effect exactly once if it was acknowledged or stored, at most once in any case, and in the
-//! order in which its replica ran them; and once everything is delivered all replicas hold what the server holds.
+//! order in which its replica ran them; and once everything is delivered all replicas hold what the server holds, and
+//! nothing else. Whatever users ask for beyond what a server takes is answered, and nothing of it ends a connection.
 
+mod bursts;
 mod campaign;
 mod commands;
 mod disk;
@@ -14,6 +16,7 @@ mod node;
 mod oracle;
 mod report;
 mod server;
+mod transactions;
 mod world;
 
 pub use campaign::run_seeds;

@@ -1,6 +1,6 @@
 //! A replica with its browser: the state machine, its store, and its end of the network.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sanderling_core::{
     Env, Limits,
@@ -14,6 +14,57 @@ use super::{
     oracle::{Content, content},
     report::Report,
 };
+
+/// A command that was pushed and isn't answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waiting {
+    pub(super) seq: u64,
+    /// The token that it writes, if it does.
+    pub(super) token: u64,
+    /// The calls of a transaction.
+    pub(super) calls: Option<usize>,
+    /// It takes the lock.
+    pub(super) is_lock: bool,
+    /// Nothing can make the server refuse it.
+    pub(super) is_sure: bool,
+    /// It doesn't fit into a message.
+    pub(super) is_too_long: bool,
+}
+
+/// What became of a command.
+enum Answer {
+    Acknowledged,
+    Corrected(Vec<u8>),
+    Refused(Vec<u8>),
+}
+
+impl Waiting {
+    /// Checks that an answer is one that may be given.
+    fn check(&self, index: usize, answer: &Answer, report: &mut Report) {
+        match answer {
+            Answer::Acknowledged => {
+                assert!(!self.is_too_long, "replica {index} got through what is too long");
+                report.note_many("transactions of one call, as guessed", u64::from(self.calls == Some(1)));
+                report.note_many("transactions on expired keys, as guessed", u64::from(self.is_sure));
+            }
+            Answer::Corrected(reply) => {
+                report.note("corrections");
+                assert!(!self.is_too_long, "replica {index} got through what is too long");
+                if let Some(calls) = self.calls {
+                    let reply = decode_value(reply).expect("a reply").expect("a whole reply").0;
+                    let has_shape = matches!(&reply, Value::Array(replies) if replies.len() == calls);
+                    assert!(has_shape, "replica {index} is answered {reply:?} to a transaction of {calls} calls");
+                }
+            }
+            Answer::Refused(reply) => {
+                report.note("refusals");
+                report.note_many("commands that were too long", u64::from(self.is_too_long));
+                let reply = reply.escape_ascii();
+                assert!(!self.is_sure, "replica {index} is refused what nothing speaks against: {reply}");
+            }
+        }
+    }
+}
 
 /// A connection as it looks from the replica.
 #[derive(Debug)]
@@ -38,8 +89,10 @@ pub(super) struct Node {
     pub(super) store: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Milliseconds by which its clock is ahead of the server's.
     pub(super) skew_ms: u64,
-    /// What this run of it pushed and wasn't answered yet: number and token.
-    pub(super) waiting: VecDeque<(u64, u64)>,
+    /// What this run of it pushed and wasn't answered yet.
+    pub(super) waiting: VecDeque<Waiting>,
+    /// Calls and changes of interest that weren't answered yet.
+    pub(super) asked: BTreeSet<u32>,
     /// The highest position that it has shown since it was made.
     seq_shown: u64,
     /// A crash took back what it may have seen, or may have stored.
@@ -65,6 +118,7 @@ impl Node {
             store: BTreeMap::new(),
             skew_ms,
             waiting: VecDeque::new(),
+            asked: BTreeSet::new(),
             seq_shown: 0,
             may_go_back: false,
             runs: 0,
@@ -84,10 +138,13 @@ impl Node {
         self.replica.known().contains(key) && self.grant().may_read(key)
     }
 
-    /// What it shows.
+    /// What it shows: nothing that it doesn't want.
     pub(super) fn content(&mut self) -> Content {
         self.replica.settle();
-        content(self.replica.engine(), |key| self.replica.known().contains(key))
+        let content = content(self.replica.engine(), |_| true);
+        let strays: Vec<_> = content.keys().filter(|key| !self.replica.known().contains(key)).collect();
+        assert!(strays.is_empty(), "replica {} holds what it doesn't want: {strays:?}", self.index);
+        content
     }
 
     /// Its position, if what it shows is what the server held there: nothing is pending, and no load has just begun.
@@ -103,16 +160,19 @@ impl Node {
             && self.replica.status().pending == 0
             && self.replica.status().state == State::Live
             && !self.replica.is_subscribing()
+            && self.asked.is_empty()
     }
 
     /// Wants other keys besides those that it always wants.
     pub(super) fn change_interest(&mut self, env: Env, rng: &mut Rng) {
         let globs = ["bulk:*", "bulk:1?", "secret:*", "*0", "bulk:7"];
         let glob = globs[rng.index(globs.len())].as_bytes();
-        match rng.below(2) {
-            0 => self.replica.subscribe(env, &[glob], &[]),
-            _ => self.replica.subscribe(env, &[], &[glob]),
+        let id = match rng.below(9) {
+            0..4 => self.replica.subscribe(env, &[glob], &[]),
+            4..8 => self.replica.subscribe(env, &[], &[glob]),
+            _ => self.replica.subscribe(env, &[glob], &[globs[rng.index(globs.len())].as_bytes()]),
         };
+        self.asked.insert(id);
     }
 
     /// Kills the tab and opens it again on what it had stored.
@@ -120,6 +180,7 @@ impl Node {
         self.runs += 1;
         self.connection = None;
         self.waiting.clear();
+        self.asked.clear();
         self.seq_shown = 0;
         self.replica = make_replica(self.index, self.runs, &self.interest, now_ms);
         let pairs: Vec<_> = self.store.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -133,14 +194,14 @@ impl Node {
         let (value, length) = decode_value(&reply).expect("a reply").expect("a whole reply");
         assert_eq!(length, reply.len(), "one reply to one call");
         if let Some(seq) = seq {
-            self.waiting.push_back((seq.0, 0));
+            self.waiting.push_back(Waiting { seq: seq.0, ..Waiting::default() });
         }
         (value, seq.map(|seq| seq.0))
     }
 
-    /// Remembers that the command pushed last carries a token.
-    pub(super) fn expect_token(&mut self, token: u64) {
-        self.waiting.back_mut().expect("a command was pushed").1 = token;
+    /// The command pushed last.
+    pub(super) fn pushed_last(&mut self) -> &mut Waiting {
+        self.waiting.back_mut().expect("a command was pushed")
     }
 
     /// Stores what is to be stored.
@@ -160,6 +221,13 @@ impl Node {
         }
     }
 
+    /// Notes the answer to a call or to a change of interest. What a replica was made with may be such a change, too, the
+    /// first.
+    fn note_answered(&mut self, id: u32) {
+        let was_asked = self.asked.remove(&id) || id == 1 && self.runs > 0;
+        assert!(was_asked, "replica {} is answered twice, or what it didn't ask", self.index);
+    }
+
     /// Takes the replica's messages and events. Returns the tokens of the commands that were answered.
     pub(super) fn drain(&mut self, report: &mut Report) -> Vec<u64> {
         if let Some(connection) = &mut self.connection {
@@ -169,21 +237,34 @@ impl Node {
         }
         let mut answered = Vec::new();
         while let Some(event) = self.replica.poll_event() {
-            let seq = match event {
-                Event::Acknowledged(seq) => seq,
-                Event::Corrected { seq, .. } => {
-                    report.note("corrections");
-                    seq
+            let (seq, answer) = match event {
+                Event::Acknowledged(seq) => (seq, Answer::Acknowledged),
+                Event::Corrected { seq, reply } => (seq, Answer::Corrected(reply)),
+                Event::Refused { seq, reply } => (seq, Answer::Refused(reply)),
+                Event::Subscribed { id } => {
+                    self.note_answered(id);
+                    continue;
                 }
-                Event::Refused { seq, .. } => {
-                    report.note("refusals");
-                    seq
+                Event::NotSubscribed { id, .. } => {
+                    report.note("changes of interest that were refused");
+                    self.note_answered(id);
+                    continue;
+                }
+                Event::Reply { id, reply } => {
+                    report.note(if reply.starts_with(b"-LOST") { "calls that were lost" } else { "calls" });
+                    self.note_answered(id);
+                    continue;
+                }
+                Event::Declined { .. } => {
+                    report.note("requests that were declined");
+                    continue;
                 }
                 _ => continue,
             };
-            let (waiting, token) = self.waiting.pop_front().expect("what is answered was pushed");
-            assert_eq!(waiting, seq.0, "commands are answered in their order");
-            answered.extend((token != 0).then_some(token));
+            let waiting = self.waiting.pop_front().expect("what is answered was pushed");
+            assert_eq!(waiting.seq, seq.0, "commands are answered in their order");
+            waiting.check(self.index, &answer, report);
+            answered.extend((waiting.token != 0).then_some(waiting.token));
         }
         let shown = self.replica.status().seq.map_or(0, |seq| seq.0);
         assert!(

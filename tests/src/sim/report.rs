@@ -55,6 +55,19 @@ impl Report {
         "clock jumps",
         "own writes looked for",
         "crashes that took back what was seen",
+        "flushes while a subscription was under way",
+        "deletions before the interest changed",
+        "transactions of one call, as guessed",
+        "transactions of harmless calls",
+        "locks taken that had expired",
+        "transactions on expired keys, as guessed",
+        "calls",
+        "calls that were lost",
+        "changes of interest that were refused",
+        "requests that were declined",
+        "commands that were too long",
+        "commands that were refused at once",
+        "connections for other identities",
     ];
 }
 

@@ -6,7 +6,7 @@ use sanderling_core::{
     Engine, EngineOptions, Env, Limits, SessionId,
     format::{LogSeq, Record},
     hash::Rng,
-    sync::{Hub, HubOptions, LogId},
+    sync::{Hub, HubOptions, LogId, PeerId},
 };
 
 use super::{
@@ -18,7 +18,7 @@ pub(super) struct Server {
     pub(super) engine: Engine,
     pub(super) hub: Hub,
     disk: Disk,
-    options: HubOptions,
+    pub(super) options: HubOptions,
     /// What is appended counts as durable, as with the policies `everysec` and `no`: a crash may take back what
     /// replicas have seen.
     pub(super) is_lax: bool,
@@ -34,7 +34,13 @@ impl Server {
     /// Starts a server on an empty disk. Backlog, slices and digests are as small as the seed says.
     pub(super) fn new(rng: &mut Rng, now_ms: u64) -> Self {
         let backlog_bytes_max = if rng.below(2) == 0 { 600 } else { 1 << 20 };
-        let limits = Limits { backlog_bytes_max, ..Limits::DEFAULT };
+        let mut limits = Limits { backlog_bytes_max, ..Limits::DEFAULT };
+        if rng.below(2) == 0 {
+            limits.sync_message_bytes_max = 1024 + rng.index(200);
+            limits.interest_patterns_max = 3 + rng.index(3);
+            (limits.peer_calls_max, limits.peer_steps_max) = (1 + rng.index(3), 3);
+            (limits.peer_presence_max, limits.peer_channels_max, limits.peer_clients_max) = (2, 2, 2);
+        }
         let options = HubOptions { limits, slice_keys: 1 + rng.index(8), digest_keys_min: 2 };
         let is_lax = rng.below(3) == 0;
         Self::start(Disk::default(), options, is_lax, BTreeMap::new(), rng, now_ms)
@@ -87,12 +93,22 @@ impl Server {
     /// Removes what has expired.
     pub(super) fn expire(&mut self, env: Env) {
         self.engine.expire(env, 10);
+        self.engine.expire_waits(env);
         self.hub.commit(&mut self.engine, env.now);
+        self.note();
+    }
+
+    /// Takes in that a connection has ended.
+    pub(super) fn close(&mut self, env: Env, peer: PeerId) {
+        self.hub.close_peer(&mut self.engine, env, peer);
         self.note();
     }
 
     /// Hands what was logged to the disk, and remembers what the server holds now. To be called after each record.
     pub(super) fn note(&mut self) {
+        while let Some(woken) = self.engine.poll_woken() {
+            self.hub.handle_woken(&mut self.engine, &woken);
+        }
         if self.hub.has_log() {
             self.disk.append(Entry::Records(self.hub.take_log()));
             // A push logs several records at once; nobody may see the server between them but by the log.

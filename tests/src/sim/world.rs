@@ -5,7 +5,7 @@ use sanderling_core::{
     hash::Rng,
     keyspace::Value as Stored,
     resp::Value,
-    sync::{CloseReason, Item, LoadScope, Message, PeerId, Start, ToReplica},
+    sync::{CloseReason, Item, LoadScope, Message, PeerId, Start, SyncError, ToReplica},
 };
 
 use super::{
@@ -38,13 +38,15 @@ pub fn run(seed: u64, options: Options) -> Report {
     world.report()
 }
 
-struct World {
-    rng: Rng,
-    now_ms: u64,
-    server: Server,
-    nodes: Vec<Node>,
-    oracle: Oracle,
-    report: Report,
+pub(super) struct World {
+    pub(super) rng: Rng,
+    pub(super) now_ms: u64,
+    pub(super) server: Server,
+    pub(super) nodes: Vec<Node>,
+    pub(super) oracle: Oracle,
+    pub(super) report: Report,
+    /// Databases are flushed now and then. Then there are no ledgers.
+    pub(super) is_flushing: bool,
 }
 
 impl World {
@@ -53,18 +55,19 @@ impl World {
         let now_ms = 1_700_000_000_000;
         let nodes = (0..options.replicas).map(|index| Node::new(index, &mut rng, now_ms)).collect();
         let mut server = Server::new(&mut rng, now_ms);
+        let is_flushing = rng.below(4) == 0;
         for _ in 0..rng.below(80) {
             let words = commands::random_of_operator(&mut rng);
             let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
             server.call(Env::new(now_ms, rng.next_u64()), &words);
         }
-        Self { rng, now_ms, server, nodes, oracle: Oracle::default(), report: Report::default() }
+        Self { rng, now_ms, server, nodes, oracle: Oracle::default(), report: Report::default(), is_flushing }
     }
 
     fn step(&mut self) {
         self.now_ms += self.rng.below(20);
         let index = self.rng.index(self.nodes.len());
-        match self.rng.below(104) {
+        match self.rng.below(112) {
             0..30 => self.call_replica(index),
             30..40 => self.call_server(),
             40..60 => self.deliver_up(index),
@@ -79,6 +82,14 @@ impl World {
             99 if self.rng.below(2) == 0 => self.crash_replica(index),
             100 => self.change_interest(index),
             101 => self.stall(index),
+            104 => self.burst_calls(index),
+            105 => self.burst_interest(index),
+            106 => self.burst_talk(index),
+            107 => self.call_too_long(index),
+            108..110 => self.lock(index),
+            110 => self.delete_and_unsubscribe(index),
+            111 if self.is_flushing => self.flush_while_loading(index),
+            111 if self.rng.below(4) == 0 => self.crash_often(index),
             _ => self.server.expire(Env::new(self.now_ms, self.rng.next_u64())),
         }
         let all = self.rng.below(3) == 0;
@@ -151,18 +162,24 @@ impl World {
         assert!(through <= synced, "a replica is shown {through:?}, and a crash may go back to {synced:?}");
     }
 
-    fn env(&mut self, skew_ms: u64) -> Env {
+    pub(super) fn env(&mut self, skew_ms: u64) -> Env {
         Env::new(self.now_ms + skew_ms, self.rng.next_u64())
     }
 
     /// A user writes in a tab: an entry in the ledger of its own, together with something that others write, too.
-    fn call_replica(&mut self, index: usize) {
+    pub(super) fn call_replica(&mut self, index: usize) {
+        if self.rng.below(6) == 0 {
+            return self.lock(index);
+        }
         let env = self.env(self.nodes[index].skew_ms);
-        let key = format!("k:{}", self.rng.below(4));
+        let key = match self.rng.below(6) {
+            0 => format!("bulk:{}", self.rng.below(20)),
+            _ => format!("k:{}", self.rng.below(4)),
+        };
         let words = commands::random(&mut self.rng, &key);
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         let node = &mut self.nodes[index];
-        if self.rng.below(3) == 0 {
+        if self.is_flushing || key.starts_with("bulk") || self.rng.below(3) == 0 {
             // A command by itself; nothing but convergence to check.
             let (reply, _) = node.call(env, &words);
             if let (b"SET", Value::Simple(_)) = (words[0], &reply) {
@@ -174,17 +191,16 @@ impl World {
         let token = self.oracle.issue(index);
         let (ledger, token_text) = (format!("ledger:{index}"), token.to_string());
         let entry: [&[u8]; 3] = [b"RPUSH", ledger.as_bytes(), token_text.as_bytes()];
-        let (_, seq) = match self.rng.below(3) {
-            0 => {
-                node.call(env, &[b"MULTI"]);
-                node.call(env, &words);
-                node.call(env, &entry);
-                node.call(env, &[b"EXEC"])
+        let is_transaction = self.rng.below(3) == 0;
+        match is_transaction {
+            true => self.run_transaction(index, env, &words, &entry),
+            false => {
+                let (reply, seq) = node.call(env, &entry);
+                assert!(seq.is_some(), "the ledger entry isn't pushed: {reply:?}");
             }
-            _ => node.call(env, &entry),
-        };
-        assert!(seq.is_some(), "the ledger entry with {words:?} isn't pushed");
-        node.expect_token(token);
+        }
+        let node = &mut self.nodes[index];
+        node.pushed_last().token = token;
         let (last, _) = node.call(env, &[b"LINDEX", ledger.as_bytes(), b"-1"]);
         assert_eq!(last, Value::Bulk(token_text.into_bytes()), "a replica reads its own write");
     }
@@ -195,7 +211,7 @@ impl World {
         let words = commands::random_of_operator(&mut self.rng);
         let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
         // The ledgers are emptied by nobody, so a replica's tokens stay.
-        if words[0] == b"FLUSHDB" {
+        if words[0].starts_with(b"FLUSH") && !self.is_flushing {
             return self.flush_all_but_ledgers(env);
         }
         self.server.call(env, &words);
@@ -241,7 +257,14 @@ impl World {
         if let Some(connection) = &mut node.connection
             && let Some(message) = connection.down.pop_front()
         {
-            node.replica.handle_message(env, &message).expect("an honest hub's message is taken");
+            match node.replica.handle_message(env, &message) {
+                Ok(()) => {}
+                Err(SyncError::OtherIdentities) => {
+                    self.report.note("connections for other identities");
+                    return self.cut(index);
+                }
+                Err(error) => panic!("replica {index} doesn't take an honest hub's message: {error}"),
+            }
             self.check_position(index);
             if self.rng.below(4) == 0 {
                 self.check_own_writes(index);
@@ -270,14 +293,14 @@ impl World {
         let node = &mut self.nodes[index];
         let (shown, _) = node.call(env, &[b"LRANGE", ledger.as_bytes(), b"0", b"-1"]);
         let Value::Array(shown) = shown else { panic!("a ledger is a list, not {shown:?}") };
-        for (_, token) in node.waiting.iter().filter(|(_, token)| *token != 0) {
+        for token in node.waiting.iter().map(|waiting| waiting.token).filter(|token| *token != 0) {
             self.report.note("own writes looked for");
             let entry = Value::Bulk(token.to_string().into_bytes());
             assert!(shown.contains(&entry), "replica {index} doesn't show its own write {token}: {shown:?}");
         }
     }
 
-    fn change_interest(&mut self, index: usize) {
+    pub(super) fn change_interest(&mut self, index: usize) {
         let env = self.env(self.nodes[index].skew_ms);
         self.nodes[index].change_interest(env, &mut self.rng);
     }
@@ -298,14 +321,14 @@ impl World {
             self.report.note("cuts");
             node.replica.handle_disconnected();
             if self.rng.below(2) == 0 {
-                self.server.hub.close_peer(&mut self.server.engine, env, connection.peer);
+                self.server.close(env, connection.peer);
             }
         }
     }
 
     fn hang_up(&mut self, peer: PeerId) {
         let env = self.env(0);
-        self.server.hub.close_peer(&mut self.server.engine, env, peer);
+        self.server.close(env, peer);
         for node in &mut self.nodes {
             if node.connection.as_ref().is_some_and(|connection| connection.peer == peer) {
                 node.connection = None;
@@ -330,17 +353,17 @@ impl World {
         }
     }
 
-    fn crash_replica(&mut self, index: usize) {
+    pub(super) fn crash_replica(&mut self, index: usize) {
         self.report.note("replica crashes");
         let env = self.env(self.nodes[index].skew_ms);
         let node = &mut self.nodes[index];
         self.report.note_many("reruns", node.replica.status().reruns);
         if let Some(connection) = node.connection.take() {
-            self.server.hub.close_peer(&mut self.server.engine, env, connection.peer);
+            self.server.close(env, connection.peer);
         }
         // What wasn't stored may be lost, unless it has reached the server; nobody was told that it's safe.
-        for (_, token) in node.waiting.iter().filter(|(_, token)| *token != 0) {
-            self.oracle.may_be_lost(*token);
+        for token in node.waiting.iter().map(|waiting| waiting.token).filter(|token| *token != 0) {
+            self.oracle.may_be_lost(token);
         }
         node.restart(env.now.0);
     }
@@ -348,6 +371,7 @@ impl World {
     /// Lets everything arrive, and compares.
     fn settle(&mut self) {
         for _ in 0..1000 {
+            self.serve_calls();
             self.server.sync_disk(&mut self.rng);
             for index in 0..self.nodes.len() {
                 self.connect(index);

@@ -105,7 +105,7 @@ fn hello(client: u8, interest: &str) -> ToHub<'_> {
 
 fn push(seq: u64, call: &str) -> ToHub<'_> {
     let calls = vec![call.split(' ').map(|word| word.as_bytes().into()).collect()];
-    let commands = vec![PushedCommand { calls, conditions: vec![] }];
+    let commands = vec![PushedCommand { calls, conditions: vec![], transaction: false }];
     ToHub::Push(Push { client: 0, first: ClientSeq(seq), guess: Guess::NONE, commands })
 }
 

@@ -352,6 +352,7 @@ export class Sanderling {
       const { kind } = event;
       if (kind === 'corrected') this.#events.emit('correction', { seq: event.seq, reply: event.reply });
       else if (kind === 'refused') this.#refuse(event.seq, event.reply);
+      else if (kind === 'declined') this.warn('DECLINED', event.reply);
       else this.#talk.handle(event);
     }
     this.#catchUp();

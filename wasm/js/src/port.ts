@@ -58,7 +58,7 @@ export type EngineEvent =
   | { kind: 'state' | 'resynced' | 'fetched' }
   | { kind: 'subscribed'; seq: number }
   | { kind: 'message'; channel: string; message: string }
-  | { kind: 'corrected' | 'refused' | 'notSubscribed' | 'reply'; seq: number; reply: Reply };
+  | { kind: 'corrected' | 'refused' | 'notSubscribed' | 'reply' | 'declined'; seq: number; reply: Reply };
 
 /** What the engine says of a message, or of a silence. */
 export interface Verdict {
@@ -181,7 +181,7 @@ export class Port {
       const length = readU32(this.#bytes, end);
       return { kind, channel: readText(this.#bytes, at, end), message: readText(this.#bytes, end + 4, end + 4 + length) };
     }
-    if (kind === 'corrected' || kind === 'refused' || kind === 'notSubscribed' || kind === 'reply') {
+    if (kind && kind !== 'state' && kind !== 'resynced' && kind !== 'fetched') {
       const reply = readReply(this.#bytes, this.words[WORD.outAddress]!, false);
       return { kind, seq: this.number(WORD.eventSeq), reply };
     }
@@ -416,6 +416,7 @@ const EVENTS = [
   'reply',
   'message',
   'fetched',
+  'declined',
 ] as const;
 const WORD_COUNT = 20;
 const NO_WORDS = new Uint32Array(0);

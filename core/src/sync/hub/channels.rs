@@ -80,11 +80,11 @@ impl Hub {
             if !peer.grant.may_use_channel(channel) {
                 return Err(CloseReason::Unauthorized("the token doesn't allow this channel"));
             }
-            if following.channels.len() >= self.options.limits.interest_patterns_max {
-                return Err(CloseReason::LimitPassed("more channels than interest_patterns_max"));
-            }
             let channel: Box<[u8]> = Box::from(&**channel);
             if !following.channels.contains(&channel) {
+                if following.channels.len() >= self.options.limits.peer_channels_max {
+                    return Err(CloseReason::LimitPassed("more channels than channels_max"));
+                }
                 following.channels.push(channel.clone());
                 self.channels.listeners.entry(channel).or_default().insert(id);
             }
@@ -115,8 +115,8 @@ impl Hub {
     ) -> Result<(), CloseReason> {
         let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
         let Some(following) = &mut peer.following else { return Ok(()) };
-        if following.calls.len() >= CALLS_MAX {
-            return Err(CloseReason::LimitPassed("more than 64 calls at once"));
+        if following.calls.len() >= self.options.limits.peer_calls_max {
+            return Err(CloseReason::LimitPassed("more calls at once than calls_max"));
         }
         let words: Vec<&[u8]> = words.iter().map(|word| &**word).collect();
         let allowed = command::find_row(&words).and_then(|(row, _)| {
@@ -178,8 +178,8 @@ impl Hub {
             return Ok(());
         };
         if !following.presence.iter().any(|other| **other == *key) {
-            if following.presence.len() >= PRESENCE_MAX {
-                return Err(CloseReason::LimitPassed("more than 64 keys of presence"));
+            if following.presence.len() >= self.options.limits.peer_presence_max {
+                return Err(CloseReason::LimitPassed("more keys of presence than presence_max"));
             }
             following.presence.push(key.into());
         }
@@ -225,12 +225,6 @@ impl Hub {
         self.commit(engine, env.now);
     }
 }
-
-/// Calls of one replica that may wait for their reply.
-const CALLS_MAX: usize = 64;
-
-/// Keys of presence of one replica.
-const PRESENCE_MAX: usize = 64;
 
 /// How long presence outlives a server that went down, in milliseconds.
 const LEASE_MS: u64 = 60_000;

@@ -108,17 +108,18 @@ impl Hub {
         if hello.db >= DATABASES {
             return Err(CloseReason::Malformed("a database that doesn't exist"));
         }
-        if hello.clients.is_empty() || hello.clients.len() > CLIENTS_PER_PEER_MAX {
-            return Err(CloseReason::LimitPassed("between 1 and 64 client ids are needed"));
+        if hello.clients.is_empty() {
+            return Err(CloseReason::Malformed("a hello without a client"));
         }
-        let patterns_max = self.options.limits.interest_patterns_max.min(peer.grant.limits.interest_patterns_max);
-        if hello.interest.len() > patterns_max {
-            return Err(CloseReason::LimitPassed("more patterns than interest_patterns_max"));
-        }
+        // What is too much is left out, and the welcome says so: the rest syncs.
+        let limits = self.options.limits;
+        let hello_clients = hello.clients.get(..limits.peer_clients_max.max(CLIENTS_MIN)).unwrap_or(&hello.clients);
+        let patterns_max = limits.interest_patterns_max.min(peer.grant.limits.interest_patterns_max);
+        let interest = hello.interest.get(..patterns_max).unwrap_or(&hello.interest);
         peer.credit = (hello.credit > 0).then_some(i64::from(hello.credit));
         let read = peer.grant.read.clone();
         let scope = read.fingerprint();
-        let clients: Vec<ClientId> = hello.clients.iter().map(|(client, _)| *client).collect();
+        let clients: Vec<ClientId> = hello_clients.iter().map(|(client, _)| *client).collect();
         for client in &clients {
             // An older connection of the same client is a half-open remain of this one.
             if let Some(other) = self.online.insert(*client, id).filter(|other| *other != id) {
@@ -126,7 +127,7 @@ impl Hub {
             }
         }
         let pushed =
-            hello.clients.iter().map(|(client, acknowledged)| self.welcome_client(*client, *acknowledged, env.now));
+            hello_clients.iter().map(|(client, acknowledged)| self.welcome_client(*client, *acknowledged, env.now));
         let pushed = pushed.collect();
         let session = engine.open_session("sync", env);
         let state = engine.session_mut(session);
@@ -135,7 +136,9 @@ impl Hub {
         let keys = engine.keyspace().db(hello.db).len();
         let start = match hello.resume {
             Some(token) if token.scope == scope && self.can_resume(token) => Start::Resume,
-            Some(_) if keys >= self.options.digest_keys_min => Start::Digest { bits: bits_for(keys) },
+            Some(_) if keys >= self.options.digest_keys_min => {
+                Start::Digest { bits: bits_for(keys).min(bits_within(limits.sync_message_bytes_max)) }
+            }
             _ => Start::Load,
         };
         let step = match start {
@@ -148,13 +151,13 @@ impl Hub {
         if planted::has(Bug::ResumeOffByOne) && cursor < self.durable {
             cursor = cursor.next();
         }
-        let class = self.classes.join(hello.db, Interest::from_blobs(&hello.interest), read, id);
+        let class = self.classes.join(hello.db, Interest::from_blobs(interest), read, id);
         let features = hello.features.and(Features::ALL);
         let following = Following {
             db: hello.db,
             features,
-            globs: hello.interest.iter().map(|glob| Box::from(&**glob)).collect(),
-            known: Interest::from_blobs(&hello.interest),
+            globs: interest.iter().map(|glob| Box::from(&**glob)).collect(),
+            known: Interest::from_blobs(interest),
             clients,
             session,
             class,
@@ -173,9 +176,15 @@ impl Hub {
         if let Some(peer) = self.peers.get_mut(id.0) {
             peer.following = Some(Box::new(following));
         }
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let limits = ServerLimits {
-            message_bytes_max: u32::try_from(self.options.limits.sync_message_bytes_max).unwrap_or(u32::MAX),
-            patterns_max: u32::try_from(patterns_max).unwrap_or(u32::MAX),
+            message_bytes_max: count(limits.sync_message_bytes_max),
+            patterns_max: count(patterns_max),
+            calls_max: count(limits.peer_calls_max),
+            steps_max: count(limits.peer_steps_max),
+            presence_max: count(limits.peer_presence_max),
+            channels_max: count(limits.peer_channels_max),
+            fetches_max: count(limits.peer_fetches_max),
         };
         let log = self.history.current().unwrap_or(LogId(0));
         let version = hello.version.min(VERSION);
@@ -233,8 +242,9 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
         let patterns_max = self.options.limits.interest_patterns_max.min(peer.grant.limits.interest_patterns_max);
         let Some(following) = &mut peer.following else { return Ok(()) };
-        if following.steps.len() >= STEPS_MAX {
-            return Err(CloseReason::LimitPassed("more than 64 changes of interest at once"));
+        let steps = usize::from(!add.is_empty() || remove.is_empty()) + usize::from(!remove.is_empty());
+        if following.steps.len() + steps > self.options.limits.peer_steps_max {
+            return Err(CloseReason::LimitPassed("more changes of interest at once than steps_max"));
         }
         let globs_of = |step: &Step| if let Step::Load(load) = step { load.globs.len() } else { 0 };
         let waiting: usize = following.steps.iter().map(globs_of).sum();
@@ -264,8 +274,8 @@ impl Hub {
 
     fn handle_fetch(&mut self, id: PeerId, keys: &[Blob<'_>]) -> Result<(), CloseReason> {
         let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return Ok(()) };
-        if following.fetches.len() + keys.len() > FETCHES_MAX {
-            return Err(CloseReason::LimitPassed("more than 65,536 keys are being fetched"));
+        if following.fetches.len() + keys.len() > self.options.limits.peer_fetches_max {
+            return Err(CloseReason::LimitPassed("more keys are being fetched than fetches_max"));
         }
         following.fetches.extend(keys.iter().map(|key| Box::from(&**key)));
         self.wake(id);
@@ -273,11 +283,17 @@ impl Hub {
     }
 }
 
-/// Identities that one replica may name: its own and those of earlier runs whose commands it still holds.
-const CLIENTS_PER_PEER_MAX: usize = 64;
+/// The bits whose sums still fit a message.
+fn bits_within(bytes_max: usize) -> u8 {
+    let buckets = bytes_max.saturating_sub(SUMS_OVERHEAD_BYTES) / SUM_BYTES_MAX;
+    u8::try_from(buckets.checked_ilog2().unwrap_or(0)).unwrap_or(0)
+}
 
-/// Changes of interest that may wait for each other.
-const STEPS_MAX: usize = 64;
+/// What a sum takes at most.
+const SUM_BYTES_MAX: usize = 10;
 
-/// Keys that one replica may have asked for and not got yet.
-const FETCHES_MAX: usize = 65_536;
+/// What stands around the sums.
+const SUMS_OVERHEAD_BYTES: usize = 16;
+
+/// A replica's own identity and one more are always taken, so that it gets on.
+const CLIENTS_MIN: usize = 2;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{Hub, outgoing::OWN_BYTES};
 use crate::{
     blob::Blob,
-    command::{self, Flags},
+    command::{self, Command, Flags},
     engine::Engine,
     env::Env,
     error::Error,
@@ -93,7 +93,7 @@ impl Hub {
     }
 }
 
-/// Runs what a replica pushed, as a transaction if it is more than one call. Returns the reply.
+/// Runs what a replica pushed. Returns the reply.
 fn execute_pushed(
     engine: &mut Engine,
     env: Env,
@@ -102,7 +102,7 @@ fn execute_pushed(
     command: &PushedCommand<'_>,
 ) -> Vec<u8> {
     let mut reply = Vec::new();
-    if let Err(error) = check(grant, &command.calls) {
+    if let Err(error) = check(grant, command) {
         Reply::new(&mut reply, Protocol::Resp3).error(&error);
         return reply;
     }
@@ -115,8 +115,8 @@ fn execute_pushed(
         let words: Vec<&[u8]> = call.iter().map(|word| &**word).collect();
         engine.execute(env, session, &words, reply);
     };
-    if let [only] = command.calls.as_slice() {
-        call(engine, only, &mut reply);
+    if !command.transaction {
+        command.calls.iter().for_each(|only| call(engine, only, &mut reply));
         return reply;
     }
     let mut scratch = Vec::new();
@@ -127,22 +127,33 @@ fn execute_pushed(
 }
 
 /// Checks that every call may be pushed, and by this replica.
-fn check(grant: &Grant, calls: &[Vec<Blob<'_>>]) -> crate::error::Result<()> {
-    for call in calls {
+fn check(grant: &Grant, pushed: &PushedCommand<'_>) -> crate::error::Result<()> {
+    const REFUSED: Error = Error::new("ERR this command can't be pushed by a replica");
+    if !pushed.transaction && pushed.calls.len() != 1 {
+        return Err(REFUSED);
+    }
+    for call in &pushed.calls {
         let words: Vec<&[u8]> = call.iter().map(|word| &**word).collect();
-        let pushable = command::find_row(&words).is_ok_and(|(row, _)| {
-            let reads_or_writes = row.flags.has(Flags::WRITE) || row.flags.has(Flags::READ) && calls.len() > 1;
-            reads_or_writes && !row.flags.has(Flags::ADMIN) && !row.flags.has(Flags::SERVER_ONLY)
-        });
+        let pushable = command::find_row(&words).is_ok_and(|(row, _)| is_pushable(row, pushed.transaction));
         if !pushable {
-            return Err(Error::new("ERR this command can't be pushed by a replica"));
+            return Err(REFUSED);
         }
         grant.check_call(&words)?;
     }
     Ok(())
 }
 
-/// Whether a key is what the replica saw.
+/// Whether a call may be pushed: one that writes, and in a transaction whatever else a replica can run.
+fn is_pushable(row: &Command, in_transaction: bool) -> bool {
+    let has = |flag| row.flags.has(flag);
+    // What would change the session, in which others follow.
+    let is_of_session = has(Flags::CONNECTION) && !matches!(row.name, "ping" | "echo");
+    let is_harmless = !is_of_session && !has(Flags::NO_QUEUE) && !has(Flags::NO_MULTI);
+    (has(Flags::WRITE) || in_transaction && is_harmless) && !has(Flags::ADMIN) && !has(Flags::SERVER_ONLY)
+}
+
+/// Whether a key is what the replica saw. The server's clock decides what has expired: a replica that takes a key for
+/// gone some milliseconds early is refused, rather than that two hold what only one may.
 fn holds(engine: &Engine, env: Env, db: u8, condition: &Condition<'_>) -> bool {
     let entry = engine.keyspace().db(db).find(&condition.key).filter(|entry| !entry.is_expired(env.now));
     entry.map_or(0, crate::keyspace::Entry::digest) == condition.digest

@@ -10,6 +10,7 @@ use crate::{
     compress,
     env::UnixMillis,
     format::{ClientSeq, LogSeq},
+    limits::Limits,
     sync::history::LogId,
 };
 
@@ -100,7 +101,8 @@ pub struct Welcome {
     pub now: UnixMillis,
     /// How the replica catches up.
     pub start: Start,
-    /// The highest command that took effect for each of the replica's identities, in `Hello`'s order.
+    /// The highest command that took effect for each of the replica's identities, in `Hello`'s order; of more than the
+    /// hub takes at once the rest is left out, and waits for another connection.
     pub pushed: Vec<ClientSeq>,
     /// What the hub accepts.
     pub limits: ServerLimits,
@@ -128,6 +130,30 @@ pub struct ServerLimits {
     pub message_bytes_max: u32,
     /// The most patterns of an interest.
     pub patterns_max: u32,
+    /// The most calls that wait for their reply.
+    pub calls_max: u32,
+    /// The most changes of interest under way: one that adds counts, and one that removes, so a `Subscribe` that does
+    /// both counts twice. The start counts as one.
+    pub steps_max: u32,
+    /// The most keys of presence.
+    pub presence_max: u32,
+    /// The most channels that are listened to.
+    pub channels_max: u32,
+    /// The most keys asked for with `Fetch` that haven't come yet.
+    pub fetches_max: u32,
+}
+
+impl ServerLimits {
+    /// What a replica supposes of a hub that it hasn't heard.
+    pub const USUAL: Self = Self {
+        message_bytes_max: Limits::DEFAULT.sync_message_bytes_max as u32,
+        patterns_max: Limits::DEFAULT.interest_patterns_max as u32,
+        calls_max: Limits::DEFAULT.peer_calls_max as u32,
+        steps_max: Limits::DEFAULT.peer_steps_max as u32,
+        presence_max: Limits::DEFAULT.peer_presence_max as u32,
+        channels_max: Limits::DEFAULT.peer_channels_max as u32,
+        fetches_max: Limits::DEFAULT.peer_fetches_max as u32,
+    };
 }
 
 /// The keys of a load.

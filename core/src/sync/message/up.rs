@@ -115,9 +115,9 @@ pub struct Hello<'a> {
     /// The logical database that it mirrors.
     pub db: u8,
     /// Its identity now, then those of earlier runs whose commands it still holds; each with the highest of its
-    /// commands that was acknowledged.
+    /// commands that was acknowledged. The hub takes the first ones, as many as it likes.
     pub clients: Vec<(ClientId, ClientSeq)>,
-    /// Globs of the keys that it holds.
+    /// Globs of the keys that it holds. The hub takes the first ones, as many as it announces.
     #[serde(borrow)]
     pub interest: Vec<Blob<'a>>,
     /// Where it was; `None` for a replica that has nothing.
@@ -140,15 +140,18 @@ pub struct Push<'a> {
     pub commands: Vec<PushedCommand<'a>>,
 }
 
-/// A command that ran on a replica, or a transaction of several.
+/// A command that ran on a replica, or a transaction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PushedCommand<'a> {
-    /// The calls, each a name and its arguments; more than one is a transaction.
+    /// The calls, each a name and its arguments: one, or any number in a transaction.
     #[serde(borrow)]
     pub calls: Vec<Vec<Blob<'a>>>,
     /// What must hold for it to run.
     #[serde(borrow)]
     pub conditions: Vec<Condition<'a>>,
+    /// Whether it is a transaction: its reply is an array, as that of `EXEC`. One without calls does nothing, and takes
+    /// the place of a command that couldn't be sent.
+    pub transaction: bool,
 }
 
 /// A key whose value must be what the replica saw.

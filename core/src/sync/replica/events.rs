@@ -41,6 +41,11 @@ pub enum Event {
         /// Why, in RESP3.
         error: Vec<u8>,
     },
+    /// Something that has no answer of its own couldn't be done: listening, publishing, presence, part of the interest.
+    Declined {
+        /// Why, in RESP3.
+        error: Vec<u8>,
+    },
     /// The values of forgotten keys are there again.
     Fetched {
         /// The keys.
@@ -117,6 +122,8 @@ pub enum SyncError {
     UnsupportedVersion(u16),
     /// Nothing was heard for too long.
     Silent,
+    /// What is next to be pushed belongs to an earlier run that this connection has no room for: the next one has.
+    OtherIdentities,
 }
 
 impl SyncError {
@@ -134,6 +141,7 @@ impl fmt::Display for SyncError {
             Self::UnsupportedVersion(version) => {
                 write!(f, "the server speaks version {version} of the protocol; this release speaks {}", super::VERSION)
             }
+            Self::OtherIdentities => f.write_str("commands of other runs are next, on another connection"),
             Self::Silent => f.write_str("the server has been silent for too long"),
         }
     }

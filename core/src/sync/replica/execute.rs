@@ -5,13 +5,13 @@ use alloc::{boxed::Box, format, vec, vec::Vec};
 use super::{Replica, pending};
 use crate::{
     command::{self, Command, Flags},
-    env::Env,
+    env::{Env, UnixMillis},
     error::{Error, Result},
     format::ClientSeq,
     keyspace::Entry,
     resp::{Protocol, Reply},
     session::Queued,
-    sync::guess::entropy_of,
+    sync::planted::{self, Bug},
 };
 
 impl Replica {
@@ -22,13 +22,13 @@ impl Replica {
     pub fn execute(&mut self, env: Env, args: &[&[u8]], out: &mut Vec<u8>) -> Option<ClientSeq> {
         self.settle();
         let env = Env { now: self.clock.server_time(env.now), entropy: env.entropy };
-        match self.classify(args) {
+        match self.classify(env, args) {
             Ok(Intent::Local) => {
                 self.engine.execute(env, self.session, args, out);
                 None
             }
             Ok(Intent::Watch) => {
-                self.watch(args.get(1..).unwrap_or_default());
+                self.watch(env, args.get(1..).unwrap_or_default());
                 Reply::new(out, Protocol::Resp3).ok();
                 None
             }
@@ -37,7 +37,7 @@ impl Replica {
                 Reply::new(out, Protocol::Resp3).null();
                 None
             }
-            Ok(Intent::Write(calls, conditions)) => self.execute_optimistically(env, calls, conditions, args, out),
+            Ok(Intent::Write(write)) => self.execute_optimistically(env, write, args, out),
             Err(error) => {
                 let state = self.engine.session_mut(self.session);
                 if let Some(transaction) = &mut state.transaction {
@@ -50,7 +50,7 @@ impl Replica {
     }
 
     /// Decides what a call is to a replica.
-    fn classify(&mut self, args: &[&[u8]]) -> Result<Intent> {
+    fn classify(&mut self, env: Env, args: &[&[u8]]) -> Result<Intent> {
         let (row, _) = command::find_row(args)?;
         if row.flags.has(Flags::SERVER_ONLY) || row.flags.has(Flags::ADMIN) {
             return Err(Error::owned(format!("ERR '{}' runs on a server only, not in a replica", row.name)));
@@ -67,11 +67,12 @@ impl Replica {
                 if aborted {
                     return Ok(Intent::Local);
                 }
-                if !watched.iter().all(|(key, digest)| self.digest_of(key) == *digest) {
+                if !watched.iter().all(|(key, digest)| self.digest_of(key, env.now) == *digest) {
                     return Ok(Intent::Abort);
                 }
                 let writes = calls.iter().any(|queued| is_write(&queued.words()));
-                Ok(if writes { Intent::Write(calls, watched) } else { Intent::Local })
+                let write = Write { calls, conditions: watched, transaction: true };
+                Ok(if writes { Intent::Write(write) } else { Intent::Local })
             }
             Some(_) => {
                 if row.name == "discard" {
@@ -80,26 +81,32 @@ impl Replica {
                 Ok(Intent::Local)
             }
             None if row.name == "watch" || row.name == "unwatch" => Ok(Intent::Watch),
-            None if row.flags.has(Flags::WRITE) => Ok(Intent::Write(vec![Queued::new(args)], Vec::new())),
+            None if row.flags.has(Flags::WRITE) => {
+                let calls = vec![Queued::new(args)];
+                Ok(Intent::Write(Write { calls, conditions: Vec::new(), transaction: false }))
+            }
             None => Ok(Intent::Local),
         }
     }
 
     /// Remembers what keys hold now, for the transaction that follows; without keys it forgets all.
-    fn watch(&mut self, keys: &[&[u8]]) {
+    fn watch(&mut self, env: Env, keys: &[&[u8]]) {
         if keys.is_empty() {
             self.watched.clear();
         }
         for key in keys {
             if !self.watched.iter().any(|(other, _)| **other == **key) {
-                self.watched.push(((*key).into(), self.digest_of(key)));
+                self.watched.push(((*key).into(), self.digest_of(key, env.now)));
             }
         }
     }
 
-    /// The digest of what a key holds, 0 if it doesn't exist.
-    pub(super) fn digest_of(&self, key: &[u8]) -> u64 {
-        self.engine.keyspace().db(self.db).find(key).map_or(0, Entry::digest)
+    /// The digest of what a key holds, 0 if it doesn't exist, or not any more: what has expired may still be there until
+    /// the server has removed it.
+    pub(super) fn digest_of(&self, key: &[u8], now: UnixMillis) -> u64 {
+        let entry = self.engine.keyspace().db(self.db).find(key);
+        let entry = entry.filter(|entry| !entry.is_expired(now) || planted::has(Bug::WatchedExpired));
+        entry.map_or(0, Entry::digest)
     }
 
     /// Refuses keys that the replica doesn't hold: it can't know their values.
@@ -120,20 +127,22 @@ impl Replica {
     fn execute_optimistically(
         &mut self,
         env: Env,
-        calls: Vec<Queued>,
-        conditions: Vec<(Box<[u8]>, u64)>,
+        write: Write,
         args: &[&[u8]],
         out: &mut Vec<u8>,
     ) -> Option<ClientSeq> {
-        if self.pending.len() >= self.limits.pending_commands_max {
-            Reply::new(out, Protocol::Resp3).error(&Error::owned(format!(
-                "ERR {} commands are pending, the most this replica keeps: connect to the server first",
-                self.pending.len()
-            )));
+        let Write { calls, conditions, transaction } = write;
+        let (client, seq, order) = (self.client, self.next_seq, self.next_order);
+        let command = pending::Command { client, seq, now: env.now, calls, transaction, conditions, order };
+        if let Some(error) = self.is_full().or_else(|| self.is_too_long(&command)) {
+            if transaction {
+                self.engine.execute(env, self.session, &[b"DISCARD"], &mut Vec::new());
+            }
+            Reply::new(out, Protocol::Resp3).error(&error);
             return None;
         }
         let start = out.len();
-        let env = Env { now: env.now, entropy: entropy_of(self.client, self.next_seq) };
+        let env = command.env();
         let outcome = self.run_recorded(env, args, out);
         let reply = out.get(start..).unwrap_or_default();
         // The caller of what fails here knows, and the server needn't. Inside a transaction single commands may fail,
@@ -143,15 +152,22 @@ impl Replica {
             self.engine.undo_all(outcome.undos);
             return None;
         }
-        let seq = self.next_seq;
         self.next_seq = seq.next();
-        let reply = Some(Box::from(reply));
-        let order = self.next_order;
         self.next_order += 1;
-        let command = pending::Command { client: self.client, seq, now: env.now, calls, conditions, order };
+        let reply = Some(Box::from(reply));
         self.store.put_pending(&command);
         self.pending.push(command, reply, Some(outcome));
         Some(seq)
+    }
+
+    /// Why nothing more can be kept, if so.
+    fn is_full(&self) -> Option<Error> {
+        (self.pending.len() >= self.limits.pending_commands_max).then(|| {
+            Error::owned(format!(
+                "ERR {} commands are pending, the most this replica keeps: connect to the server first",
+                self.pending.len()
+            ))
+        })
     }
 
     /// Runs a call, keeping its effects and what takes them back.
@@ -173,12 +189,19 @@ impl Replica {
 enum Intent {
     /// A read, or something that concerns the session: answered here, and nobody else is told.
     Local,
-    /// A write: these calls are to be pushed, if these keys have these digests.
-    Write(Vec<Queued>, Vec<(Box<[u8]>, u64)>),
+    /// A write, which is to be pushed.
+    Write(Write),
     /// `WATCH` or `UNWATCH`.
     Watch,
     /// `EXEC` of a transaction whose watched keys have changed.
     Abort,
+}
+
+/// What is to be pushed: these calls, if these keys have these digests.
+struct Write {
+    calls: Vec<Queued>,
+    conditions: Vec<(Box<[u8]>, u64)>,
+    transaction: bool,
 }
 
 fn is_write(words: &[&[u8]]) -> bool {

@@ -54,12 +54,11 @@ impl Replica {
                 return Ok(());
             }
             ToReplica::Reply { id, reply } => {
-                if let Some(at) = self.calls.iter().position(|call| *call == id) {
-                    self.calls.swap_remove(at);
-                    self.events.push_back(Event::Reply { id, reply: reply.to_vec() });
-                }
+                self.handle_reply(id, &reply);
                 return Ok(());
             }
+            // It changes nothing, so it keeps no order.
+            ToReplica::NotSubscribed { id, error } => return self.refuse_subscription(id, &error),
             ToReplica::Message { channel, payload } => {
                 let (channel, payload) = (channel.to_vec(), payload.to_vec());
                 self.events.push_back(Event::Message { channel, payload });
@@ -68,13 +67,26 @@ impl Replica {
             _ => {}
         }
         match &mut self.link {
-            Link::Offline | Link::Greeting { .. } => Err(SyncError::Unexpected("data before the welcome")),
+            Link::Offline | Link::Greeting { .. } => return Err(SyncError::Unexpected("data before the welcome")),
             Link::Starting { held, .. } => {
                 let is_end = matches!(message, ToReplica::LoadEnd { .. });
                 held.push(bytes.to_vec());
-                if is_end { self.finish_start(env) } else { Ok(()) }
+                if is_end {
+                    self.finish_start(env)?;
+                }
             }
-            Link::Live { .. } => self.handle_live(message),
+            Link::Live { .. } => self.handle_live(message)?,
+        }
+        self.check_identities()
+    }
+
+    /// Ends a connection on which nothing more can be pushed, because what comes next isn't of those who are named.
+    fn check_identities(&self) -> Result<(), SyncError> {
+        match self.pending.first() {
+            Some(first) if matches!(self.link, Link::Live { .. }) && self.index_of(first.command.client).is_none() => {
+                Err(SyncError::OtherIdentities)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -85,13 +97,25 @@ impl Replica {
         if !(OLDEST_VERSION..=VERSION).contains(&welcome.version) {
             return Err(SyncError::UnsupportedVersion(welcome.version));
         }
-        if welcome.pushed.len() != self.clients.len() {
+        if welcome.pushed.is_empty() || welcome.pushed.len() > self.named {
             return Err(SyncError::Unexpected("a welcome for another number of clients"));
         }
+        self.named = welcome.pushed.len();
+        for (index, seq) in (0..).zip(&welcome.pushed) {
+            self.check_answer(index, *seq)?;
+        }
         self.clock.handle_sample(since, env.now, welcome.now);
-        let message_bytes_max = welcome.limits.message_bytes_max as usize;
-        self.message_bytes_max = message_bytes_max.clamp(1024, self.limits.sync_message_bytes_max);
+        self.accept(welcome.limits);
         self.features = welcome.features;
+        self.keep_globs(welcome.limits.patterns_max as usize);
+        self.begin_start(env, welcome)?;
+        self.send_subscriptions();
+        self.repeat_oneself();
+        Ok(())
+    }
+
+    /// Begins what the welcome says, to catch up.
+    fn begin_start(&mut self, env: Env, welcome: Welcome) -> Result<(), SyncError> {
         match welcome.start {
             Start::Resume => {
                 if self.token.map(|token| token.seq) != Some(welcome.seq) {
@@ -198,7 +222,6 @@ impl Replica {
                 self.arrive(through);
             }
             ToReplica::Unsubscribed { id } => self.finish_removal(id)?,
-            ToReplica::NotSubscribed { id, error } => self.refuse_subscription(id, &error)?,
             _ => return Err(SyncError::Unexpected("a message in the wrong place")),
         }
         Ok(())
@@ -234,6 +257,8 @@ impl Replica {
             }
         }
         self.take_foreign(bytes);
+        self.talk.fetching = self.talk.fetching.saturating_sub(keys.len());
+        self.send_fetches();
         self.events.push_back(Event::Fetched { keys });
     }
 

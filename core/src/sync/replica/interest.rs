@@ -6,14 +6,19 @@
 //!  holes          keys of the interest whose values were forgotten
 //! ```
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, format, vec::Vec};
 
-use super::{Link, Replica, SyncError, events::Event, pending::Touch};
+use super::{Link, Replica, SyncError, events::Event, pending::Touch, talk::in_resp3, too_long};
 use crate::{
     blob::Blob,
     effect::{Change, Effect},
     env::Env,
-    sync::{interest::Interest, message::ToHub},
+    error::Error,
+    sync::{
+        interest::Interest,
+        message::ToHub,
+        planted::{self, Bug},
+    },
 };
 
 /// A change of interest that the hub hasn't seen to yet.
@@ -58,14 +63,38 @@ impl Replica {
         true
     }
 
-    /// Asks for the values of forgotten keys; [`Event::Fetched`] tells that they are there. Returns whether there is a
-    /// connection to ask.
+    /// Asks for the values of forgotten keys; [`Event::Fetched`] tells that they are there, of some now and of others
+    /// later if they are more than the server takes at once. Returns whether there is a connection to ask.
     pub fn fetch(&mut self, keys: &[&[u8]]) -> bool {
         let is_live = matches!(self.link, Link::Live { .. });
         if is_live {
-            self.send(&ToHub::Fetch { keys: keys.iter().map(|key| Blob::from(*key)).collect() });
+            self.talk.fetches.extend(keys.iter().map(|key| Box::from(*key)));
+            self.send_fetches();
         }
         is_live
+    }
+
+    /// Asks for as many keys as the server takes.
+    pub(super) fn send_fetches(&mut self) {
+        let bytes_max = self.message_bytes_max / 2;
+        loop {
+            let room = (self.accepts.fetches_max.max(1) as usize).saturating_sub(self.talk.fetching);
+            let (mut keys, mut bytes) = (Vec::new(), 0);
+            while keys.len() < room
+                && let Some(key) = self.talk.fetches.pop_front_if(|key| bytes == 0 || bytes + key.len() < bytes_max)
+            {
+                bytes += key.len() + WORD_BYTES;
+                keys.push(Blob::from(key));
+            }
+            if keys.is_empty() {
+                return;
+            }
+            let count = keys.len();
+            match self.try_send(&ToHub::Fetch { keys }) {
+                Ok(()) => self.talk.fetching += count,
+                Err(error) => self.decline(&error),
+            }
+        }
     }
 
     /// Whether the value of a key is known.
@@ -92,34 +121,85 @@ impl Replica {
     }
 
     pub(super) fn begin_subscription(&mut self, subscription: Subscription) {
-        let is_connected = !matches!(self.link, Link::Offline);
-        if is_connected {
-            self.send_subscription(&subscription);
-        } else if subscription.add.is_empty() {
+        let is_first = self.subscriptions.is_empty();
+        if is_first && matches!(self.link, Link::Offline) && subscription.add.is_empty() {
             // What isn't wanted any more can go at once: what is left is complete as before.
             self.remove_globs(&subscription.remove);
             self.begin_generation();
             self.events.push_back(Event::Subscribed { id: subscription.id });
             return;
         }
+        let id = subscription.id;
+        if self.subscriptions.len() >= SUBSCRIPTIONS_MAX {
+            return self.tell_not_subscribed(id, &Error::new("ERR too many changes of interest wait for their turn"));
+        }
+        // A hello that names them all has to fit into a message, together with other things.
+        let waiting = self.subscriptions.iter().flat_map(|waiting| &waiting.add);
+        let bytes = bytes_of(self.globs.iter().chain(waiting).chain(&subscription.add));
+        if !subscription.add.is_empty() && bytes > self.message_bytes_max / 2 {
+            return self.tell_not_subscribed(id, &too_long(bytes, self.message_bytes_max / 2));
+        }
         self.subscriptions.push_back(subscription);
+        self.send_subscriptions();
     }
 
-    /// Asks the hub for what the last connection left undone.
-    pub(super) fn resend_subscriptions(&mut self) {
-        for subscription in self.subscriptions.clone() {
-            self.send_subscription(&subscription);
+    /// Asks the hub for the changes for which it has room.
+    pub(super) fn send_subscriptions(&mut self) {
+        let blobs = |globs: &[Vec<u8>]| globs.iter().map(|glob| Blob::from(glob.clone())).collect();
+        while self.is_welcome()
+            && let Some(next) = self.subscriptions.get(self.subscriptions_sent)
+        {
+            let under_way: usize =
+                self.subscriptions.iter().take(self.subscriptions_sent).map(Subscription::steps).sum();
+            // The start is one step.
+            let room = (self.accepts.steps_max as usize).saturating_sub(1 + under_way);
+            if under_way > 0 && room < next.steps() {
+                return;
+            }
+            let id = next.id;
+            let message = ToHub::Subscribe { id, add: blobs(&next.add), remove: blobs(&next.remove) };
+            match self.try_send(&message) {
+                Ok(()) => self.subscriptions_sent += 1,
+                Err(error) => {
+                    self.subscriptions.remove(self.subscriptions_sent);
+                    self.tell_not_subscribed(id, &error);
+                }
+            }
         }
     }
 
-    fn send_subscription(&mut self, subscription: &Subscription) {
-        let blobs = |globs: &[Vec<u8>]| globs.iter().map(|glob| Blob::from(glob.clone())).collect();
-        let message = ToHub::Subscribe {
-            id: subscription.id,
-            add: blobs(&subscription.add),
-            remove: blobs(&subscription.remove),
+    /// Gives up all globs but the first ones, which are as many as the hub takes.
+    pub(super) fn keep_globs(&mut self, count: usize) {
+        if self.globs.len() > count {
+            self.decline(&Error::owned(format!(
+                "ERR {} patterns of the interest are left out: the server takes {count}",
+                self.globs.len() - count
+            )));
+            self.globs.truncate(count);
+            self.remove_globs(&[]);
+            self.begin_generation();
+        }
+    }
+
+    /// Gives up the globs that don't fit into a hello.
+    pub(super) fn fit_globs(&mut self) {
+        let mut room = self.message_bytes_max / 2;
+        let fits = |glob: &&Vec<u8>| {
+            let rest = room.checked_sub(glob.len() + WORD_BYTES);
+            room = rest.unwrap_or(room);
+            rest.is_some()
         };
-        self.send(&message);
+        let count = self.globs.iter().take_while(fits).count();
+        self.keep_globs(count);
+    }
+
+    fn tell_not_subscribed(&mut self, id: u32, error: &Error) {
+        self.events.push_back(Event::NotSubscribed { id, error: in_resp3(error) });
+    }
+
+    fn has_finished(&mut self) {
+        self.subscriptions_sent = self.subscriptions_sent.saturating_sub(1);
+        self.send_subscriptions();
     }
 
     /// Takes in that the added keys of a subscription are about to be known.
@@ -135,6 +215,7 @@ impl Replica {
         if self.subscriptions.front().as_ref().is_some_and(is_done) {
             self.subscriptions.pop_front();
             self.events.push_back(Event::Subscribed { id });
+            self.has_finished();
         }
         self.begin_generation();
     }
@@ -147,15 +228,18 @@ impl Replica {
         self.remove_globs(&front.remove);
         self.begin_generation();
         self.events.push_back(Event::Subscribed { id });
+        self.has_finished();
         Ok(())
     }
 
     pub(super) fn refuse_subscription(&mut self, id: u32, error: &[u8]) -> Result<(), SyncError> {
-        let Some(at) = self.subscriptions.iter().position(|other| other.id == id) else {
+        let sent = self.subscriptions.iter().take(self.subscriptions_sent);
+        let Some(at) = sent.into_iter().position(|other| other.id == id) else {
             return Err(SyncError::Unexpected("a refusal of what wasn't asked for"));
         };
         self.subscriptions.remove(at);
         self.events.push_back(Event::NotSubscribed { id, error: error.to_vec() });
+        self.has_finished();
         Ok(())
     }
 
@@ -164,14 +248,15 @@ impl Replica {
             let at = self.globs.iter().position(|other| other == glob);
             at.map(|at| self.globs.remove(at));
         }
-        self.refresh_known();
-        let gone: Vec<Box<[u8]>> = {
-            let entries = self.engine.keyspace().db(self.db).iter();
-            entries.filter(|entry| !self.known.contains(&entry.key)).map(|entry| entry.key.clone()).collect()
-        };
-        let mut touch = Touch::default();
-        gone.iter().for_each(|key| touch.add_key(key));
+        // A pending command may have deleted a key that isn't wanted any more: to take it back would bring the key back.
+        let mut touch = Touch::everything();
+        if planted::has(Bug::DeletedOutsideInterest) {
+            touch = Touch::default();
+            let shown = self.engine.keyspace().db(self.db).iter();
+            shown.for_each(|entry| touch.add_key(&entry.key));
+        }
         self.take_back(&touch);
+        self.refresh_known();
         let known = self.known.clone();
         self.drop_keys(|key| !known.contains(key));
         self.holes.retain(|key| known.contains(key));
@@ -184,7 +269,23 @@ impl Replica {
 }
 
 impl Subscription {
+    /// How many steps it is for the hub.
+    fn steps(&self) -> usize {
+        usize::from(!self.add.is_empty() || self.remove.is_empty()) + usize::from(!self.remove.is_empty())
+    }
+
     fn adds(&self, key: &[u8]) -> bool {
         Interest::new(self.add.iter().map(Vec::as_slice)).contains(key)
     }
 }
+
+/// About what globs take in a message.
+fn bytes_of<'a>(globs: impl Iterator<Item = &'a Vec<u8>>) -> usize {
+    globs.map(|glob| glob.len() + WORD_BYTES).sum()
+}
+
+/// Changes of interest that a replica keeps for the hub.
+const SUBSCRIPTIONS_MAX: usize = 1024;
+
+/// What the length of a word takes, at most.
+const WORD_BYTES: usize = 5;

@@ -20,7 +20,7 @@ mod tests;
 use alloc::{
     boxed::Box,
     collections::{BTreeSet, VecDeque},
-    vec,
+    format, vec,
     vec::Vec,
 };
 
@@ -30,17 +30,19 @@ use interest::Subscription;
 use pending::PendingQueue;
 use store::Store;
 pub use store::{LoadError, StoreBatch, StoreOp};
+use talk::Talk;
 
 use super::{
     clock::Clock,
     history::ResumeToken,
     interest::Interest,
-    message::{Features, Hello, OLDEST_VERSION, ToHub, VERSION, Welcome},
+    message::{Features, Hello, OLDEST_VERSION, ServerLimits, ToHub, VERSION, Welcome},
 };
 use crate::{
     blob::Blob,
     engine::{Engine, EngineOptions},
     env::{Env, UnixMillis},
+    error::Error,
     format::{ClientId, ClientSeq, LogSeq},
     keyspace::Touched,
     limits::Limits,
@@ -74,12 +76,18 @@ pub struct Replica {
     client: ClientId,
     /// The identity now, then those of stored commands from earlier runs.
     clients: Vec<(ClientId, ClientSeq)>,
+    /// How many of these the hub knows of on this connection.
+    named: usize,
+    /// The last of this run's commands that was ever pushed.
+    pushed_through: ClientSeq,
     /// The globs of the keys that it knows.
     globs: Vec<Vec<u8>>,
     known: Interest,
     /// Keys of these whose values it has forgotten.
     holes: BTreeSet<Box<[u8]>>,
     subscriptions: VecDeque<Subscription>,
+    /// How many of these the hub was asked for on this connection.
+    subscriptions_sent: usize,
     /// Resumed: the position by which all commands up to these numbers were answered that ever will be.
     catching_up: Option<(LogSeq, Vec<ClientSeq>)>,
     /// The added keys that are coming in.
@@ -93,7 +101,7 @@ pub struct Replica {
     pending: PendingQueue,
     /// Keys under `WATCH`, with the digests of what they held then.
     watched: Vec<(Box<[u8]>, u64)>,
-    calls: Vec<u32>,
+    talk: Talk,
     channels: Vec<Box<[u8]>>,
     presence: Vec<Present>,
     next_id: u32,
@@ -103,6 +111,8 @@ pub struct Replica {
     bytes_in: u64,
     bytes_out: u64,
     message_bytes_max: usize,
+    /// What the hub accepts besides, as it said last.
+    accepts: ServerLimits,
     features: Features,
     /// Bytes taken in since the hub was last given credit.
     uncredited: usize,
@@ -157,10 +167,13 @@ impl Replica {
             db: options.db,
             client: options.client,
             clients: vec![(options.client, ClientSeq(0))],
+            named: 0,
+            pushed_through: ClientSeq(0),
             known: Interest::new(options.interest.iter().map(Vec::as_slice)),
             globs: options.interest,
             holes: BTreeSet::new(),
             subscriptions: VecDeque::new(),
+            subscriptions_sent: 0,
             catching_up: None,
             added: None,
             clock: Clock::default(),
@@ -170,7 +183,7 @@ impl Replica {
             next_order: 0,
             pending: PendingQueue::default(),
             watched: Vec::new(),
-            calls: Vec::new(),
+            talk: Talk::default(),
             channels: Vec::new(),
             presence: Vec::new(),
             next_id: 0,
@@ -179,7 +192,8 @@ impl Replica {
             store: Store::default(),
             bytes_in: 0,
             bytes_out: 0,
-            message_bytes_max: 1024 * 1024,
+            message_bytes_max: options.limits.sync_message_bytes_max,
+            accepts: ServerLimits::USUAL,
             features: Features::default(),
             uncredited: 0,
             taken_back: 0,
@@ -193,20 +207,22 @@ impl Replica {
         self.features = Features::default();
         self.link = Link::Greeting { since: env.now };
         self.forget_former_clients();
+        self.subscriptions_sent = 0;
+        self.fit_globs();
+        // As many as fit into half of a message with their numbers.
+        self.named = self.clients.len().min(CLIENTS_MAX).min(self.message_bytes_max / 2 / CLIENT_BYTES);
         let hello = Hello {
             version: VERSION,
             oldest: OLDEST_VERSION,
             features: Features::ALL,
             db: self.db,
-            clients: self.clients.clone(),
+            clients: self.clients.iter().take(self.named).copied().collect(),
             interest: self.globs.iter().map(|glob| Blob::from(glob.as_slice())).collect(),
             resume: self.token,
             credit: CREDIT_BYTES,
         };
         let message = ToHub::Hello(hello).encode();
         self.outbox.push_back(message);
-        self.resend_subscriptions();
-        self.repeat_oneself();
         self.events.push_back(Event::State(State::Connecting));
     }
 
@@ -218,7 +234,7 @@ impl Replica {
         self.catching_up = None;
         self.uncredited = 0;
         self.pending.nothing_pushed();
-        self.lose_calls();
+        self.lose_talk();
         self.events.push_back(Event::State(State::Offline));
     }
 
@@ -362,8 +378,39 @@ impl Replica {
         self.next_id
     }
 
+    /// Takes in what the hub accepts.
+    fn accept(&mut self, accepts: ServerLimits) {
+        self.message_bytes_max =
+            (accepts.message_bytes_max as usize).clamp(MESSAGE_BYTES_MIN, self.limits.sync_message_bytes_max);
+        self.accepts = accepts;
+        self.store.put_accepts(accepts);
+    }
+
+    /// Whether the hub has answered to the hello.
+    fn is_welcome(&self) -> bool {
+        matches!(self.link, Link::Starting { .. } | Link::Live { .. })
+    }
+
     fn send(&mut self, message: &ToHub<'_>) {
         self.outbox.push_back(message.encode_for(self.features));
+    }
+
+    /// Sends what may be long.
+    ///
+    /// # Errors
+    /// If it's longer than what the hub takes.
+    fn try_send(&mut self, message: &ToHub<'_>) -> Result<(), Error> {
+        let message = self.encode_fitting(message)?;
+        self.outbox.push_back(message);
+        Ok(())
+    }
+
+    fn encode_fitting(&self, message: &ToHub<'_>) -> Result<Vec<u8>, Error> {
+        let bytes = message.encode().len();
+        match bytes > self.message_bytes_max {
+            true => Err(too_long(bytes, self.message_bytes_max)),
+            false => Ok(message.encode_for(self.features)),
+        }
     }
 
     /// Lets the hub send as much again as was taken in.
@@ -379,6 +426,18 @@ impl Replica {
         self.token.map(|token| token.seq).unwrap_or_default()
     }
 }
+
+/// The error about what doesn't fit into a message.
+fn too_long(bytes: usize, bytes_max: usize) -> Error {
+    Error::owned(format!("ERR this takes {bytes} bytes, and the server takes messages of {bytes_max} bytes"))
+}
+
+/// Identities that a hello names at most. Commands of others wait for another connection.
+const CLIENTS_MAX: usize = 64;
+/// What an identity takes there, at most.
+const CLIENT_BYTES: usize = 26;
+/// Every hub takes messages of so many bytes.
+const MESSAGE_BYTES_MIN: usize = 1024;
 
 /// Silence after which the replica asks whether the hub is still there.
 const PING_AFTER_MS: u64 = 15_000;

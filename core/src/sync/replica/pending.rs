@@ -16,7 +16,10 @@ use crate::{
     env::{Env, UnixMillis},
     format::{ClientId, ClientSeq, effects},
     session::Queued,
-    sync::guess::entropy_of,
+    sync::{
+        guess::entropy_of,
+        planted::{self, Bug},
+    },
 };
 
 /// A command, or a transaction of several calls, as it is pushed and stored.
@@ -27,6 +30,8 @@ pub(super) struct Command {
     /// The time at which it first ran; it runs again with the same.
     pub(super) now: UnixMillis,
     pub(super) calls: Vec<Queued>,
+    /// Whether it is a transaction. One without calls stands where a command was that was too long to be pushed.
+    pub(super) transaction: bool,
     /// Keys with the digests of the values on which it rests.
     pub(super) conditions: Vec<(Box<[u8]>, u64)>,
     /// Its place among the stored commands, those of earlier runs before.
@@ -49,6 +54,8 @@ pub(super) struct Pending {
     /// What its caller was told; `None` after a restart, when nobody waits any more.
     pub(super) told: Option<Box<[u8]>>,
     pub(super) outcome: Outcome,
+    /// Why it was given up here, if it was: what its caller is told instead of the server's answer.
+    pub(super) refusal: Option<Vec<u8>>,
     /// The effects that it had when it was pushed, if it has others now.
     pub(super) pushed_effects: Option<Box<[u8]>>,
     /// Its outcome is part of what is shown.
@@ -100,7 +107,7 @@ impl PendingQueue {
             true => self.enter(order, &footprint),
             false => self.unapplied_from = self.unapplied_from.min(order),
         }
-        let pending = Pending { command, told, outcome, pushed_effects: None, applied, footprint };
+        let pending = Pending { command, told, outcome, refusal: None, pushed_effects: None, applied, footprint };
         self.queue.push_back(pending);
     }
 
@@ -251,15 +258,18 @@ impl PendingQueue {
 
     /// Whether keys of a command are outside of what `known` says.
     pub(super) fn reaches_beyond(&self, order: u64, known: impl Fn(&[u8]) -> bool) -> bool {
-        match self.get(order).map(|pending| &pending.footprint) {
-            Some(Footprint::Keys(keys)) => !keys.iter().all(|key| known(key)),
-            _ => false,
+        let Some(pending) = self.get(order) else { return false };
+        match &pending.footprint {
+            Footprint::Keys(keys) => !keys.iter().all(|key| known(key)),
+            Footprint::Everything => !pending.command.named().keys.iter().all(|key| known(key)),
         }
     }
 
     /// Forgets what was pushed: the connection has ended.
     pub(super) fn nothing_pushed(&mut self) {
-        self.pushed = None;
+        if !planted::has(Bug::ForgottenPush) {
+            self.pushed = None;
+        }
         self.queue.iter_mut().for_each(|pending| pending.pushed_effects = None);
     }
 
@@ -268,8 +278,29 @@ impl PendingQueue {
         self.queue.back().is_some_and(|last| self.pushed.is_none_or(|pushed| last.command.order > pushed))
     }
 
-    /// The next commands that weren't pushed on this connection: of one client, in a row, of about `bytes_max` bytes,
-    /// and at least one.
+    /// The commands that weren't pushed on this connection.
+    pub(super) fn unpushed(&self) -> impl Iterator<Item = &Pending> {
+        self.from(self.pushed.map_or(0, |pushed| pushed + 1))
+    }
+
+    /// The oldest command.
+    pub(super) fn first(&self) -> Option<&Pending> {
+        self.queue.front()
+    }
+
+    /// Lets nothing take the place of a command that was taken back, so that the numbers leave no gap. Returns what is
+    /// left of it.
+    pub(super) fn give_up(&mut self, order: u64, refusal: Vec<u8>) -> Option<Command> {
+        let pending = self.get_mut(order).filter(|pending| !pending.applied)?;
+        let command = &mut pending.command;
+        (command.calls, command.conditions, command.transaction) = (Vec::new(), Vec::new(), true);
+        pending.told = Some(NOTHING_DONE.into());
+        pending.refusal = Some(refusal);
+        Some(command.clone())
+    }
+
+    /// The next commands that weren't pushed on this connection: of one client, in a row, of `bytes_max` bytes together
+    /// as they are pushed, and at least one.
     pub(super) fn take_unpushed(&mut self, bytes_max: usize) -> Vec<&Pending> {
         let from = self.pushed.map_or(0, |pushed| pushed + 1);
         let mut pushed = self.pushed;
@@ -348,9 +379,25 @@ impl Command {
         Env { now: self.now, entropy: entropy_of(self.client, self.seq) }
     }
 
-    /// About how long it is on the wire.
-    fn bytes(&self) -> usize {
-        8 + self.calls.iter().flat_map(|call| &call.0).map(|word| word.len() + 5).sum::<usize>()
+    /// How long it is on the wire at most.
+    pub(super) fn bytes(&self) -> usize {
+        let of_call = |call: &Queued| COUNT_BYTES + call.0.iter().map(|word| COUNT_BYTES + word.len()).sum::<usize>();
+        let of_condition = |(key, _): &(Box<[u8]>, u64)| COUNT_BYTES + key.len() + 2 * COUNT_BYTES;
+        let calls = self.calls.iter().map(of_call).sum::<usize>();
+        2 * COUNT_BYTES + 1 + calls + self.conditions.iter().map(of_condition).sum::<usize>()
+    }
+
+    /// The keys that it names; everything if it may touch others as well.
+    fn named(&self) -> Touch {
+        let mut touch = Touch::default();
+        for call in &self.calls {
+            let words = call.words();
+            let Ok((row, _)) = command::find_row(&words) else { return Touch::everything() };
+            touch.everything |= row.flags.has(Flags::ALL_KEYS);
+            row.key_positions(&words).filter_map(|at| words.get(at)).for_each(|key| touch.add_key(key));
+        }
+        self.conditions.iter().for_each(|(key, _)| touch.add_key(key));
+        touch
     }
 }
 
@@ -383,22 +430,17 @@ impl Touch {
 impl Footprint {
     /// The keys that a command names or was seen to change.
     fn of(command: &Command, done: &[u8]) -> Self {
-        let mut touch = Touch::default();
-        for call in &command.calls {
-            let words = call.words();
-            match command::find_row(&words) {
-                Ok((row, _)) if !row.flags.has(Flags::ALL_KEYS) => {
-                    let keys = row.key_positions(&words).filter_map(|at| words.get(at));
-                    keys.for_each(|key| touch.add_key(key));
-                }
-                _ => return Self::Everything,
-            }
-        }
-        command.conditions.iter().for_each(|(key, _)| touch.add_key(key));
+        let mut touch = command.named();
         touch.add_effects(done);
         if touch.everything { Self::Everything } else { Self::Keys(touch.keys) }
     }
 }
+
+/// What a length or a count takes at most: five times seven bits. Twice that holds any number.
+const COUNT_BYTES: usize = 5;
+
+/// The reply to a transaction without calls.
+const NOTHING_DONE: &[u8] = b"*0\r\n";
 
 /// Commands in one push: an acknowledgement can't be finer.
 const PUSH_COMMANDS_MAX: usize = 1024;

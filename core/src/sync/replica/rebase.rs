@@ -47,11 +47,11 @@ impl Replica {
         for item in &batch.items {
             match item {
                 Item::Foreign(bytes) | Item::Loading(bytes) => self.check_effects(bytes)?,
-                Item::Own { client, effects, .. } => {
-                    self.check_client(*client)?;
+                Item::Own { client, seq, effects, .. } => {
+                    self.check_answer(*client, *seq)?;
                     self.check_effects(effects)?;
                 }
-                Item::AsGuessed { client, .. } => self.check_client(*client)?,
+                Item::AsGuessed { client, through } => self.check_answer(*client, *through)?,
             }
         }
         Ok(())
@@ -67,10 +67,13 @@ impl Replica {
         Ok(())
     }
 
-    fn check_client(&self, index: u32) -> Result<(), SyncError> {
-        match self.clients.get(index as usize) {
-            Some(_) => Ok(()),
-            None => Err(SyncError::Unexpected("an answer to somebody else")),
+    /// Checks that an answer is to something that was pushed. An earlier run may have pushed all that it left behind, and
+    /// more that it had no time to store; this run knows how far it has come.
+    pub(super) fn check_answer(&self, index: u32, seq: ClientSeq) -> Result<(), SyncError> {
+        match index as usize {
+            0 if seq > self.pushed_through => Err(SyncError::Unexpected("an answer to what wasn't pushed")),
+            index if index >= self.named => Err(SyncError::Unexpected("an answer to somebody else")),
+            _ => Ok(()),
         }
     }
 
@@ -169,6 +172,10 @@ impl Replica {
             // A command of an earlier run: nobody waits for it.
             return;
         }
+        if let Some(reply) = pending.refusal {
+            self.events.push_back(Event::Refused { seq, reply });
+            return;
+        }
         self.events.push_back(match (reply, pending.told) {
             (Some(reply), Some(told)) if *reply != *told => match reply.first() {
                 Some(b'-') => Event::Refused { seq, reply: reply.to_vec() },
@@ -188,14 +195,14 @@ impl Replica {
     /// Runs a command with the time and the seed that it first ran with.
     pub(super) fn run_again(&mut self, command: &Command) -> Outcome {
         self.reruns += 1;
-        if !command.conditions.iter().all(|(key, digest)| self.digest_of(key) == *digest) {
+        if !command.conditions.iter().all(|(key, digest)| self.digest_of(key, command.now) == *digest) {
             return Outcome::default();
         }
         let mut scratch = Vec::new();
         // The user may be in the middle of a transaction of their own.
         let open = self.engine.session_mut(self.session).transaction.take();
         let outcome = match command.calls.as_slice() {
-            [call] => self.run_recorded(command.env(), &call.words(), &mut scratch),
+            [call] if !command.transaction => self.run_recorded(command.env(), &call.words(), &mut scratch),
             calls => {
                 self.engine.execute(command.env(), self.session, &[b"MULTI"], &mut scratch);
                 for call in calls {

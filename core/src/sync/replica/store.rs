@@ -1,7 +1,7 @@
 //! What a replica leaves behind for its next run, as key-value pairs in any store that has transactions.
 //!
 //! ```text
-//!  head              Frame(Head: format, generation, token, globs)
+//!  head              Frame(Head: format, generation, token, globs, holes, what the server accepts)
 //!  base/GGGGGGGG/NNNNNNNN   Frame(Chunk)      the confirmed data when generation G began
 //!  tail/GGGGGGGG/NNNNNNNN   Frame(Records)    effects confirmed since, in order
 //!  pend/OOOOOOOOOOOOOOOO    Frame(Pending)    commands without an answer, in the order in which they ran
@@ -27,6 +27,7 @@ use crate::{
     session::Queued,
     sync::{
         history::ResumeToken,
+        message::ServerLimits,
         planted::{self, Bug},
     },
 };
@@ -86,6 +87,7 @@ pub(super) struct Store {
     head_changed: bool,
     globs: Vec<Vec<u8>>,
     holes: Vec<Vec<u8>>,
+    accepts: Option<ServerLimits>,
     /// Nobody takes batches: nothing is gathered.
     stopped: bool,
 }
@@ -98,6 +100,8 @@ struct Head {
     token: Option<ResumeToken>,
     globs: Vec<Vec<u8>>,
     holes: Vec<Vec<u8>>,
+    /// What the server said that it accepts.
+    accepts: Option<ServerLimits>,
 }
 
 /// A pending command as it is stored.
@@ -108,10 +112,11 @@ struct StoredCommand {
     now: UnixMillis,
     calls: Vec<Vec<Vec<u8>>>,
     conditions: Vec<(Vec<u8>, u64)>,
+    transaction: bool,
 }
 
 /// The format described above.
-const FORMAT: u16 = 2;
+const FORMAT: u16 = 3;
 /// A tail shorter than this isn't worth a new generation.
 const TAIL_BYTES_MIN: usize = 2 * CHUNK_BYTES;
 
@@ -157,6 +162,13 @@ impl Store {
         self.token = token;
     }
 
+    /// Remembers what the server accepts.
+    pub(super) fn put_accepts(&mut self, accepts: ServerLimits) {
+        // A head before the first base would say that no key is known.
+        self.head_changed |= !self.stopped && self.generation > 0 && self.accepts != Some(accepts);
+        self.accepts = Some(accepts);
+    }
+
     /// Begins a new generation with these chunks.
     pub(super) fn put_base(&mut self, chunks: Vec<Vec<u8>>, token: Option<ResumeToken>, globs: &[Vec<u8>]) {
         if self.stopped {
@@ -196,6 +208,7 @@ impl Store {
                 token: self.token,
                 globs: self.globs.clone(),
                 holes: self.holes.clone(),
+                accepts: self.accepts,
             };
             let payload = postcard::to_extend(&head, Vec::new()).unwrap_or_default();
             self.batch.ops.push(StoreOp::Put(b"head".to_vec(), framed(FrameKind::Head, &payload)));
@@ -242,7 +255,14 @@ pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Resul
             head
         }
         None if of(b"base/").next().is_some() => return Err(LoadError::Missing("head")),
-        None => Head { format: FORMAT, generation: 0, token: None, globs: replica.globs.clone(), holes: Vec::new() },
+        None => Head {
+            format: FORMAT,
+            generation: 0,
+            token: None,
+            globs: replica.globs.clone(),
+            holes: Vec::new(),
+            accepts: None,
+        },
     };
     for (prefix, kind) in [("base", FrameKind::Chunk), ("tail", FrameKind::Records)] {
         let prefix = format!("{prefix}/{:08x}/", head.generation).into_bytes();
@@ -270,6 +290,10 @@ pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Resul
         (head.globs.clone(), head.holes.clone(), head.token);
     replica.holes = head.holes.into_iter().map(Vec::into_boxed_slice).collect();
     replica.token = head.token;
+    replica.store.accepts = head.accepts;
+    if let Some(accepts) = head.accepts {
+        replica.accept(accepts);
+    }
     replica.adopt_globs(head.globs);
     for (key, value) in of(b"pend/") {
         let stored: StoredCommand =
@@ -293,6 +317,7 @@ impl From<&Command> for StoredCommand {
             now: command.now,
             calls: calls.map(|call| call.0.iter().map(|word| word.to_vec()).collect()).collect(),
             conditions: command.conditions.iter().map(|(key, digest)| (key.to_vec(), *digest)).collect(),
+            transaction: command.transaction,
         }
     }
 }
@@ -305,6 +330,7 @@ impl StoredCommand {
             seq: self.seq,
             now: self.now,
             calls: self.calls.into_iter().map(queued).collect(),
+            transaction: self.transaction,
             conditions: self.conditions.into_iter().map(|(key, digest)| (key.into(), digest)).collect(),
             order,
         }

@@ -1,5 +1,9 @@
 //! What a rebase costs, and that it comes to the same as taking everything back.
 
+mod claims;
+mod limits;
+mod losses;
+
 use alloc::{format, string::String, vec, vec::Vec};
 
 use proptest::prelude::*;
@@ -9,7 +13,7 @@ use crate::{
     format::ClientId,
     hash::Rng,
     resp::{Value, decode_value},
-    sync::{Event, Grant, Hub, HubOptions, LogId, PeerId, Replica, ReplicaOptions},
+    sync::{Event, Grant, Hub, HubOptions, LogId, PeerId, Replica, ReplicaOptions, SyncError},
 };
 
 /// A server with one replica, between which messages wait until they are let through.
@@ -24,17 +28,61 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
+        let mut pair = Self::offline(HubOptions::default(), make_replica(1, &["*"]));
+        pair.connect();
+        pair.exchange();
+        pair
+    }
+
+    fn offline(options: HubOptions, replica: Replica) -> Self {
         let mut engine = Engine::new(EngineOptions::default());
         engine.journal_mut().enable(true);
-        let mut hub = Hub::new(HubOptions::default());
+        let mut hub = Hub::new(options);
         hub.begin_epoch(LogId(1));
         let client = engine.open_session("127.0.0.1:1", Env::new(0, 0));
         let peer = hub.open_peer(Grant::everything());
-        let mut replica = make_replica();
-        replica.handle_connected(Env::new(1_000_000, 0));
-        let mut pair = Self { engine, hub, client, replica, peer, now: 1_000_000 };
-        pair.exchange();
-        pair
+        Self { engine, hub, client, replica, peer, now: 1_000_000 }
+    }
+
+    /// Connects again if there was a connection.
+    fn connect(&mut self) {
+        self.cut();
+        self.peer = self.hub.open_peer(Grant::everything());
+        self.replica.handle_connected(self.env());
+    }
+
+    fn cut(&mut self) {
+        let env = self.env();
+        self.hub.close_peer(&mut self.engine, env, self.peer);
+        self.replica.handle_disconnected();
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        core::iter::from_fn(|| self.replica.poll_event()).collect()
+    }
+
+    /// Exchanges until nothing is pending, connecting again where the replica wants that.
+    fn sync(&mut self) {
+        for _ in 0..20 {
+            self.try_exchange();
+        }
+        assert_eq!(self.replica.status().pending, 0);
+        assert_eq!(self.hub.poll_close(), None);
+    }
+
+    fn try_exchange(&mut self) {
+        let env = self.env();
+        while let Some(message) = self.replica.poll_transmit() {
+            self.hub.handle_message(&mut self.engine, env, self.peer, &message);
+        }
+        self.hub.handle_durable(self.hub.seq());
+        self.hub.begin_round();
+        while let Some((_, message)) = self.hub.poll_transmit(&self.engine) {
+            if let Err(error) = self.replica.handle_message(env, &message) {
+                assert_eq!(error, SyncError::OtherIdentities);
+                return self.connect();
+            }
+        }
     }
 
     fn env(&self) -> Env {
@@ -79,10 +127,10 @@ impl Pair {
     }
 }
 
-fn make_replica() -> Replica {
+fn make_replica(client: u8, globs: &[&str]) -> Replica {
     let options = ReplicaOptions {
-        client: ClientId([1; 16]),
-        interest: vec![b"*".to_vec()],
+        client: ClientId([client; 16]),
+        interest: globs.iter().map(|glob| glob.as_bytes().to_vec()).collect(),
         db: 0,
         seed: 1,
         limits: Limits::DEFAULT,

@@ -53,6 +53,7 @@ fn message(rng: &mut Rng) -> Vec<u8> {
             let commands = (0..rng.below(4)).map(|_| PushedCommand {
                 calls: (0..rng.below(3)).map(|_| blobs(rng)).collect(),
                 conditions: (0..rng.below(2)).map(|_| Condition { key: blob(rng), digest: number(rng) }).collect(),
+                transaction: rng.below(2) == 0,
             });
             let commands = commands.collect();
             ToHub::Push(Push {

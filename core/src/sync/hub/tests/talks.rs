@@ -89,7 +89,8 @@ fn blobs<'a>(words: &[&'a str]) -> Vec<Blob<'a>> {
 }
 
 fn push<'a>(first: u64, guess: u64, calls: &[&[&'a str]]) -> ToHub<'a> {
-    let command = |call: &&[&'a str]| PushedCommand { calls: vec![blobs(call)], conditions: vec![] };
+    let command =
+        |call: &&[&'a str]| PushedCommand { calls: vec![blobs(call)], conditions: vec![], transaction: false };
     ToHub::Push(Push { client: 0, first: ClientSeq(first), guess, commands: calls.iter().map(command).collect() })
 }
 
@@ -165,7 +166,7 @@ fn a_condition_that_does_not_hold_keeps_all_of_a_command_back() {
     let guarded = |seq, key: &'static str, digest| {
         let conditions = vec![Condition { key: key.as_bytes().into(), digest }];
         let calls = vec![blobs(&["INCR", "a"]), blobs(&["SET", "b", "x"])];
-        let commands = vec![PushedCommand { calls, conditions }];
+        let commands = vec![PushedCommand { calls, conditions, transaction: true }];
         ToHub::Push(Push { client: 0, first: ClientSeq(seq), guess: 0, commands })
     };
     talk.say(peer, &guarded(1, "a", digest));

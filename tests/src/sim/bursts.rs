@@ -1,0 +1,115 @@
+//! Users who ask for more at once than a server takes, or for more than fits into a message.
+
+use super::world::World;
+
+impl World {
+    /// Many calls at once, most of which wait.
+    pub(super) fn burst_calls(&mut self, index: usize) {
+        for _ in 0..=self.rng.below(6) {
+            let words: &[&[u8]] = match self.rng.below(4) {
+                0 => &[b"GET", b"k:0"],
+                1 => &[b"BLPOP", b"queue", b"0.2"],
+                _ => &[b"BLPOP", b"queue", b"0"],
+            };
+            let node = &mut self.nodes[index];
+            let id = node.replica.call(words);
+            node.asked.insert(id);
+        }
+    }
+
+    /// Many changes of interest at once.
+    pub(super) fn burst_interest(&mut self, index: usize) {
+        for _ in 0..=self.rng.below(6) {
+            self.change_interest(index);
+        }
+    }
+
+    /// Channels, messages and presence, more than a small server takes.
+    pub(super) fn burst_talk(&mut self, index: usize) {
+        for _ in 0..=self.rng.below(4) {
+            let number = self.rng.below(4);
+            let (here, room) = (format!("here:{index}:{number}"), format!("room:{number}"));
+            let replica = &mut self.nodes[index].replica;
+            match self.rng.below(6) {
+                0 | 1 => replica.presence(here.as_bytes(), Some(b"x")),
+                2 => replica.presence(here.as_bytes(), None),
+                3 => replica.listen(&[room.as_bytes()], &[]),
+                4 => replica.listen(&[], &[room.as_bytes()]),
+                _ => drop(replica.publish(room.as_bytes(), b"hello")),
+            }
+        }
+    }
+
+    /// A command that a small server has no message for: refused at once, or in its turn.
+    pub(super) fn call_too_long(&mut self, index: usize) {
+        let env = self.env(self.nodes[index].skew_ms);
+        let is_too_long = self.server.options.limits.sync_message_bytes_max < LONG;
+        let (key, value) = (format!("k:{}", self.rng.below(4)), vec![b'7'; LONG]);
+        let node = &mut self.nodes[index];
+        match self.rng.below(3) {
+            0 => {
+                node.call(env, &[b"MULTI"]);
+                node.call(env, &[b"INCR", b"k:0"]);
+                node.call(env, &[b"SET", key.as_bytes(), &value]);
+                let (_, seq) = node.call(env, &[b"EXEC"]);
+                seq.into_iter().for_each(|_| node.pushed_last().calls = Some(2));
+                seq
+            }
+            _ => node.call(env, &[b"SET", key.as_bytes(), &value]).1,
+        }
+        .map_or_else(
+            || self.report.note("commands that were refused at once"),
+            |_| self.nodes[index].pushed_last().is_too_long = is_too_long,
+        );
+    }
+
+    /// Keys are deleted and then not wanted any more, before the server knows of either.
+    pub(super) fn delete_and_unsubscribe(&mut self, index: usize) {
+        let env = self.env(self.nodes[index].skew_ms);
+        let node = &mut self.nodes[index];
+        for _ in 0..4 {
+            let key = format!("bulk:{}", self.rng.below(40));
+            let (_, seq) = node.call(env, &[b"DEL", key.as_bytes()]);
+            if seq.is_some() {
+                self.report.note("deletions before the interest changed");
+            }
+        }
+        let globs: [&[u8]; 3] = [b"bulk:*", b"bulk:1?", b"*0"];
+        let id = node.replica.subscribe(env, &[], &[globs[self.rng.index(globs.len())]]);
+        node.asked.insert(id);
+    }
+
+    /// Everything is deleted while more is coming in.
+    pub(super) fn flush_while_loading(&mut self, index: usize) {
+        let env = self.env(self.nodes[index].skew_ms);
+        let node = &mut self.nodes[index];
+        if !node.replica.is_subscribing() {
+            let id = node.replica.subscribe(env, &[b"bulk:*"], &[]);
+            node.asked.insert(id);
+            return;
+        }
+        let flush: &[u8] = if self.rng.below(2) == 0 { b"FLUSHDB" } else { b"FLUSHALL" };
+        node.call(env, &[flush]);
+        self.report.note("flushes while a subscription was under way");
+    }
+
+    /// A tab that is closed again and again, each time with something stored that nobody has seen.
+    pub(super) fn crash_often(&mut self, index: usize) {
+        for _ in 0..3 {
+            self.call_replica(index);
+            self.nodes[index].store();
+            self.crash_replica(index);
+        }
+    }
+
+    /// Lets calls that wait have what they wait for.
+    pub(super) fn serve_calls(&mut self) {
+        let env = self.env(0);
+        if self.nodes.iter().any(|node| !node.asked.is_empty()) {
+            self.server.call(env, &[b"RPUSH", b"queue", b"x"]);
+        }
+    }
+}
+
+/// Longer than the messages of a small server.
+const LONG: usize = 1300;
