@@ -41,8 +41,10 @@ pub struct Grant {
 /// Bounds of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantLimits {
-    /// Patterns that it may subscribe to.
+    /// Patterns that it may subscribe to, and channels that it may listen to.
     pub interest_patterns_max: usize,
+    /// Bytes of answers that may wait for it to read them.
+    pub pending_bytes_max: usize,
 }
 
 impl Grant {
@@ -121,7 +123,10 @@ impl Grant {
 
 impl Default for GrantLimits {
     fn default() -> Self {
-        Self { interest_patterns_max: Limits::DEFAULT.interest_patterns_max }
+        Self {
+            interest_patterns_max: Limits::DEFAULT.interest_patterns_max,
+            pending_bytes_max: Limits::DEFAULT.outbox_bytes_max,
+        }
     }
 }
 

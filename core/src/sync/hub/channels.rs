@@ -16,6 +16,7 @@ use crate::{
     resp::{Protocol, Reply},
     session::{SessionId, Woken},
     sync::{
+        grant::Grant,
         message::{CloseReason, ToReplica},
         peer::{Following, Message, PeerId},
     },
@@ -39,6 +40,25 @@ impl Channels {
     /// Lets a replica listen to nothing any more.
     pub(super) fn leave_all(&mut self, id: PeerId, channels: &[Box<[u8]>]) {
         channels.iter().for_each(|channel| self.leave(id, channel));
+    }
+
+    /// Ends what a replica's grant doesn't allow any more. A key of presence goes when its deadline comes.
+    pub(super) fn narrow(&mut self, id: PeerId, grant: &Grant, following: &mut Following) {
+        following.channels.retain(|channel| {
+            let may = grant.may_use_channel(channel);
+            if !may {
+                self.leave(id, channel);
+            }
+            may
+        });
+        let db = following.db;
+        following.presence.retain(|key| {
+            let (may, owned) = (grant.may_write(key), (db, key.clone()));
+            if !may && self.presence.get(&owned) == Some(&id) {
+                self.presence.remove(&owned);
+            }
+            may
+        });
     }
 
     fn leave(&mut self, id: PeerId, channel: &[u8]) {
@@ -75,6 +95,7 @@ impl Hub {
         leave: &[Blob<'_>],
     ) -> Result<(), CloseReason> {
         let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
+        let channels_max = self.options.limits.peer_channels_max.min(peer.grant.limits.interest_patterns_max);
         let Some(following) = &mut peer.following else { return Ok(()) };
         for channel in join {
             if !peer.grant.may_use_channel(channel) {
@@ -82,7 +103,7 @@ impl Hub {
             }
             let channel: Box<[u8]> = Box::from(&**channel);
             if !following.channels.contains(&channel) {
-                if following.channels.len() >= self.options.limits.peer_channels_max {
+                if following.channels.len() >= channels_max {
                     return Err(CloseReason::LimitPassed("more channels than channels_max"));
                 }
                 following.channels.push(channel.clone());

@@ -115,6 +115,7 @@ impl Hub {
         let limits = self.options.limits;
         let hello_clients = hello.clients.get(..limits.peer_clients_max.max(CLIENTS_MIN)).unwrap_or(&hello.clients);
         let patterns_max = limits.interest_patterns_max.min(peer.grant.limits.interest_patterns_max);
+        let channels_max = limits.peer_channels_max.min(peer.grant.limits.interest_patterns_max);
         let interest = hello.interest.get(..patterns_max).unwrap_or(&hello.interest);
         peer.credit = (hello.credit > 0).then_some(i64::from(hello.credit));
         let read = peer.grant.read.clone();
@@ -183,7 +184,7 @@ impl Hub {
             calls_max: count(limits.peer_calls_max),
             steps_max: count(limits.peer_steps_max),
             presence_max: count(limits.peer_presence_max),
-            channels_max: count(limits.peer_channels_max),
+            channels_max: count(channels_max),
             fetches_max: count(limits.peer_fetches_max),
         };
         let log = self.history.current().unwrap_or(LogId(0));

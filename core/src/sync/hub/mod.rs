@@ -224,17 +224,25 @@ impl Hub {
     }
 
     /// Takes in what a replica's new token says, after [`Hub::poll_renewal`]; or why it isn't good, which ends the
-    /// connection. Other rights to read do, too: the replica comes back and gets what it then may hold.
+    /// connection. What it may write, call and listen to is so from now on. Other rights to read end the connection, too:
+    /// the replica comes back and gets what it then may hold.
     pub fn handle_grant(&mut self, id: PeerId, grant: Result<Grant, &'static str>) {
         let Some(peer) = self.peers.get_mut(id.0) else { return };
-        match grant {
-            Err(why) => self.close(id, CloseReason::Unauthorized(why)),
-            Ok(grant) if grant.read != peer.grant.read => self.close(id, CloseReason::FellBehind),
-            Ok(grant) => {
-                peer.grant.expires_at.map(|at| self.expiries.remove(&(at, id)));
-                self.expiries.extend(grant.expires_at.map(|at| (at, id)));
-                peer.grant = grant;
-            }
+        let grant = match grant {
+            Ok(grant) => grant,
+            Err(why) => return self.close(id, CloseReason::Unauthorized(why)),
+        };
+        let calls_wait = peer.following.as_ref().is_some_and(|following| !following.calls.is_empty());
+        // A call that waits runs again later, and must not do then what isn't allowed any more.
+        let calls_end = calls_wait && (grant.write != peer.grant.write || grant.commands != peer.grant.commands);
+        if grant.read != peer.grant.read || calls_end {
+            return self.close(id, CloseReason::RightsChanged);
+        }
+        peer.grant.expires_at.map(|at| self.expiries.remove(&(at, id)));
+        self.expiries.extend(grant.expires_at.map(|at| (at, id)));
+        peer.grant = grant;
+        if let Some(following) = &mut peer.following {
+            self.channels.narrow(id, &peer.grant, following);
         }
     }
 
@@ -410,7 +418,7 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(id.0) else { return };
         peer.outbox_bytes += message.len() + MESSAGE_OVERHEAD_BYTES;
         peer.outbox.push_back(message);
-        if peer.outbox_bytes > self.options.limits.outbox_bytes_max {
+        if peer.outbox_bytes > self.options.limits.outbox_bytes_max.min(peer.grant.limits.pending_bytes_max) {
             self.close(id, CloseReason::FellBehind);
         }
         self.wake(id);

@@ -50,8 +50,9 @@ impl Hub {
             self.run_pushed(engine, env, id, push.client, origin, session, command, &mut guess);
             ran += 1;
         }
-        let limit = self.options.limits.outbox_bytes_max;
-        let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return Ok(()) };
+        let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
+        let limit = self.options.limits.outbox_bytes_max.min(peer.grant.limits.pending_bytes_max);
+        let Some(following) = &mut peer.following else { return Ok(()) };
         let as_guessed = guess.number() == push.guess || planted::has(Bug::TrustedGuess);
         if ran == push.commands.len() && as_guessed {
             for own in following.own.iter_mut().rev().take(ran) {
@@ -126,7 +127,7 @@ fn execute_pushed(
     reply
 }
 
-/// Checks that every call may be pushed, and by this replica.
+/// Checks that every call may be pushed, and by this replica, and that it may read the keys of the conditions.
 fn check(grant: &Grant, pushed: &PushedCommand<'_>) -> crate::error::Result<()> {
     const REFUSED: Error = Error::new("ERR this command can't be pushed by a replica");
     if !pushed.transaction && pushed.calls.len() != 1 {
@@ -140,7 +141,11 @@ fn check(grant: &Grant, pushed: &PushedCommand<'_>) -> crate::error::Result<()> 
         }
         grant.check_call(&words)?;
     }
-    Ok(())
+    // Whether a condition holds tells what stands there.
+    match pushed.conditions.iter().all(|condition| grant.may_read(&condition.key)) {
+        true => Ok(()),
+        false => Err(Error::new("NOPERM No permissions to access a key that the command's conditions name")),
+    }
 }
 
 /// Whether a call may be pushed: one that writes, and in a transaction whatever else a replica can run.

@@ -24,6 +24,10 @@ pub enum CloseReason {
     FellBehind,
     /// The server is going down: come back later.
     ShuttingDown,
+    /// More than its share: come back after a while.
+    Throttled(&'static str),
+    /// What it may read isn't what it was: come back and hold what it then may.
+    RightsChanged,
 }
 
 impl CloseReason {
@@ -38,6 +42,8 @@ impl CloseReason {
             Self::Gap(_) => 4100,
             Self::FellBehind => 4101,
             Self::ShuttingDown => 4102,
+            Self::Throttled(_) => 4103,
+            Self::RightsChanged => 4104,
         }
     }
 
@@ -61,6 +67,8 @@ impl CloseReason {
             Self::Gap(expected) => format!("gap in pushed commands: expected {}", expected.0),
             Self::FellBehind => "too far behind: reconnect to resume".into(),
             Self::ShuttingDown => "the server is shutting down".into(),
+            Self::Throttled(what) => format!("{what}: come back after a while"),
+            Self::RightsChanged => "what may be read has changed: reconnect".into(),
         }
     }
 }

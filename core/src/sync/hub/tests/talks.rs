@@ -7,7 +7,7 @@ use crate::{
     blob::Blob,
     format::{ClientId, ClientSeq, LogSeq},
     sync::{
-        CloseReason, CommandSet, Condition, Features, Grant, Guess, Hello, Hub, HubOptions, Interest, Item, LogId,
+        CloseReason, CommandSet, Condition, Features, Grant, GrantLimits, Guess, Hello, Hub, HubOptions, Interest, Item, LogId,
         PeerId, Push, PushedCommand, ToHub, ToReplica, entropy_of,
     },
 };
@@ -214,6 +214,90 @@ fn what_a_token_does_not_allow_is_refused_and_not_sent() {
     assert!(!format_has(&heard, b"b1") && format_has(&heard, b"a1"), "{heard:?}");
     talk.say(peer, &ToHub::Listen { join: blobs(&["gossip"]), leave: vec![] });
     assert!(matches!(talk.closed(), Some(CloseReason::Unauthorized(_))));
+}
+
+#[test]
+fn a_condition_tells_nothing_about_a_key_that_may_not_be_read() {
+    let only = |glob: &str| Interest::new([glob.as_bytes()]);
+    let grant = Grant { read: only("a*"), write: only("a*"), ..Grant::everything() };
+    let mut talk = Talk::new();
+    let peer = talk.connected(grant);
+    let mut replies = Vec::new();
+    for (seq, exists) in [(1, false), (2, true)] {
+        if exists {
+            talk.call(&[b"SET", b"secret", b"1"]);
+        }
+        let conditions = vec![Condition { key: b"secret".as_slice().into(), digest: 0 }];
+        let commands = vec![PushedCommand { calls: vec![blobs(&["SET", "a", "1"])], conditions, transaction: false }];
+        talk.say(peer, &ToHub::Push(Push { client: 0, first: ClientSeq(seq), guess: Guess::NONE, commands }));
+        let heard = talk.hear();
+        replies.extend(items(&heard).into_iter().filter_map(|item| match item {
+            Item::Own { reply: Some(reply), .. } => Some(reply.to_vec()),
+            _ => None,
+        }));
+    }
+    assert!(replies.len() == 2 && replies[0] == replies[1] && replies[0].starts_with(b"-NOPERM"), "{replies:?}");
+    assert_eq!(talk.call(&[b"EXISTS", b"a"]), b":0\r\n");
+}
+
+#[test]
+fn a_narrower_token_takes_effect_on_the_open_connection() {
+    let only = |glob: &str| Interest::new([glob.as_bytes()]);
+    let mut talk = Talk::new();
+    let peer = talk.connected(Grant::everything());
+    talk.say(peer, &ToHub::Listen { join: blobs(&["news", "gossip"]), leave: vec![] });
+    for key in ["here:a", "gone:a"] {
+        talk.say(peer, &ToHub::Presence { key: key.as_bytes().into(), value: Some(b"1".as_slice().into()) });
+    }
+    let narrow = Grant { write: only("here:*"), channels: only("news"), ..Grant::everything() };
+    talk.hub.handle_grant(peer, Ok(narrow));
+    talk.hear();
+    assert_eq!((talk.hub.publish(b"news", b"1"), talk.hub.publish(b"gossip", b"1")), (1, 0));
+    talk.say(peer, &push(1, 0, &[&["SET", "here:b", "1"], &["SET", "b", "1"]]));
+    assert_eq!(talk.call(&[b"EXISTS", b"here:b", b"b"]), b":1\r\n");
+    // Presence that may not be written any more is renewed no more.
+    for _ in 0..4 {
+        talk.now += 20_000;
+        let env = talk.env();
+        talk.hub.handle_timeout(&mut talk.engine, env);
+    }
+    assert_eq!(talk.call(&[b"EXISTS", b"here:a"]), b":1\r\n");
+    assert_eq!(talk.call(&[b"EXISTS", b"gone:a"]), b":0\r\n");
+    assert_eq!(talk.closed(), None);
+}
+
+#[test]
+fn other_rights_to_read_and_calls_that_wait_send_the_replica_back_to_the_door() {
+    let narrow = || Interest::new([b"a*".as_slice()]);
+    let mut talk = Talk::new();
+    let peer = talk.connected(Grant::everything());
+    talk.hub.handle_grant(peer, Ok(Grant { read: narrow(), ..Grant::everything() }));
+    assert_eq!(talk.closed(), Some(CloseReason::RightsChanged));
+    for waits in [false, true] {
+        let mut talk = Talk::new();
+        let peer = talk.connected(Grant::everything());
+        if waits {
+            talk.say(peer, &ToHub::Call { id: 1, call: blobs(&["BLPOP", "queue", "0"]) });
+        }
+        talk.hub.handle_grant(peer, Ok(Grant { write: narrow(), ..Grant::everything() }));
+        assert_eq!(talk.closed(), waits.then_some(CloseReason::RightsChanged));
+    }
+    assert!(CloseReason::may_retry(CloseReason::RightsChanged.code()));
+}
+
+#[test]
+fn answers_that_wait_for_a_reader_are_bounded_by_the_token() {
+    let limits = GrantLimits { pending_bytes_max: 1_000, interest_patterns_max: 2 };
+    let mut talk = Talk::new();
+    let peer = talk.connected(Grant { limits, ..Grant::everything() });
+    talk.say(peer, &ToHub::Listen { join: blobs(&["a", "b"]), leave: vec![] });
+    assert_eq!(talk.closed(), None);
+    talk.hub.publish(b"a", &[b'x'; 2_000]);
+    assert_eq!(talk.closed(), Some(CloseReason::FellBehind));
+    let mut talk = Talk::new();
+    let peer = talk.connected(Grant { limits, ..Grant::everything() });
+    talk.say(peer, &ToHub::Listen { join: blobs(&["a", "b", "c"]), leave: vec![] });
+    assert!(matches!(talk.closed(), Some(CloseReason::LimitPassed(_))));
 }
 
 fn format_has(messages: &[(PeerId, Vec<u8>)], text: &[u8]) -> bool {
