@@ -3,12 +3,17 @@
 //! One struct is read from all three sources, so that every setting has the same name in each of them.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Deserializer, de};
+
+use crate::auth::Terms;
+use crate::auth::mint::Mint;
+use crate::quota::Share;
 
 /// Everything that a server needs to know.
 #[derive(Clone, Debug)]
@@ -30,7 +35,19 @@ pub struct Config {
     /// Most RESP connections at a time.
     pub maxclients: usize,
     /// Further origins whose pages may open the sync WebSocket.
-    pub allow_origin: Vec<String>,
+    pub origin: Vec<String>,
+    /// Whether a proxy in front says where connections come from.
+    pub trust_forwarded: bool,
+    /// Files with the keys that tokens are checked with.
+    pub token_key: Vec<PathBuf>,
+    /// For whom tokens have to be.
+    pub token_audience: Option<String>,
+    /// From whom tokens have to be.
+    pub token_issuer: Option<String>,
+    /// What one subject, or one connection, may have, where its token doesn't say.
+    pub token_limits: TokenLimits,
+    /// What one address may have, where that was set.
+    pub address_limits: AddressLimits,
     /// Log bytes after which a snapshot is worth its writing, however small the data.
     pub compact_min: Bytes,
     /// What to do about a damaged log.
@@ -42,6 +59,54 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Settings::default().resolve(None, None)
+    }
+}
+
+/// What tokens get that don't say.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenLimits {
+    /// Connections of a subject.
+    pub connections: u64,
+    /// Messages a second of a subject.
+    pub messages: u64,
+    /// Bytes of messages a second of a subject.
+    pub bytes: Bytes,
+    /// Bytes of answers that wait for a connection.
+    pub pending: Bytes,
+    /// Patterns and channels of a connection.
+    pub patterns: usize,
+}
+
+/// What one address may have; `None` where nothing was set.
+#[derive(Clone, Copy, Debug)]
+pub struct AddressLimits {
+    /// Connections at a time.
+    pub connections: Option<u64>,
+    /// Messages a second.
+    pub messages: Option<u64>,
+    /// Bytes of messages a second.
+    pub bytes: Option<Bytes>,
+}
+
+impl Config {
+    /// What is demanded of tokens, and what they get.
+    pub(crate) fn token_terms(&self) -> Terms {
+        let TokenLimits { connections, messages, bytes, pending, patterns } = self.token_limits;
+        Terms {
+            audience: self.token_audience.clone(),
+            issuer: self.token_issuer.clone(),
+            share: Share { connections, messages, bytes: bytes.0 },
+            patterns_max: patterns,
+            pending_bytes_max: usize::try_from(pending.0).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+impl AddressLimits {
+    /// What an address gets. This machine itself has no bounds but those that were set: it may be a proxy in front.
+    pub(crate) fn share(self, address: IpAddr) -> Share {
+        let unset = if address.to_canonical().is_loopback() { Share::UNLIMITED } else { ADDRESS_SHARE };
+        unset.overridden(self.connections, self.messages, self.bytes.map(|bytes| bytes.0))
     }
 }
 
@@ -122,19 +187,31 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Task {
+    /// To serve.
+    Serve(Box<Config>),
+    /// To print a token.
+    Token(Box<Mint>),
+}
+
 /// Reads the command line, the environment and, if one is named, the file.
 ///
 /// Ends the process where the command line asks for help or can't be understood, as clap does.
 ///
 /// # Errors
 /// If the file can't be read or holds what it shouldn't; the text names file and key.
-pub fn from_arguments() -> Result<Config> {
-    let Command::Serve(serve) = Cli::parse().command;
+pub fn from_arguments() -> Result<Task> {
+    let serve = match Cli::parse().command {
+        Command::Serve(serve) => serve,
+        Command::Token(mint) => return Ok(Task::Token(mint)),
+    };
     let file = match &serve.config {
         Some(path) => read_file(path)?,
         None => Settings::default(),
     };
-    Ok(serve.settings.or(file).resolve(serve.repair, serve.config))
+    Ok(Task::Serve(Box::new(serve.settings.or(file).resolve(serve.repair, serve.config))))
 }
 
 fn read_file(path: &Path) -> Result<Settings> {
@@ -163,7 +240,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves RESP, sync and the web page until it is told to stop.
-    Serve(Serve),
+    Serve(Box<Serve>),
+    /// Prints a token for a replica, good for an hour unless told otherwise.
+    Token(Box<Mint>),
 }
 
 // The last one of a flag wins, so that a script can add to another's.
@@ -208,9 +287,45 @@ struct Settings {
     /// Most RESP connections at a time [default: 10000].
     #[arg(long, env = "SANDERLING_MAXCLIENTS", value_name = "COUNT")]
     maxclients: Option<usize>,
-    /// Further origins whose pages may open the sync WebSocket, such as https://example.org.
-    #[arg(long, env = "SANDERLING_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
-    allow_origin: Option<Vec<String>>,
+    /// A further origin whose pages may open the sync WebSocket, such as https://example.org. May be repeated.
+    #[arg(long, env = "SANDERLING_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    origin: Option<Vec<String>>,
+    /// A proxy in front says in X-Forwarded-For where connections come from [default: false].
+    #[arg(long, env = "SANDERLING_TRUST_FORWARDED", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    trust_forwarded: Option<bool>,
+    /// A file with a secret, public keys in PEM or a JWKS, that tokens are checked with. May be repeated.
+    #[arg(long, env = "SANDERLING_TOKEN_KEY", value_name = "FILE", value_delimiter = ',')]
+    token_key: Option<Vec<PathBuf>>,
+    /// The audience (aud) that tokens must be for.
+    #[arg(long, env = "SANDERLING_TOKEN_AUDIENCE", value_name = "NAME")]
+    token_audience: Option<String>,
+    /// The issuer (iss) that tokens must be of.
+    #[arg(long, env = "SANDERLING_TOKEN_ISSUER", value_name = "NAME")]
+    token_issuer: Option<String>,
+    /// Connections with tokens of one subject [default: 100].
+    #[arg(long, env = "SANDERLING_TOKEN_CONNECTIONS", value_name = "COUNT")]
+    token_connections: Option<u64>,
+    /// Messages a second of one subject [default: 5000].
+    #[arg(long, env = "SANDERLING_TOKEN_MESSAGES", value_name = "COUNT")]
+    token_messages: Option<u64>,
+    /// Bytes of messages a second of one subject [default: 32mb].
+    #[arg(long, env = "SANDERLING_TOKEN_BYTES", value_name = "BYTES")]
+    token_bytes: Option<Bytes>,
+    /// Bytes of answers that may wait for a connection with a token to read them [default: 32mb].
+    #[arg(long, env = "SANDERLING_TOKEN_PENDING", value_name = "BYTES")]
+    token_pending: Option<Bytes>,
+    /// Patterns, and channels, that a connection with a token may subscribe to [default: 1000].
+    #[arg(long, env = "SANDERLING_TOKEN_PATTERNS", value_name = "COUNT")]
+    token_patterns: Option<usize>,
+    /// Connections of one address [default: 1000; unlimited for this machine].
+    #[arg(long, env = "SANDERLING_ADDRESS_CONNECTIONS", value_name = "COUNT")]
+    address_connections: Option<u64>,
+    /// Messages a second of one address [default: 20000; unlimited for this machine].
+    #[arg(long, env = "SANDERLING_ADDRESS_MESSAGES", value_name = "COUNT")]
+    address_messages: Option<u64>,
+    /// Bytes of messages a second of one address [default: 64mb; unlimited for this machine].
+    #[arg(long, env = "SANDERLING_ADDRESS_BYTES", value_name = "BYTES")]
+    address_bytes: Option<Bytes>,
     /// Log bytes after which a snapshot is written, however small the data [default: 64mb].
     #[arg(long, env = "SANDERLING_COMPACT_MIN", value_name = "BYTES")]
     compact_min: Option<Bytes>,
@@ -228,7 +343,19 @@ impl Settings {
             requirepass: self.requirepass.or(other.requirepass),
             proto_max_bulk_len: self.proto_max_bulk_len.or(other.proto_max_bulk_len),
             maxclients: self.maxclients.or(other.maxclients),
-            allow_origin: self.allow_origin.or(other.allow_origin),
+            origin: self.origin.or(other.origin),
+            trust_forwarded: self.trust_forwarded.or(other.trust_forwarded),
+            token_key: self.token_key.or(other.token_key),
+            token_audience: self.token_audience.or(other.token_audience),
+            token_issuer: self.token_issuer.or(other.token_issuer),
+            token_connections: self.token_connections.or(other.token_connections),
+            token_messages: self.token_messages.or(other.token_messages),
+            token_bytes: self.token_bytes.or(other.token_bytes),
+            token_pending: self.token_pending.or(other.token_pending),
+            token_patterns: self.token_patterns.or(other.token_patterns),
+            address_connections: self.address_connections.or(other.address_connections),
+            address_messages: self.address_messages.or(other.address_messages),
+            address_bytes: self.address_bytes.or(other.address_bytes),
             compact_min: self.compact_min.or(other.compact_min),
         }
     }
@@ -243,7 +370,23 @@ impl Settings {
             requirepass: self.requirepass.filter(|password| !password.is_empty()),
             proto_max_bulk_len: self.proto_max_bulk_len.unwrap_or(Bytes(512 << 20)),
             maxclients: self.maxclients.unwrap_or(10_000),
-            allow_origin: self.allow_origin.unwrap_or_default(),
+            origin: self.origin.unwrap_or_default(),
+            trust_forwarded: self.trust_forwarded.unwrap_or(false),
+            token_key: self.token_key.unwrap_or_default(),
+            token_audience: self.token_audience,
+            token_issuer: self.token_issuer,
+            token_limits: TokenLimits {
+                connections: self.token_connections.unwrap_or(100),
+                messages: self.token_messages.unwrap_or(5000),
+                bytes: self.token_bytes.unwrap_or(Bytes(32 << 20)),
+                pending: self.token_pending.unwrap_or(Bytes(32 << 20)),
+                patterns: self.token_patterns.unwrap_or(1000),
+            },
+            address_limits: AddressLimits {
+                connections: self.address_connections,
+                messages: self.address_messages,
+                bytes: self.address_bytes,
+            },
             compact_min: self.compact_min.unwrap_or(Bytes(64 << 20)),
             repair,
             file,
@@ -251,13 +394,18 @@ impl Settings {
     }
 }
 
+/// What an address gets where nothing is set: enough for an office behind one.
+const ADDRESS_SHARE: Share = Share { connections: 1000, messages: 20_000, bytes: 64 << 20 };
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn serve(arguments: &[&str]) -> Settings {
-        let Command::Serve(serve) = Cli::parse_from([&["sanderling", "serve"], arguments].concat()).command;
-        serve.settings
+        match Cli::parse_from([&["sanderling", "serve"], arguments].concat()).command {
+            Command::Serve(serve) => serve.settings,
+            Command::Token(_) => unreachable!("it says serve"),
+        }
     }
 
     #[test]
@@ -268,6 +416,18 @@ mod tests {
         assert_eq!((config.resp.as_str(), config.fsync, config.maxclients), ("[::1]:2", Fsync::No, 7));
         assert_eq!((config.proto_max_bulk_len, config.compact_min), (Bytes(1 << 20), Bytes(5000)));
         assert_eq!(config.http, "127.0.0.1:7379");
+    }
+
+    #[test]
+    fn this_machine_is_bound_only_by_what_was_set() {
+        let share = |arguments: &[&str], address: &str| {
+            serve(arguments).resolve(None, None).address_limits.share(address.parse().unwrap())
+        };
+        assert_eq!(share(&[], "::ffff:127.0.0.1"), Share::UNLIMITED);
+        assert_eq!(share(&[], "192.0.2.1"), ADDRESS_SHARE);
+        let set = ["--address-messages", "7"];
+        assert_eq!(share(&set, "127.0.0.1"), Share { messages: 7, ..Share::UNLIMITED });
+        assert_eq!(share(&set, "192.0.2.1"), Share { messages: 7, ..ADDRESS_SHARE });
     }
 
     #[test]
@@ -287,7 +447,9 @@ mod tests {
     fn every_setting_has_one_name() {
         // A setting that the file knows and the flags don't, or the other way round, would fail here.
         let text = "resp='a'\nhttp='b'\ndir='c'\nfsync='no'\nwww='d'\nrequirepass='e'\nproto-max-bulk-len=1\n\
-                    maxclients=2\nallow-origin=['f','g']\ncompact-min=3";
+                    maxclients=2\norigin=['f','g']\ncompact-min=3\ntrust-forwarded=true\ntoken-key=['h','i']\n\
+                    token-audience='j'\ntoken-issuer='k'\ntoken-connections=4\ntoken-messages=5\ntoken-bytes=6\n\
+                    token-pending=7\ntoken-patterns=8\naddress-connections=9\naddress-messages=10\naddress-bytes=11";
         let flags = [
             "--resp=a",
             "--http=b",
@@ -297,8 +459,21 @@ mod tests {
             "--requirepass=e",
             "--proto-max-bulk-len=1",
             "--maxclients=2",
-            "--allow-origin=f,g",
+            "--origin=f",
+            "--origin=g",
             "--compact-min=3",
+            "--trust-forwarded",
+            "--token-key=h,i",
+            "--token-audience=j",
+            "--token-issuer=k",
+            "--token-connections=4",
+            "--token-messages=5",
+            "--token-bytes=6",
+            "--token-pending=7",
+            "--token-patterns=8",
+            "--address-connections=9",
+            "--address-messages=10",
+            "--address-bytes=11",
         ];
         assert_eq!(format!("{:?}", serve(&flags)), format!("{:?}", parse_file(text).unwrap()));
     }

@@ -12,6 +12,7 @@
 
 pub mod config;
 
+mod auth;
 mod clock;
 mod conn;
 mod descriptors;
@@ -21,6 +22,7 @@ mod listener;
 mod log;
 mod metrics;
 mod peers;
+mod quota;
 mod shard;
 mod worker;
 mod ws;
@@ -37,6 +39,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
+use auth::Auth;
 use config::Config;
 use http::Http;
 use metrics::Metrics;
@@ -73,13 +76,14 @@ pub async fn stop_signal() {
 
 async fn serve(mut config: Config, stop: impl Future<Output = ()>) -> Result<()> {
     config.maxclients = descriptors::make_room(config.maxclients);
+    let auth = Arc::new(Auth::new(&config)?);
     let resp = bind(&config.resp).await?;
     let http = bind(&config.http).await?;
     let addresses = Addresses { resp: resp.local_addr()?, http: http.local_addr()? };
     let mut shard = Shard::open(&config)?;
     shard.set_addresses(&addresses);
     let metrics = Arc::new(Metrics::new());
-    let (link, events) = ws::link(Limits::DEFAULT.sync_message_bytes_max);
+    let (link, events) = ws::link(Limits::DEFAULT.sync_message_bytes_max, Arc::clone(&auth), Arc::clone(&metrics));
     let worker = Rc::new(Worker::new(shard, Arc::clone(&metrics)));
     let own = Rc::clone(&worker);
     tokio::task::spawn_local(async move { own.run_flusher().await });
@@ -87,7 +91,16 @@ async fn serve(mut config: Config, stop: impl Future<Output = ()>) -> Result<()>
     tokio::task::spawn_local(async move { own.run_timer().await });
     tokio::task::spawn_local(handle_sockets(Rc::clone(&worker), events));
     let accept = tokio::task::spawn_local(listener::accept(Rc::clone(&worker), resp, config.maxclients));
-    let http = Http::start(http.into_std()?, &config, metrics, link)?;
+    if auth.asks_nothing() && !addresses.http.ip().is_loopback() {
+        warn!(
+            "{} is open to other machines, but without --token-key or --requirepass only this one may sync",
+            addresses.http
+        );
+    }
+    if auth.has_keys() {
+        tokio::task::spawn_local(watch_keys(Arc::clone(&auth)));
+    }
+    let http = Http::start(http.into_std()?, &config, auth, metrics, link)?;
     announce(&addresses)?;
 
     tokio::select! {
@@ -119,6 +132,24 @@ async fn handle_sockets(worker: Rc<Worker>, mut events: mpsc::Receiver<FromSocke
     }
 }
 
+/// Reads the keys for tokens again when their files change, and at each SIGHUP.
+async fn watch_keys(auth: Arc<Auth>) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => return warn!("SIGHUP can't be received, so keys are read at the start only: {error}"),
+    };
+    let mut look = tokio::time::interval(KEYS_PERIOD);
+    loop {
+        let anyway = tokio::select! {
+            _ = hangup.recv() => true,
+            _ = look.tick() => false,
+        };
+        let auth = Arc::clone(&auth);
+        // Files may be slow, and the shard must not wait for them. A panic there was reported when it happened.
+        let _ = tokio::task::spawn_blocking(move || auth.reload(anyway)).await;
+    }
+}
+
 fn announce(addresses: &Addresses) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "resp listening on {}", addresses.resp)
@@ -129,3 +160,6 @@ fn announce(addresses: &Addresses) -> Result<()> {
 
 /// Events of sockets that are handled before clients are served again.
 const EVENTS_PER_BATCH: usize = 64;
+
+/// How often it is looked whether the keys for tokens have changed.
+const KEYS_PERIOD: std::time::Duration = std::time::Duration::from_secs(2);

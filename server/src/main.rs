@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use sanderling::config::{self, Config};
+use sanderling::config::{self, Config, Task};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -13,7 +13,10 @@ fn main() -> ExitCode {
         report(panic);
         std::process::abort();
     }));
-    let outcome = config::from_arguments().and_then(serve);
+    let outcome = config::from_arguments().and_then(|task| match task {
+        Task::Serve(config) => serve(*config),
+        Task::Token(mint) => mint.run().map(|token| println!("{token}")),
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -21,6 +21,38 @@ pub(crate) struct Metrics {
     log_bytes: AtomicU64,
     peers: AtomicU64,
     writable: AtomicBool,
+    refused: [AtomicU64; Refused::ALL.len()],
+}
+
+/// Why a replica was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// What came was no handshake.
+    Handshake,
+    /// A page of another site.
+    Origin,
+    /// A name that isn't this server's.
+    Host,
+    /// Not from this machine, where nothing is asked.
+    Remote,
+    /// A token that is missing, wrong or over.
+    Token,
+    /// Too many connections.
+    Connections,
+    /// Too many messages or bytes a second: the connection was ended.
+    Rate,
+}
+
+impl Refused {
+    const ALL: [(Self, &str); 7] = [
+        (Self::Handshake, "handshake"),
+        (Self::Origin, "origin"),
+        (Self::Host, "host"),
+        (Self::Remote, "remote"),
+        (Self::Token, "token"),
+        (Self::Connections, "connections"),
+        (Self::Rate, "rate"),
+    ];
 }
 
 impl Metrics {
@@ -38,6 +70,7 @@ impl Metrics {
             log_bytes: AtomicU64::new(0),
             peers: AtomicU64::new(0),
             writable: AtomicBool::new(true),
+            refused: Default::default(),
         }
     }
 
@@ -52,6 +85,15 @@ impl Metrics {
         self.log_bytes.store(counts.log_bytes, Ordering::Relaxed);
         self.peers.store(counts.peers, Ordering::Relaxed);
         self.writable.store(counts.writable, Ordering::Relaxed);
+    }
+
+    /// Counts a refusal.
+    pub(crate) fn count_refused(&self, reason: Refused) {
+        for ((other, _), count) in Refused::ALL.iter().zip(&self.refused) {
+            if *other == reason {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Whether the log takes what is written.
@@ -83,6 +125,14 @@ impl Metrics {
                 text,
                 "# HELP sanderling_{name} {help}\n# TYPE sanderling_{name} {kind}\nsanderling_{name} {value}\n"
             );
+        }
+        let name = "sanderling_sync_refused_total";
+        let _ = writeln!(
+            text,
+            "# HELP {name} Connections of replicas that were refused or cut off.\n# TYPE {name} counter"
+        );
+        for ((_, reason), count) in Refused::ALL.iter().zip(&self.refused) {
+            let _ = writeln!(text, "{name}{{reason=\"{reason}\"}} {}", read(count));
         }
         text
     }

@@ -22,8 +22,10 @@ pub(crate) struct SocketId(pub(crate) u64);
 /// What a socket tells the shard.
 #[derive(Debug)]
 pub(crate) enum FromSocket {
-    /// It is there.
-    Opened(SocketId, Outbound),
+    /// It is there, and may do this.
+    Opened(SocketId, Outbound, Box<Grant>),
+    /// By a new token it may do this.
+    Granted(SocketId, Box<Grant>),
     /// A message, with its share of the budget.
     Message(SocketId, Bytes, OwnedSemaphorePermit),
     /// Most of what was queued for it has gone out.
@@ -39,6 +41,8 @@ pub(crate) enum FromSocket {
 pub(crate) enum ToSocket {
     /// A message for the replica.
     Message(Bytes),
+    /// A new token, to be checked.
+    Renew(Box<[u8]>),
     /// The end: the close code, and why in words.
     Close(u16, String),
 }
@@ -104,8 +108,8 @@ impl Peers {
     /// Takes in what a socket tells. What comes of it is drained by [`Peers::pump`].
     pub(crate) fn handle(&mut self, shard: &mut Shard, event: FromSocket) {
         match event {
-            FromSocket::Opened(socket, outbound) => {
-                let peer = shard.open_peer(Grant::everything());
+            FromSocket::Opened(socket, outbound, grant) => {
+                let peer = shard.open_peer(*grant);
                 self.by_socket.insert(socket, peer);
                 self.open.insert(peer, (socket, outbound));
             }
@@ -118,6 +122,11 @@ impl Peers {
             FromSocket::Message(socket, bytes, _budget) => {
                 if let Some(peer) = self.by_socket.get(&socket) {
                     shard.handle_message(*peer, &bytes);
+                }
+            }
+            FromSocket::Granted(socket, grant) => {
+                if let Some(peer) = self.by_socket.get(&socket) {
+                    shard.handle_grant(*peer, *grant);
                 }
             }
             FromSocket::Report(done) => drop(done.send(())),
@@ -143,6 +152,12 @@ impl Peers {
                 && !outbound.send(Bytes::from_owner(message))
             {
                 shard.handle_writable(peer, false);
+            }
+        }
+        while let Some((peer, token)) = shard.poll_renewal() {
+            if let Some((_, outbound)) = self.open.get(&peer) {
+                // An error means that the socket has ended, of which its own word is on the way.
+                let _ = outbound.sender.send(ToSocket::Renew(token));
             }
         }
         while let Some((peer, reason)) = shard.poll_close() {

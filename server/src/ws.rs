@@ -19,7 +19,11 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::debug;
 
+use crate::auth::{Auth, Granted};
+use crate::clock;
+use crate::metrics::{Metrics, Refused};
 use crate::peers::{self, FromSocket, Inbox, SocketId, ToSocket};
+use crate::quota::Lease;
 
 /// The way from sockets to the shard.
 #[derive(Clone, Debug)]
@@ -29,6 +33,8 @@ pub(crate) struct Link {
     budget: Arc<Semaphore>,
     sockets: Arc<AtomicU64>,
     message_bytes_max: usize,
+    auth: Arc<Auth>,
+    metrics: Arc<Metrics>,
 }
 
 impl Link {
@@ -44,27 +50,39 @@ impl Link {
 }
 
 /// Makes the way from sockets to the shard.
-pub(crate) fn link(message_bytes_max: usize) -> (Link, mpsc::Receiver<FromSocket>) {
+pub(crate) fn link(
+    message_bytes_max: usize,
+    auth: Arc<Auth>,
+    metrics: Arc<Metrics>,
+) -> (Link, mpsc::Receiver<FromSocket>) {
     let (events, receiver) = mpsc::channel(EVENTS_MAX);
     let budget = Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX.max(message_bytes_max)));
-    (Link { events, budget, sockets: Arc::new(AtomicU64::new(0)), message_bytes_max }, receiver)
+    (Link { events, budget, sockets: Arc::new(AtomicU64::new(0)), message_bytes_max, auth, metrics }, receiver)
+}
+
+/// Closes a socket right after its handshake, with a reason.
+pub(crate) async fn refuse(io: impl AsyncRead + AsyncWrite + Unpin, code: u16, why: &str) {
+    let config =
+        WebSocketConfig::default().max_message_size(Some(HELLO_BYTES_MAX)).max_frame_size(Some(HELLO_BYTES_MAX));
+    let mut stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    close(&mut stream, End::Ours(frame(code.into(), why))).await;
 }
 
 /// Serves a socket after its handshake, to its end.
-pub(crate) async fn serve(io: impl AsyncRead + AsyncWrite + Unpin, link: Link) {
+pub(crate) async fn serve(io: impl AsyncRead + AsyncWrite + Unpin, link: Link, granted: Granted, lease: Lease) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(link.message_bytes_max))
         .max_frame_size(Some(link.message_bytes_max));
     let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let id = SocketId(link.sockets.fetch_add(1, Ordering::Relaxed));
     let (outbound, inbox) = peers::outbound();
-    if link.events.send(FromSocket::Opened(id, outbound)).await.is_err() {
+    if link.events.send(FromSocket::Opened(id, outbound, Box::new(granted.grant))).await.is_err() {
         return;
     }
-    let mut socket = Socket { id, stream, inbox, link, heard_at: Instant::now() };
+    let mut socket = Socket { id, stream, inbox, link, lease, heard_at: Instant::now() };
     let end = socket.run().await;
     debug!("sync socket {}: {end:?}", id.0);
-    socket.end(end).await;
+    close(&mut socket.stream, end).await;
     // An error means that the shard has ended before.
     let _ = socket.link.events.send(FromSocket::Closed(id)).await;
 }
@@ -74,6 +92,7 @@ struct Socket<S> {
     stream: WebSocketStream<S>,
     inbox: Inbox,
     link: Link,
+    lease: Lease,
     /// When the other side last gave a sign of life.
     heard_at: Instant,
 }
@@ -107,6 +126,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     async fn receive(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
         self.heard_at = Instant::now();
+        if let Some(Ok(message)) = &message
+            && let Err(why) = self.lease.take(message.len(), self.heard_at)
+        {
+            self.link.metrics.count_refused(Refused::Rate);
+            return Err(End::Ours(reason_frame(&CloseReason::Throttled(why))));
+        }
         match message {
             Some(Ok(Message::Binary(bytes))) => self.forward(bytes).await,
             Some(Ok(Message::Text(_))) => {
@@ -150,11 +175,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                         let _ = self.link.events.send(FromSocket::Writable(self.id)).await;
                     }
                 }
+                ToSocket::Renew(token) => self.renew(&token).await?,
                 ToSocket::Close(code, reason) => return Err(End::Ours(frame(code.into(), &reason))),
             }
             next = self.inbox.try_next();
         }
         self.stream.flush().await.map_err(|_| End::Theirs)
+    }
+
+    /// Checks a new token here, where it costs the shard no time.
+    async fn renew(&mut self, token: &[u8]) -> Result<(), End> {
+        let granted = self.link.auth.grant(token, clock::now()).map_err(|why| {
+            self.link.metrics.count_refused(Refused::Token);
+            End::Ours(frame(CloseReason::Unauthorized("").code().into(), &why))
+        })?;
+        if !self.lease.renew(granted.share.as_ref()) {
+            // Somebody else than before has to come in by the door.
+            return Err(End::Ours(reason_frame(&CloseReason::RightsChanged)));
+        }
+        let gone = |_| End::Ours(reason_frame(&CloseReason::ShuttingDown));
+        self.link.events.send(FromSocket::Granted(self.id, Box::new(granted.grant))).await.map_err(gone)
     }
 
     async fn ping(&mut self) -> Result<(), End> {
@@ -166,21 +206,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             Ok(Err(_)) | Err(_) => Err(End::Theirs),
         }
     }
+}
 
-    /// Closes the connection, and waits a little for the other side to do so.
-    async fn end(&mut self, end: End) {
-        let closing = async {
-            match end {
-                End::Theirs => drop(self.stream.close(None).await),
-                End::Ours(frame) => {
-                    if self.stream.close(Some(frame)).await.is_ok() {
-                        while let Some(Ok(_)) = self.stream.next().await {}
-                    }
+/// Closes a connection, and waits a little for the other side to do so.
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut WebSocketStream<S>, end: End) {
+    let closing = async {
+        match end {
+            End::Theirs => drop(stream.close(None).await),
+            End::Ours(frame) => {
+                if stream.close(Some(frame)).await.is_ok() {
+                    while let Some(Ok(_)) = stream.next().await {}
                 }
             }
-        };
-        let _ = timeout(CLOSE_PATIENCE, closing).await;
-    }
+        }
+    };
+    let _ = timeout(CLOSE_PATIENCE, closing).await;
 }
 
 fn reason_frame(reason: &CloseReason) -> CloseFrame {
@@ -211,6 +251,9 @@ const EVENTS_MAX: usize = 1024;
 
 /// Bytes of messages that wait for the shard.
 const IN_FLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of a message that one who is refused may have sent already.
+const HELLO_BYTES_MAX: usize = 64 * 1024;
 
 /// How often a sign of life is asked for: below the minute after which proxies cut an idle connection.
 const PING_PERIOD: Duration = Duration::from_secs(20);

@@ -47,6 +47,12 @@ impl Replica {
         packed::with_words(scratch.get(..bytes).unwrap_or_default(), publish).unwrap_or_default()
     }
 
+    /// Hands the server a new token, which is in the scratch buffer as it is.
+    pub fn renew(&mut self, bytes: usize) {
+        let (replica, scratch) = self.parts();
+        replica.renew(scratch.get(..bytes).unwrap_or_default());
+    }
+
     /// Gives a key a value for as long as the connection lasts: the packed words are both; the key alone ends that.
     pub fn presence(&mut self, bytes: usize) {
         let (replica, scratch) = self.parts();

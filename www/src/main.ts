@@ -28,7 +28,7 @@ async function start(): Promise<void> {
   byId('replica-name', HTMLSpanElement).textContent = name;
   let db: Sanderling;
   try {
-    db = await open({ name, url, subscribe: ['*'] });
+    db = await open({ name, url, token: query.get('token') ?? '', subscribe: ['*'] });
   } catch (error) {
     byId('sync-state', HTMLOutputElement).textContent = 'failed';
     byId('console-output', HTMLDivElement).textContent = `The replica could not be opened: ${String(error)}`;
@@ -82,10 +82,7 @@ function keepOffline(): void {
 
 /** Returns where to sync: with the server that served this page, unless the address says otherwise. */
 function syncUrl(query: URLSearchParams): string {
-  const url = new URL(query.get('server') ?? '/sync', location.href);
-  const token = query.get('token');
-  if (token !== null) url.searchParams.set('token', token);
-  return url.href;
+  return new URL(query.get('server') ?? '/sync', location.href).href;
 }
 
 const PAGE_KEYS = 1_000;

@@ -7,6 +7,7 @@ use sanderling_core::sync::SUBPROTOCOL;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::access::Refusal;
+use crate::metrics::Refused;
 
 /// Checks that a request opens a WebSocket of our subprotocol. Returns the accept key.
 ///
@@ -14,20 +15,25 @@ use super::access::Refusal;
 /// The answer to give instead.
 pub(super) fn check(headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
     if !names(headers, header::CONNECTION, "upgrade") || !names(headers, header::UPGRADE, "websocket") {
-        return Err(refusal("this is where replicas sync: open it as a WebSocket\n".into()));
+        return Err(refusal("this is where replicas sync: open it as a WebSocket".into()));
     }
     if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Err(refusal("Sec-WebSocket-Version has to be 13\n".into()));
+        return Err(refusal("Sec-WebSocket-Version has to be 13".into()));
     }
     if !names(headers, header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
-        let offered: Vec<_> = values(headers, header::SEC_WEBSOCKET_PROTOCOL).collect();
+        let offered = values(headers, header::SEC_WEBSOCKET_PROTOCOL);
+        let offered: Vec<_> = offered.filter(|value| !value.starts_with(TOKEN_PREFIX)).collect();
         let offered = if offered.is_empty() { "none".into() } else { offered.join(", ") };
-        let why =
-            format!("Sec-WebSocket-Protocol has to name {SUBPROTOCOL}, the one spoken here; offered: {offered}\n");
+        let why = format!("Sec-WebSocket-Protocol has to name {SUBPROTOCOL}, the one spoken here; offered: {offered}");
         return Err(refusal(why));
     }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| refusal("Sec-WebSocket-Key is missing\n".into()))?;
-    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| refusal("a bad Sec-WebSocket-Key\n".into()))
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| refusal("Sec-WebSocket-Key is missing".into()))?;
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| refusal("a bad Sec-WebSocket-Key".into()))
+}
+
+/// The token that is offered as if it were a subprotocol, percent-encoded; empty where one who has none says so.
+pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
+    values(headers, header::SEC_WEBSOCKET_PROTOCOL).find_map(|value| value.strip_prefix(TOKEN_PREFIX))
 }
 
 /// Makes the answer that opens the WebSocket.
@@ -43,7 +49,7 @@ pub(super) fn accepted(accept: &HeaderValue) -> Response {
 }
 
 fn refusal(why: String) -> Refusal {
-    (StatusCode::BAD_REQUEST, why)
+    Refusal::new(Refused::Handshake, why)
 }
 
 fn names(headers: &HeaderMap, header: header::HeaderName, wanted: &str) -> bool {
@@ -59,3 +65,6 @@ fn values(headers: &HeaderMap, header: header::HeaderName) -> impl Iterator<Item
         .flat_map(|list| list.split(','))
         .map(str::trim)
 }
+
+/// What a token begins with among the subprotocols.
+const TOKEN_PREFIX: &str = "sanderling.token.";

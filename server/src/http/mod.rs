@@ -24,10 +24,12 @@ use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::error;
 
+use crate::auth::Auth;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::quota::Quotas;
 use crate::ws::{self, Link};
-use access::Access;
+use access::{Access, Refusal};
 
 /// HTTP on its thread. Dropping it ends the thread.
 #[derive(Debug)]
@@ -54,10 +56,17 @@ impl Http {
     pub(crate) fn start(
         listener: std::net::TcpListener,
         config: &Config,
+        auth: Arc<Auth>,
         metrics: Arc<Metrics>,
         link: Link,
     ) -> Result<Self> {
-        let access = Access { password: config.requirepass.clone(), origins: config.allow_origin.clone() };
+        let access = Access {
+            auth,
+            quotas: Quotas::default(),
+            origins: config.origin.clone(),
+            address_limits: config.address_limits,
+            trust_forwarded: config.trust_forwarded,
+        };
         let site = |alive| Site { access: Arc::new(access), metrics, link, alive };
         let www = config.www.clone();
         let (stop, stopped) = oneshot::channel();
@@ -133,22 +142,44 @@ async fn metrics(State(site): State<Site>) -> Response {
 }
 
 async fn sync(State(site): State<Site>, ConnectInfo(from): ConnectInfo<SocketAddr>, mut request: Request) -> Response {
-    let checked = handshake::check(request.headers())
-        .and_then(|accept| site.access.check(from, request.uri(), request.headers()).map(|()| accept));
-    let accept = match checked {
+    let accept = match handshake::check(request.headers()) {
         Ok(accept) => accept,
-        Err(refusal) => return refusal.into_response(),
+        Err(refusal) => return site.refuse(refusal),
+    };
+    let checked = site.access.check(from, request.headers());
+    let refused_with = match &checked {
+        Err(refusal) => refusal.close_code().filter(|_| access::wants_close_frame(request.headers())),
+        Ok(_) => None,
+    };
+    let granted = match (checked, refused_with) {
+        (Ok(granted), _) => Ok(granted),
+        (Err(refusal), Some(code)) => {
+            site.metrics.count_refused(refusal.reason);
+            Err((code, refusal.text))
+        }
+        (Err(refusal), None) => return site.refuse(refusal),
     };
     let Some(alive) = site.alive.upgrade() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         let _alive = alive;
-        match upgrade.await {
-            Ok(upgraded) => ws::serve(hyper_util::rt::TokioIo::new(upgraded), site.link).await,
-            Err(error) => tracing::debug!("a WebSocket's handshake was not completed: {error}"),
+        let io = match upgrade.await {
+            Ok(upgraded) => hyper_util::rt::TokioIo::new(upgraded),
+            Err(error) => return tracing::debug!("a WebSocket's handshake was not completed: {error}"),
+        };
+        match granted {
+            Ok((granted, lease)) => ws::serve(io, site.link, granted, lease).await,
+            Err((code, why)) => ws::refuse(io, code, &why).await,
         }
     });
     handshake::accepted(&accept)
+}
+
+impl Site {
+    fn refuse(&self, refusal: Refusal) -> Response {
+        self.metrics.count_refused(refusal.reason);
+        refusal.into_response()
+    }
 }
 
 /// How long sockets have to end when the server does.

@@ -236,6 +236,16 @@ impl Shard {
         self.hub.open_peer(grant)
     }
 
+    /// Takes in what a replica's new token says.
+    pub(crate) fn handle_grant(&mut self, peer: PeerId, grant: Grant) {
+        self.hub.handle_grant(peer, Ok(grant));
+    }
+
+    /// The next token that is to be checked.
+    pub(crate) fn poll_renewal(&mut self) -> Option<(PeerId, Box<[u8]>)> {
+        self.hub.poll_renewal()
+    }
+
     /// Takes in a message from a replica.
     pub(crate) fn handle_message(&mut self, peer: PeerId, bytes: &[u8]) {
         let env = self.env(clock::now());
@@ -281,7 +291,7 @@ impl Shard {
     /// Does for replicas what time demands.
     pub(crate) fn handle_peer_timeouts(&mut self) {
         let env = self.env(clock::now());
-        if self.hub.next_timeout().is_some_and(|at| at <= env.now) && self.is_writable() {
+        if self.hub.next_timeout().is_some_and(|at| at <= env.now) {
             self.hub.handle_timeout(&mut self.engine, env);
         }
     }

@@ -17,21 +17,30 @@ use sanderling_tests::wait::PATIENCE;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Error, Message, WebSocket};
 
-struct Socket(WebSocket<TcpStream>);
+/// A WebSocket to `/sync`, and nothing that a replica would make of it.
+pub(crate) struct Socket(pub(crate) WebSocket<TcpStream>);
 
 impl Socket {
-    fn open(server: &Server) -> Self {
+    pub(crate) fn open(server: &Server) -> Self {
         Self::try_open(server, Some(SUBPROTOCOL)).expect("the handshake succeeds")
     }
 
     fn try_open(server: &Server, protocol: Option<&str>) -> Result<Self, String> {
+        let protocol = protocol.map(|protocol| ("sec-websocket-protocol", protocol));
+        Self::connect(server, protocol.as_slice())
+    }
+
+    /// Opens a connection with headers of one's own; the subprotocol has to be the first that they offer.
+    pub(crate) fn connect(server: &Server, headers: &[(&'static str, &str)]) -> Result<Self, String> {
         let stream = TcpStream::connect(server.http()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         let mut request = format!("ws://{}/sync", server.http()).into_client_request().unwrap();
-        if let Some(protocol) = protocol {
-            request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
         }
+        let offered = headers.iter().find(|(name, _)| *name == "sec-websocket-protocol");
+        let protocol = offered.and_then(|(_, list)| list.split(", ").next());
         let (socket, response) = tungstenite::client(request, stream).map_err(|error| error.to_string())?;
         let chosen = response.headers().get("sec-websocket-protocol").map(|value| value.to_str().unwrap());
         assert_eq!(chosen, protocol);
@@ -47,7 +56,7 @@ impl Socket {
         socket
     }
 
-    fn send(&mut self, message: &ToHub<'_>) {
+    pub(crate) fn send(&mut self, message: &ToHub<'_>) {
         self.send_bytes(message.encode());
     }
 
@@ -55,7 +64,7 @@ impl Socket {
         self.0.send(Message::binary(bytes)).unwrap();
     }
 
-    fn receive(&mut self) -> Vec<u8> {
+    pub(crate) fn receive(&mut self) -> Vec<u8> {
         loop {
             match self.0.read().unwrap() {
                 Message::Binary(bytes) => return bytes.to_vec(),
@@ -77,7 +86,7 @@ impl Socket {
     }
 
     /// Reads on until the server closes, and returns its code and reason.
-    fn closed(mut self) -> (u16, String) {
+    pub(crate) fn closed(mut self) -> (u16, String) {
         loop {
             match self.0.read() {
                 Ok(Message::Close(Some(frame))) => return (frame.code.into(), frame.reason.to_string()),
@@ -90,7 +99,7 @@ impl Socket {
     }
 }
 
-fn hello(client: u8, interest: &str) -> ToHub<'_> {
+pub(crate) fn hello(client: u8, interest: &str) -> ToHub<'_> {
     ToHub::Hello(Hello {
         version: VERSION,
         oldest: VERSION,
@@ -103,7 +112,7 @@ fn hello(client: u8, interest: &str) -> ToHub<'_> {
     })
 }
 
-fn push(seq: u64, call: &str) -> ToHub<'_> {
+pub(crate) fn push(seq: u64, call: &str) -> ToHub<'_> {
     let calls = vec![call.split(' ').map(|word| word.as_bytes().into()).collect()];
     let commands = vec![PushedCommand { calls, conditions: vec![], transaction: false }];
     ToHub::Push(Push { client: 0, first: ClientSeq(seq), guess: Guess::NONE, commands })
@@ -245,7 +254,7 @@ fn a_handshake_that_is_none_is_refused() {
     assert_eq!(get(server.http(), "/healthz").status, 200);
 }
 
-fn as_hello(message: ToHub<'_>) -> Hello<'_> {
+pub(crate) fn as_hello(message: ToHub<'_>) -> Hello<'_> {
     match message {
         ToHub::Hello(hello) => hello,
         other => panic!("no hello: {other:?}"),

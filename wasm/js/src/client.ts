@@ -19,6 +19,7 @@ import { type Status, statusOf } from './status.js';
 import { Subscriptions } from './subscriptions.js';
 import { type MessageListener, Talk } from './talk.js';
 import { isWellFormed } from './text.js';
+import type { TokenSource } from './token.js';
 
 /** Bytes as replies carry them. */
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -80,12 +81,17 @@ export class Sanderling {
   #settled: { seq: number; resolve: () => void; reject: (error: SanderlingError) => void }[] = [];
 
   /** @internal */
-  constructor(port: Port, store: Store | undefined, webSocket: () => Promise<WebSocketConstructor>) {
+  constructor(
+    port: Port,
+    store: Store | undefined,
+    webSocket: () => Promise<WebSocketConstructor>,
+    token: TokenSource | undefined,
+  ) {
     this.#port = port;
     this.#persister = new Persister(port, store, (error) => this.warn('STORAGE', error, MEMORY_ONLY));
     this.#seen = port.words[WORD.changes]!;
     port.touched();
-    this.#link = new Link(this.#linkOwner(), webSocket);
+    this.#link = new Link(this.#linkOwner(), webSocket, token);
     this.buffers = new Buffers(this) as unknown as Commands<Bytes>;
     globalThis.document?.addEventListener('visibilitychange', this.#hidden);
   }
@@ -447,6 +453,10 @@ export class Sanderling {
         const { ok, mayRetry, text } = this.#port.message(message);
         if (ok) this.#link.works();
         else this.#link.fail(text, mayRetry);
+        this.#schedule();
+      },
+      renewed: (token) => {
+        this.#port.renew(token);
         this.#schedule();
       },
       ended: () => {

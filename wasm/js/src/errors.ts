@@ -10,8 +10,9 @@ export class SanderlingError extends Error {
      * `ERR`, `WRONGTYPE`, … for what a command answered. Of the package itself: `CLOSED` (the replica was closed),
      * `OPTIONS` (an option or argument makes no sense), `WEBSOCKET` (there is nothing to connect with), `CONNECTION`
      * (a failure of the network, which will be tried again), `LOST`
-     * (no reply to a call on the server), `SYNC` (the server refused the connection for good), `DECLINED` (more than
-     * the server takes: of channels, presence or patterns, or a message that is too long),
+     * (no reply to a call on the server), `SYNC` (the server refused the connection for good), `UNAUTHORIZED` (it
+     * refused the token), `DECLINED` (more than the server takes: of channels, presence or patterns, or a message that
+     * is too long),
      * `STORAGE` (the storage failed or is unavailable), `LOCKED` (another tab or process holds it), `DAMAGED` (its
      * content cannot be read and was set aside), `ENGINE` (the engine itself failed).
      */

@@ -12,9 +12,10 @@
  */
 
 import { reason, SanderlingError } from './errors.js';
+import { protocolsFor, renewalDelay, type TokenSource } from './token.js';
 
 /** Any implementation of the WebSocket of browsers, such as that of the package `ws`. */
-export type WebSocketConstructor = new (url: string, protocols: string) => WebSocketLike;
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
 /** What is used of a WebSocket. */
 export interface WebSocketLike {
@@ -32,6 +33,8 @@ export interface LinkOwner {
   /** A connection is open: nothing has been sent on it. */
   opened(): void;
   received(message: Uint8Array): void;
+  /** The token of the open connection will soon be over: this is the next. */
+  renewed(token: string): void;
   /** The connection that was open is gone. */
   ended(): void;
   /** No other connection will be tried, because it would be of no use. */
@@ -52,13 +55,20 @@ export class Link {
 
   readonly #owner: LinkOwner;
   readonly #find: () => Promise<WebSocketConstructor>;
+  readonly #token: TokenSource;
+  /** The token that the server has refused last. */
+  #refused: string | undefined;
+  /** The one that the connection has shown it last. */
+  #shown = '';
   #url = '';
   #socket: WebSocketLike | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(owner: LinkOwner, constructor: () => Promise<WebSocketConstructor>) {
+  constructor(owner: LinkOwner, constructor: () => Promise<WebSocketConstructor>, token: TokenSource = '') {
     this.#owner = owner;
     this.#find = constructor;
+    this.#token = token;
   }
 
   /** Switches the connection on. Does nothing if it is on and to the same address. */
@@ -68,6 +78,7 @@ export class Link {
       this.stop();
     }
     this.#url = url;
+    this.#refused = undefined;
     this.attempt = 0;
     globalThis.addEventListener?.('online', this.#online);
     void this.#connect();
@@ -99,12 +110,23 @@ export class Link {
     this.attempt++;
     this.#become('connecting');
     const url = this.#url;
+    // It may be switched off, or elsewhere, while something is waited for.
+    const isOver = (): boolean => this.state !== 'connecting' || !!this.#socket || url !== this.#url;
+    this.#timer = setTimeout(() => this.#lost('no answer from the server', false), CONNECT_MS_MAX);
+    let token: string;
+    try {
+      token = await this.#ask();
+    } catch (error) {
+      if (!isOver()) this.#lost(`no token: ${reason(error)}`, false);
+      return;
+    }
     let socket: WebSocketLike;
     try {
       const WebSocket = await this.#find();
-      // It may have been switched off, or elsewhere, meanwhile.
-      if (this.state !== 'connecting' || this.#socket || url !== this.#url) return;
-      socket = new WebSocket(url, SUBPROTOCOL);
+      if (isOver()) return;
+      // The reason for which it was refused is still the last failure.
+      if (token === this.#refused) throw new SanderlingError('UNAUTHORIZED', this.lastFailure ?? '');
+      socket = new WebSocket(url, protocolsFor(token));
     } catch (error) {
       // Nothing to connect with, or an address that the runtime refuses: neither gets better by waiting.
       if (this.state === 'connecting' && !this.#socket)
@@ -112,23 +134,52 @@ export class Link {
       return;
     }
     this.#socket = socket;
+    this.#shown = token;
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       clearTimeout(this.#timer);
       this.#become('open');
       this.#owner.opened();
+      this.#renewLater(socket, token);
     };
     socket.onmessage = ({ data }: { data: unknown }) => {
       if (data instanceof ArrayBuffer) this.#owner.received(new Uint8Array(data));
       else this.fail('the server sent text, which is no message', true);
     };
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-      const final = code >= FINAL_CODE_MIN && code <= FINAL_CODE_MAX;
-      this.#lost(reason || `the connection ended with code ${code}`, final);
+      const text = reason || `the connection ended with code ${code}`;
+      if (code === UNAUTHORIZED_CODE) {
+        // With another token it may come again, and only who asks for one can get another.
+        this.#refused = this.#shown;
+        this.#lost(new SanderlingError('UNAUTHORIZED', text), typeof this.#token === 'string');
+        return;
+      }
+      if (code === THROTTLED_CODE) this.attempt = Math.max(this.attempt, THROTTLED_ATTEMPT);
+      this.#lost(text, code >= FINAL_CODE_MIN && code <= FINAL_CODE_MAX);
     };
     // What matters of an error comes with `onclose`; without a listener some implementations throw.
     socket.onerror = () => undefined;
-    this.#timer = setTimeout(() => this.#lost('no answer from the server', false), CONNECT_MS_MAX);
+  }
+
+  async #ask(): Promise<string> {
+    return typeof this.#token === 'string' ? this.#token : await this.#token();
+  }
+
+  #renewLater(socket: WebSocketLike, token: string): void {
+    this.#shown = token;
+    const delay = typeof this.#token === 'string' ? undefined : renewalDelay(token);
+    if (delay === undefined) return;
+    this.#renewal = setTimeout(() => {
+      this.#ask().then(
+        (next) => {
+          if (this.#socket !== socket) return;
+          this.#owner.renewed(next);
+          this.#renewLater(socket, next);
+        },
+        // Then the server ends the connection when the token's time comes, and the next one asks again.
+        () => undefined,
+      );
+    }, delay);
   }
 
   #lost(why: string | SanderlingError, final: boolean, code?: number): void {
@@ -151,6 +202,7 @@ export class Link {
   /** Lets go of the socket and of the timer. */
   #end(code = 1000, text = ''): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#renewal);
     this.retryAt = null;
     const socket = this.#socket;
     if (!socket) return;
@@ -193,10 +245,14 @@ export function syncUrl(text: string): string {
   return url.href;
 }
 
-const SUBPROTOCOL = 'sanderling.v1';
 const CONNECT_MS_MAX = 10_000;
 const WAIT_MS_FIRST = 250;
 const WAIT_MS_MAX = 30_000;
 /** With these codes the server says that another connection would only be closed again. */
 const FINAL_CODE_MIN = 4000;
 const FINAL_CODE_MAX = 4099;
+/** Another token is needed. */
+const UNAUTHORIZED_CODE = 4004;
+/** It was too much: the wait is longer than after an accident. */
+const THROTTLED_CODE = 4103;
+const THROTTLED_ATTEMPT = 4;

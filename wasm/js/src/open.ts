@@ -9,6 +9,7 @@ import { platform } from './platform.js';
 import { Port } from './port.js';
 import type { Store } from './storage/batch.js';
 import { openStore, type StorageOption } from './storage/open.js';
+import type { TokenSource } from './token.js';
 
 /** What a replica is opened with. */
 export interface OpenOptions {
@@ -20,6 +21,11 @@ export interface OpenOptions {
   readonly subscribe?: readonly string[];
   /** Where it leaves what it comes back to. Default: IndexedDB where there is one, otherwise memory. */
   readonly storage?: StorageOption;
+  /**
+   * What says who is connecting, where the server asks for it. A function is called for each connection and again before
+   * the token expires; what it throws counts as a connection that failed.
+   */
+  readonly token?: TokenSource;
   /** What to connect with, where it is not to be the global one. */
   readonly WebSocket?: WebSocketConstructor;
   /** `false`: start with the network switched off. */
@@ -37,6 +43,8 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
   if (typeof name !== 'string' || name === '') throw new SanderlingError('OPTIONS', 'the name must be a string, and not empty');
   if (!Array.isArray(subscribe) || subscribe.some((glob) => typeof glob !== 'string'))
     throw new SanderlingError('OPTIONS', 'subscribe must be a list of globs');
+  if (!['undefined', 'string', 'function'].includes(typeof options.token))
+    throw new SanderlingError('OPTIONS', 'the token must be a string, or a function that returns one');
   const url = options.url === undefined ? undefined : syncUrl(options.url);
 
   const warnings: SanderlingError[] = [];
@@ -57,7 +65,7 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
     return { port: newPort(), damage: undefined };
   });
   if (restored.damage) warnings.push(restored.damage);
-  db = new Sanderling(restored.port, store, () => findWebSocket(options.WebSocket));
+  db = new Sanderling(restored.port, store, () => findWebSocket(options.WebSocket), options.token);
   tellLater(db, warnings, store);
   if (url !== undefined) {
     if (options.connect === false) db.remember(url);

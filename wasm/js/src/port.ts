@@ -208,6 +208,13 @@ export class Port {
     return this.#replica.publish(this.#pack([channel, message]));
   }
 
+  /** Hands the server a new token for this connection. */
+  renew(token: string): void {
+    this.#begin();
+    this.#putBytes(encodeText(token));
+    this.#replica.renew(this.#at - this.#base);
+  }
+
   /** Gives a key a value for as long as the connection lasts; `null` ends that. */
   presence(key: string, value: Arg | null): void {
     this.#replica.presence(this.#pack(value === null ? [key] : [key, value]));

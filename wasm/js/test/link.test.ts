@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { mock, test, type TestContext } from 'node:test';
 import { Link, type LinkOwner, syncUrl, type WebSocketConstructor, type WebSocketLike } from '../src/link.js';
+import type { TokenSource } from '../src/token.js';
 
 /** A socket that does what the test says. */
 class FakeSocket implements WebSocketLike {
@@ -17,7 +18,7 @@ class FakeSocket implements WebSocketLike {
 
   constructor(
     readonly url: string,
-    readonly protocol: string,
+    readonly protocols: string[],
   ) {
     FakeSocket.all.push(this);
   }
@@ -35,7 +36,7 @@ interface Watched extends LinkOwner {
   log: string[];
 }
 
-function make(t: TestContext): { link: Link; owner: Watched; last: () => FakeSocket } {
+function make(t: TestContext, token?: TokenSource): { link: Link; owner: Watched; last: () => FakeSocket } {
   mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   t.after(() => mock.timers.reset());
   FakeSocket.all = [];
@@ -44,11 +45,12 @@ function make(t: TestContext): { link: Link; owner: Watched; last: () => FakeSoc
     log,
     opened: () => log.push('opened'),
     received: (message) => log.push(`received ${message.length}`),
+    renewed: (token) => log.push(`renewed ${token}`),
     ended: () => log.push('ended'),
     gaveUp: (error) => log.push(`gave up: ${error.code} ${error.message}`),
     changed: () => undefined,
   };
-  const link = new Link(owner, () => Promise.resolve(FakeSocket as unknown as WebSocketConstructor));
+  const link = new Link(owner, () => Promise.resolve(FakeSocket as unknown as WebSocketConstructor), token);
   t.after(() => link.stop());
   return { link, owner, last: () => FakeSocket.all.at(-1)! };
 }
@@ -63,7 +65,7 @@ test('it connects, carries messages and can be switched off', async (t) => {
   link.start('ws://h/sync');
   await settle();
   assert.equal(link.state, 'connecting');
-  assert.equal(last().protocol, 'sanderling.v1');
+  assert.deepEqual(last().protocols, ['sanderling.v1', 'sanderling.token.']);
   link.send(new Uint8Array(1));
   assert.deepEqual(last().sent, [], 'nothing is sent before it is open');
   last().onopen!({});
@@ -170,6 +172,101 @@ test('text from the server ends the connection, and another is tried', async (t)
   last().onmessage!({ data: 'hello' });
   assert.equal(last().closedWith, 4001);
   assert.equal(link.state, 'waiting');
+});
+
+/** A token that nobody has signed, with an issue and an expiry in seconds. */
+function unsigned(name: string, seconds: number): string {
+  const payload = btoa(JSON.stringify({ sub: name, iat: 1000, exp: 1000 + seconds }));
+  return `e30.${payload.replace(/=/g, '')}.${name}`;
+}
+
+test('a token travels as a subprotocol, whatever is in it', async (t) => {
+  const { link, last } = make(t, 'pä(s) s,');
+  link.start('ws://h/sync');
+  await settle();
+  assert.deepEqual(last().protocols, ['sanderling.v1', 'sanderling.token.p%C3%A4%28s%29%20s%2C']);
+});
+
+test('a token that is refused is not shown again', async (t) => {
+  const { link, owner, last } = make(t, 'wrong');
+  link.start('ws://h/sync');
+  await settle();
+  last().onopen!({});
+  last().onclose!({ code: 4004, reason: 'the signature is wrong' });
+  assert.equal(link.state, 'off');
+  assert.deepEqual(owner.log, ['opened', 'ended', 'gave up: UNAUTHORIZED the signature is wrong']);
+});
+
+test('a refused token is followed by another, for as long as there are others', async (t) => {
+  const tokens = ['one', 'two', 'two'];
+  const { link, owner, last } = make(t, () => Promise.resolve(tokens.shift()!));
+  link.start('ws://h/sync');
+  await settle();
+  for (const token of ['one', 'two']) {
+    assert.equal(last().protocols[1], `sanderling.token.${token}`);
+    last().onopen!({});
+    last().onclose!({ code: 4004, reason: `${token} has expired` });
+    assert.equal(link.state, 'waiting');
+    mock.timers.tick(30_000);
+    await settle();
+  }
+  assert.equal(FakeSocket.all.length, 2);
+  assert.equal(link.state, 'off');
+  assert.equal(owner.log.at(-1), 'gave up: UNAUTHORIZED two has expired');
+  assert.deepEqual(tokens, []);
+  tokens.push('two');
+  link.start('ws://h/sync');
+  await settle();
+  assert.equal(FakeSocket.all.length, 3, 'switched on again, it tries again');
+});
+
+test('a token that cannot be had is a failure like others', async (t) => {
+  let fails = true;
+  const { link, last } = make(t, () => {
+    if (fails) throw new Error('no session');
+    return 'one';
+  });
+  link.start('ws://h/sync');
+  await settle();
+  assert.equal(link.state, 'waiting');
+  assert.equal(link.lastFailure, 'no token: no session');
+  fails = false;
+  mock.timers.tick(30_000);
+  await settle();
+  assert.equal(last().protocols[1], 'sanderling.token.one');
+});
+
+test('a token is renewed before it expires, while the connection lasts', async (t) => {
+  const tokens = [unsigned('a', 100), unsigned('b', 50), 'says nothing'];
+  const { link, owner, last } = make(t, () => tokens.shift()!);
+  link.start('ws://h/sync');
+  await settle();
+  last().onopen!({});
+  mock.timers.tick(79_999);
+  await settle();
+  assert.deepEqual(owner.log, ['opened']);
+  mock.timers.tick(1);
+  await settle();
+  assert.deepEqual(owner.log, ['opened', `renewed ${unsigned('b', 50)}`]);
+  mock.timers.tick(40_000);
+  await settle();
+  assert.equal(owner.log.at(-1), 'renewed says nothing');
+  mock.timers.tick(10 ** 9);
+  await settle();
+  assert.equal(owner.log.length, 3, 'one that does not say when it ends is kept');
+});
+
+test('a connection that was throttled is not opened again at once', async (t) => {
+  const { link, last } = make(t);
+  mock.method(Math, 'random', () => 0.999);
+  t.after(() => mock.restoreAll());
+  link.start('ws://h/sync');
+  await settle();
+  last().onopen!({});
+  link.works();
+  last().onclose!({ code: 4103, reason: 'too many messages a second: come back after a while' });
+  assert.equal(link.state, 'waiting');
+  assert.ok(link.retryAt! - Date.now() > 1900);
 });
 
 test('addresses are read as people write them', () => {

@@ -23,10 +23,13 @@ export class Server {
   #received: Buffer = Buffer.alloc(0);
   #arrived: (() => void) | undefined;
 
-  private constructor(readonly directory: string) {}
+  private constructor(
+    readonly directory: string,
+    readonly args: readonly string[],
+  ) {}
 
-  static async start(t: TestContext): Promise<Server> {
-    const server = new Server(await mkdtemp(join(tmpdir(), 'sanderling-server-')));
+  static async start(t: TestContext, ...args: string[]): Promise<Server> {
+    const server = new Server(await mkdtemp(join(tmpdir(), 'sanderling-server-')), args);
     t.after(async () => {
       await server.kill();
       await rm(server.directory, { recursive: true, force: true });
@@ -87,7 +90,7 @@ export class Server {
 
   private async run(resp: string, http: string): Promise<void> {
     assert.ok(BINARY);
-    const args = ['serve', '--resp', resp, '--http', http, '--dir', this.directory, '--fsync', 'always'];
+    const args = ['serve', '--resp', resp, '--http', http, '--dir', this.directory, '--fsync', 'always', ...this.args];
     const child = (this.#process = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
     let out = '';
     let errors = '';

@@ -7,8 +7,8 @@ use crate::{
     blob::Blob,
     format::{ClientId, ClientSeq, LogSeq},
     sync::{
-        CloseReason, CommandSet, Condition, Features, Grant, GrantLimits, Guess, Hello, Hub, HubOptions, Interest, Item, LogId,
-        PeerId, Push, PushedCommand, ToHub, ToReplica, entropy_of,
+        CloseReason, CommandSet, Condition, Features, Grant, GrantLimits, Guess, Hello, Hub, HubOptions, Interest,
+        Item, LogId, PeerId, Push, PushedCommand, ToHub, ToReplica, entropy_of,
     },
 };
 
