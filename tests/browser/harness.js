@@ -24,12 +24,14 @@ export class Server {
   #folder;
   #child;
   #errors = '';
+  #flags = [];
   /** The ports of the first start, kept for the next ones. */
   resp = 0;
   http = 0;
 
-  static async start() {
+  static async start(...flags) {
     const server = new Server();
+    server.#flags = flags;
     server.#folder = await mkdtemp(join(tmpdir(), 'sanderling-browser-'));
     await server.start();
     return server;
@@ -44,7 +46,7 @@ export class Server {
     const bin = process.env.SANDERLING_BIN;
     assert.ok(bin, 'SANDERLING_BIN names the server');
     const www = process.env.SANDERLING_WWW ?? fileURLToPath(new URL('../../www/dist', import.meta.url));
-    const flags = ['--resp', `127.0.0.1:${this.resp}`, '--http', `127.0.0.1:${this.http}`, '--dir', this.#folder, '--www', www];
+    const flags = ['--resp', `127.0.0.1:${this.resp}`, '--http', `127.0.0.1:${this.http}`, '--dir', this.#folder, '--www', www, ...this.#flags];
     const child = spawn(bin, ['serve', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     child.stderr.setEncoding('utf8').on('data', (text) => (this.#errors += text));

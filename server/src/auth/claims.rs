@@ -237,7 +237,7 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         let why = |claims: &str| try_read(claims, &terms()).unwrap_err();
         assert!(why("{\"exp\": 1000060}").contains("no claim sanderling"));
-        assert!(why("{\"exp\": 1000060, \"sanderling\": {\"raed\": []}}").contains("raed"));
+        assert!(why("{\"exp\": 1000060, \"sanderling\": {\"reads\": []}}").contains("reads"));
         assert!(why("{\"exp\": 1000060, \"sanderling\": {\"limits\": {\"keys\": 1}}}").contains("keys"));
         assert!(why("{\"exp\": 1000060, \"sanderling\": {\"commands\": [\"-@nosuch\"]}}").contains("-@nosuch"));
         assert!(why("{\"exp\": 1000060, \"exp\": 1, \"sanderling\": {}}").contains("duplicate"));

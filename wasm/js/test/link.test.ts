@@ -57,7 +57,7 @@ function make(t: TestContext, token?: TokenSource): { link: Link; owner: Watched
 
 /** Lets what awaits a resolved promise go on. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
 }
 
 test('it connects, carries messages and can be switched off', async (t) => {
@@ -213,7 +213,7 @@ test('a refused token is followed by another, for as long as there are others', 
   assert.equal(FakeSocket.all.length, 2);
   assert.equal(link.state, 'off');
   assert.equal(owner.log.at(-1), 'gave up: UNAUTHORIZED two has expired');
-  assert.deepEqual(tokens, []);
+  assert.equal(tokens.length, 0);
   tokens.push('two');
   link.start('ws://h/sync');
   await settle();
