@@ -8,12 +8,13 @@
 //! isn't shown the answer to a handshake that failed, so it gets the refusal as a close frame.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sanderling_core::sync::CloseReason;
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::handshake;
 use crate::auth::{Auth, Granted};
@@ -32,6 +33,8 @@ pub(super) struct Access {
     pub(super) address_limits: AddressLimits,
     /// Whether a proxy says where a connection comes from.
     pub(super) trust_forwarded: bool,
+    /// That there may be a proxy is said once.
+    pub(super) proxy_noted: Once,
 }
 
 /// A refusal: for which reason, and what would be right.
@@ -92,6 +95,11 @@ impl Access {
             headers.get_all(FORWARDED_FOR).iter().next_back().map(|value| value.to_str().unwrap_or_default());
         if self.auth.asks_nothing() {
             self.check_local(from, host, forwarded.is_some() || headers.contains_key(header::FORWARDED))?;
+        }
+        if forwarded.is_some() && !self.trust_forwarded {
+            self.proxy_noted.call_once(|| {
+                warn!("a connection came with X-Forwarded-For: all of a proxy's count as one address without --trust-forwarded");
+            });
         }
         let shown = shown_by(headers);
         let granted = self.auth.grant(&shown, clock::now()).map_err(|why| Refusal::new(Refused::Token, why))?;
@@ -203,6 +211,7 @@ mod tests {
             origins: origins.iter().map(|origin| (*origin).into()).collect(),
             address_limits: config.address_limits,
             trust_forwarded: false,
+            proxy_noted: Once::new(),
         }
     }
 

@@ -7,7 +7,7 @@ mod handshake;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
@@ -66,6 +66,7 @@ impl Http {
             origins: config.origin.clone(),
             address_limits: config.address_limits,
             trust_forwarded: config.trust_forwarded,
+            proxy_noted: Once::new(),
         };
         let site = |alive| Site { access: Arc::new(access), metrics, link, alive };
         let www = config.www.clone();

@@ -254,6 +254,10 @@ fn a_handshake_without_the_right_token_is_refused_and_told_why() {
     assert_eq!(guarded.refused("token"), 17.0);
     Replica::start(guarded.open(&good), 1, &["*"]);
     let bearer = format!("Bearer {good}");
+    let proxied =
+        [("sec-websocket-protocol", SUBPROTOCOL), ("authorization", &*bearer), ("x-forwarded-for", "192.0.2.1")];
+    Socket::connect(server, &proxied).expect("the handshake succeeds");
+    assert!(server.stderr().contains("--trust-forwarded"), "{}", server.stderr());
     let by_header = Socket::connect(server, &[("sec-websocket-protocol", SUBPROTOCOL), ("authorization", &bearer)]);
     Replica::start(by_header.expect("the handshake succeeds"), 2, &["*"]);
     assert!(!server.stderr().contains(&good));
