@@ -81,12 +81,7 @@ export class Sanderling {
   #settled: { seq: number; resolve: () => void; reject: (error: SanderlingError) => void }[] = [];
 
   /** @internal */
-  constructor(
-    port: Port,
-    store: Store | undefined,
-    webSocket: () => Promise<WebSocketConstructor>,
-    token: TokenSource | undefined,
-  ) {
+  constructor(port: Port, store: Store | undefined, webSocket: () => Promise<WebSocketConstructor>, token?: TokenSource) {
     this.#port = port;
     this.#persister = new Persister(port, store, (error) => this.warn('STORAGE', error, MEMORY_ONLY));
     this.#seen = port.words[WORD.changes]!;
