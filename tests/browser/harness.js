@@ -24,12 +24,15 @@ export class Server {
   #folder;
   #child;
   #errors = '';
+  #flags;
   /** The ports of the first start, kept for the next ones. */
   resp = 0;
   http = 0;
 
-  static async start() {
+  /** Starts a server with some flags more. */
+  static async start(...flags) {
     const server = new Server();
+    server.#flags = flags;
     server.#folder = await mkdtemp(join(tmpdir(), 'sanderling-browser-'));
     await server.start();
     return server;
@@ -44,7 +47,7 @@ export class Server {
     const bin = process.env.SANDERLING_BIN;
     assert.ok(bin, 'SANDERLING_BIN names the server');
     const www = process.env.SANDERLING_WWW ?? fileURLToPath(new URL('../../www/dist', import.meta.url));
-    const flags = ['--resp', `127.0.0.1:${this.resp}`, '--http', `127.0.0.1:${this.http}`, '--dir', this.#folder, '--www', www];
+    const flags = ['--resp', `127.0.0.1:${this.resp}`, '--http', `127.0.0.1:${this.http}`, '--dir', this.#folder, '--www', www, ...this.#flags];
     const child = spawn(bin, ['serve', ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     child.stderr.setEncoding('utf8').on('data', (text) => (this.#errors += text));
@@ -139,7 +142,10 @@ export class Page {
   }
 
   async ready() {
-    await this.page.waitForSelector('html[data-ready]', { state: 'attached' });
+    await this.page.waitForSelector('html[data-ready]', { state: 'attached' }).catch(async (cause) => {
+      const shown = await this.page.locator('body').innerText({ timeout: 1000 }).catch(String);
+      throw new Error(`the page isn't ready; problems: ${JSON.stringify(this.problems)}; it shows:\n${shown}`, { cause });
+    });
   }
 
   /** Types a command and returns what the console prints below it. */
