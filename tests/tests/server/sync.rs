@@ -90,7 +90,7 @@ impl Socket {
     }
 }
 
-fn hello(client: u8, interest: &str) -> ToHub<'_> {
+pub(crate) fn hello(client: u8, interest: &str) -> ToHub<'_> {
     ToHub::Hello(Hello {
         version: VERSION,
         oldest: VERSION,
