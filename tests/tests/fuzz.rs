@@ -2,6 +2,9 @@
 //!
 //! `cargo xtask fuzz TARGET` looks for more. What it finds goes into the corpus, and is run here from then on.
 
+// A harness fails by panicking: the test runner reports the place and the message.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sanderling_core::hash::Rng;
