@@ -36,6 +36,8 @@ impl Error {
     pub const INVALID_CURSOR: Self = Self::new("ERR invalid cursor");
     /// A timeout, offset or count outside its range.
     pub const VALUE_OUT_OF_RANGE: Self = Self::new("ERR value is out of range");
+    /// A reply past [`REPLY_BYTES_MAX`](crate::limits::REPLY_BYTES_MAX).
+    pub const REPLY_TOO_LONG: Self = Self::new("ERR the reply would be too long: ask for less at a time");
     /// The one integer whose opposite doesn't fit, where the sign says from which end to count.
     pub const NO_OPPOSITE: Self =
         Self::new("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");

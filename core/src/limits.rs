@@ -89,4 +89,8 @@ pub const EXPIRES_AT_MS_MAX: u64 = i64::MAX as u64;
 
 /// Elements that one call may draw with repetition. Redis has no bound; but a number in an argument must not be enough
 /// to fill memory with a reply.
-pub const DRAWS_MAX: usize = 16 * 1024 * 1024;
+pub const DRAWS_MAX: usize = 1024 * 1024;
+
+/// Bytes past which a reply doesn't grow by what was asked for again and again: elements drawn with repetition, and what
+/// the commands of a transaction read. A short request for a large value, repeated, must not be enough to fill memory.
+pub const REPLY_BYTES_MAX: usize = 128 * 1024 * 1024;

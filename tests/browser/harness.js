@@ -29,6 +29,7 @@ export class Server {
   resp = 0;
   http = 0;
 
+  /** Starts a server with some flags more. */
   static async start(...flags) {
     const server = new Server();
     server.#flags = flags;
@@ -141,7 +142,10 @@ export class Page {
   }
 
   async ready() {
-    await this.page.waitForSelector('html[data-ready]', { state: 'attached' });
+    await this.page.waitForSelector('html[data-ready]', { state: 'attached' }).catch(async (cause) => {
+      const shown = await this.page.locator('body').innerText({ timeout: 1000 }).catch(String);
+      throw new Error(`the page isn't ready; problems: ${JSON.stringify(this.problems)}; it shows:\n${shown}`, { cause });
+    });
   }
 
   /** Types a command and returns what the console prints below it. */

@@ -11,11 +11,13 @@
 
 pub mod client;
 pub mod conformance;
+pub mod fuzz;
 pub mod http;
 pub mod notation;
 pub mod reply;
 pub mod server;
 pub mod sim;
 pub mod spec;
+pub mod trace;
 
 pub mod wait;

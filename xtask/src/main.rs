@@ -7,6 +7,7 @@
 mod bench;
 mod build;
 mod codegen;
+mod fuzz;
 mod need;
 mod package;
 mod paths;
@@ -64,7 +65,7 @@ fn help() -> String {
     let mut text = "usage: cargo xtask TASK [ARGUMENTS]\n\n".to_owned();
     for task in TASKS {
         let call = format!("{} {}", task.name, task.arguments);
-        text += &format!("  {call:<34} {}\n", task.summary);
+        text += &format!("  {call:<36} {}\n", task.summary);
     }
     text + "\nA first run installs what it needs, after saying so; see CONTRIBUTING.md.\n"
 }
@@ -112,6 +113,12 @@ const TASKS: &[Task] = &[
         arguments: "[--all] [FILE…]",
         summary: "run Redis's own tests against the server (--help for more)",
         run: suites::conformance,
+    },
+    Task {
+        name: "fuzz",
+        arguments: "TARGET [--seconds N] [--keep]",
+        summary: "let libFuzzer look for inputs that break something",
+        run: fuzz::run,
     },
     Task {
         name: "sim",

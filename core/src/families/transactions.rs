@@ -6,6 +6,7 @@
 use crate::{
     command::{Args, Command, Context, Flags, Group, Keys, find_row, run},
     error::{Error, Result},
+    limits::REPLY_BYTES_MAX,
     session::Watch,
 };
 
@@ -65,12 +66,19 @@ fn exec(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
         ctx.reply.null_array();
         return Ok(());
     }
+    let start = ctx.reply.position();
     ctx.reply.array(transaction.commands.len());
     ctx.may_wait = false;
     for command in &transaction.commands {
         let words = command.words();
-        let outcome =
+        let before = ctx.reply.position();
+        let mut outcome =
             find_row(&words).and_then(|(row, name_words)| run(ctx, row, words.get(name_words..).unwrap_or_default()));
+        // It has run, as all of them do; only what it says is left out.
+        if outcome.is_ok() && before - start > REPLY_BYTES_MAX {
+            ctx.reply.truncate(before);
+            outcome = Err(Error::REPLY_TOO_LONG);
+        }
         if let Err(error) = outcome {
             ctx.stats.errors += 1;
             ctx.reply.error(&error);

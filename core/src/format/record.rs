@@ -15,7 +15,7 @@ pub struct LogSeq(pub u64);
 impl LogSeq {
     /// The position after this one.
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 
@@ -36,7 +36,7 @@ pub struct ClientSeq(pub u64);
 impl ClientSeq {
     /// The position after this one.
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

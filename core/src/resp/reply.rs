@@ -4,7 +4,11 @@
 
 use alloc::vec::Vec;
 
-use crate::{error::Error, num};
+use crate::{
+    error::{Error, Result},
+    limits::REPLY_BYTES_MAX,
+    num,
+};
 
 /// The protocol version that a connection speaks: 2 until it sends `HELLO 3`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -219,6 +223,18 @@ impl<'a> Reply<'a> {
     /// Takes back what was written after `position`.
     pub fn truncate(&mut self, position: usize) {
         self.out.truncate(position);
+    }
+
+    /// Takes back what was written after `position`, if that is more than a reply may repeat.
+    ///
+    /// # Errors
+    /// [`Error::REPLY_TOO_LONG`], if it was.
+    pub fn bounded(&mut self, position: usize) -> Result<()> {
+        if self.out.len() - position <= REPLY_BYTES_MAX {
+            return Ok(());
+        }
+        self.truncate(position);
+        Err(Error::REPLY_TOO_LONG)
     }
 
     fn header(&mut self, kind: u8, value: i64) {

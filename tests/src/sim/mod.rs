@@ -1,7 +1,8 @@
 //! The simulation: one hub and many replicas in one thread, under a seeded network, a seeded disk and seeded crashes.
 //!
 //! Everything that happens in a run follows from its seed: [`run`] with the seed that a failure printed repeats it.
-//! The state machines are the real ones of `sanderling-core`; only clock, network, disk and browser store are made here.
+//! The state machines and the formats on disk are the real ones of `sanderling-core`; only clock, network, the disk that
+//! loses bytes and the browser store are made here.
 //!
 //! What is checked, during and after a run, is what a replica is promised: it reads its own writes; it never goes
 //! back; a command takes effect exactly once if it was acknowledged or stored, at most once in any case, and in the

@@ -48,6 +48,7 @@ impl Report {
         "cuts",
         "server crashes",
         "appends lost",
+        "torn appends",
         "replica crashes",
         "replicas that fell behind",
         "positions compared",

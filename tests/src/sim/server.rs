@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use sanderling_core::{
     Engine, EngineOptions, Env, Limits, SessionId,
-    format::{LogSeq, Record},
+    format::{FrameKind, LogSeq, Record},
     hash::Rng,
     sync::{Hub, HubOptions, LogId, PeerId},
 };
 
 use super::{
-    disk::{Disk, Entry},
+    disk::{Disk, Loss},
     oracle::{Content, content},
 };
 
@@ -58,12 +58,12 @@ impl Server {
         let env = Env::new(now_ms, rng.next_u64());
         let mut engine = Engine::new(EngineOptions { seed: rng.next_u64(), ..EngineOptions::default() });
         let mut hub = Hub::new(options.clone());
-        for entry in disk.entries() {
-            match entry {
-                Entry::Head(head) if hub.seq().0 == 0 => hub.restore_head(head).expect("a head"),
-                Entry::Head(head) => hub.restore_history(head).expect("a head"),
-                Entry::Records(bytes) => {
-                    let mut rest = bytes.as_slice();
+        for (kind, payload) in disk.frames() {
+            match kind {
+                FrameKind::Head if hub.seq().0 == 0 => hub.restore_head(payload).expect("a head"),
+                FrameKind::Head => hub.restore_history(payload).expect("a head"),
+                _ => {
+                    let mut rest = payload;
                     while !rest.is_empty() {
                         let (record, after) = Record::decode(rest).expect("a record");
                         hub.recover_record(&mut engine, &record).expect("a record in its place");
@@ -73,7 +73,7 @@ impl Server {
             }
         }
         hub.begin_epoch(LogId(rng.next_u64()));
-        disk.append(Entry::Head(hub.head()));
+        disk.append(FrameKind::Head, &hub.head());
         disk.sync();
         engine.journal_mut().enable(true);
         let client = engine.open_session("127.0.0.1:1", env);
@@ -110,7 +110,7 @@ impl Server {
             self.hub.handle_woken(&mut self.engine, &woken);
         }
         if self.hub.has_log() {
-            self.disk.append(Entry::Records(self.hub.take_log()));
+            self.disk.append(FrameKind::Records, &self.hub.take_log());
             // A push logs several records at once; nobody may see the server between them but by the log.
             self.history.insert(self.hub.seq(), content(&self.engine, |_| true));
         }
@@ -126,14 +126,13 @@ impl Server {
         self.hub.handle_durable(self.synced);
     }
 
-    /// Stops at once and starts again; of what wasn't synced some is lost. Returns how many appends were.
-    pub(super) fn crash(&mut self, rng: &mut Rng, now_ms: u64) -> usize {
+    /// Stops at once and starts again; of what wasn't synced some is lost.
+    pub(super) fn crash(&mut self, rng: &mut Rng, now_ms: u64) -> Loss {
         self.note();
         let mut disk = core::mem::take(&mut self.disk);
-        let lost = rng.index(disk.unsynced() + 1);
-        disk.lose(lost);
+        let loss = disk.crash(rng);
         let history = core::mem::take(&mut self.history);
         *self = Self::start(disk, self.options.clone(), self.is_lax, history, rng, now_ms);
-        lost
+        loss
     }
 }

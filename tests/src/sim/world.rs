@@ -339,9 +339,10 @@ impl World {
 
     fn crash_server(&mut self) {
         self.report.note("server crashes");
-        let lost = self.server.crash(&mut self.rng, self.now_ms);
-        self.report.note_many("appends lost", lost as u64);
-        if self.server.is_lax && lost > 0 {
+        let loss = self.server.crash(&mut self.rng, self.now_ms);
+        self.report.note_many("appends lost", loss.appends as u64);
+        self.report.note_many("torn appends", loss.is_torn.into());
+        if self.server.is_lax && loss.appends > 0 {
             self.report.note("crashes that took back what was seen");
             self.oracle.all_may_be_lost();
             self.nodes.iter_mut().for_each(|node| node.may_go_back = true);

@@ -11,6 +11,7 @@ mod bad_input;
 mod blocking;
 mod config;
 mod durability;
+mod hostile;
 mod pipelining;
 mod spec;
 mod sync;

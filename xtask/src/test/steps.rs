@@ -114,6 +114,12 @@ pub(crate) const STEPS: &[Step] = &[
         action: Action::NpmScript("wasm/js", "test"),
     },
     Step {
+        name: "trace",
+        proves: "the same inputs give the same bytes natively and in wasm",
+        needs: &[Need::Node, Need::NpmPackage],
+        action: Action::Built("trace", ""),
+    },
+    Step {
         name: "packaging",
         proves: "the package as published, in a page, a Vite build, Node and workerd",
         needs: &[Need::Npm("wasm/js/packaging"), Need::NpmPackage, Need::Server, Need::Chromium],

@@ -363,8 +363,12 @@ fn pending_key(command: &Command) -> Vec<u8> {
     format!("pend/{:016x}", command.order).into_bytes()
 }
 
+/// The order that a key says, if it is written as we write it: the order of keys is the order of things only then. Half
+/// of all numbers are left for commands to come.
 fn order_of(key: &[u8]) -> Option<u64> {
-    u64::from_str_radix(core::str::from_utf8(key.strip_prefix(b"pend/")?).ok()?, 16).ok()
+    let digits = key.strip_prefix(b"pend/")?;
+    let is_ours = digits.len() == 16 && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    u64::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok().filter(|order| is_ours && *order <= u64::MAX / 2)
 }
 
 impl fmt::Display for LoadError {

@@ -217,9 +217,13 @@ fn hrandfield(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
             drawn.into_iter().for_each(|pair| reply_pair(&mut ctx.reply, pair, with_values));
         }
         DrawCount::Repeated(count) => {
+            let start = ctx.reply.position();
             start_pairs(&mut ctx.reply, count, with_values);
-            let drawn = core::iter::repeat_with(|| hash.sample(&mut rng)).take(count).flatten();
-            drawn.for_each(|pair| reply_pair(&mut ctx.reply, pair, with_values));
+            let mut drawn = core::iter::repeat_with(|| hash.sample(&mut rng)).take(count).flatten();
+            drawn.try_for_each(|pair| {
+                reply_pair(&mut ctx.reply, pair, with_values);
+                ctx.reply.bounded(start)
+            })?;
         }
     }
     Ok(())

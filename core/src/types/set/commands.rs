@@ -165,9 +165,13 @@ fn srandmember(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
             drawn.iter().for_each(|member| ctx.reply.bulk(member.as_bytes()));
         }
         DrawCount::Repeated(count) => {
+            let start = ctx.reply.position();
             ctx.reply.array(count);
-            let drawn = core::iter::repeat_with(|| set.sample(&mut rng)).take(count).flatten();
-            drawn.for_each(|member| ctx.reply.bulk(member.as_bytes()));
+            let mut drawn = core::iter::repeat_with(|| set.sample(&mut rng)).take(count).flatten();
+            drawn.try_for_each(|member| {
+                ctx.reply.bulk(member.as_bytes());
+                ctx.reply.bounded(start)
+            })?;
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use crate::{
     command::{Args, Command, Context, DrawCount, Flags, Group, Keys},
     error::{Error, Result},
     hash::Rng,
+    limits::REPLY_BYTES_MAX,
     resp::Protocol,
     types::list::transfer::{read_count_option, read_keys},
 };
@@ -146,6 +147,10 @@ fn zrandmember(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         DrawCount::Repeated(count) => (0..count).map(|_| rng.index(set.len())).collect(),
     };
     let members: Vec<_> = drawn.into_iter().filter_map(|rank| set.at(rank)).collect();
+    let repeats = members.len() > set.len();
+    if repeats && members.iter().map(|(member, _)| member.len()).sum::<usize>() > REPLY_BYTES_MAX {
+        return Err(Error::REPLY_TOO_LONG);
+    }
     reply_members(&mut ctx.reply, members.into_iter(), with_scores);
     Ok(())
 }
