@@ -72,6 +72,10 @@ impl Default for Limits {
 /// Logical databases of one engine, as in Redis's default configuration.
 pub const DATABASES: u8 = 16;
 
+/// Changed keys that are listed for those who keep copies. Of more all is said to have changed: a replica's first load
+/// would otherwise be listed key by key, to be read by nobody.
+pub const TOUCHED_KEYS_MAX: usize = 16 * 1024;
+
 /// Size at which a snapshot chunk is closed. IndexedDB is fastest with records of 64 KB to 1 MB, and a
 /// receiver can show progress chunk by chunk.
 pub const CHUNK_BYTES: usize = 128 * 1024;

@@ -46,8 +46,8 @@ fn main() -> ExitCode {
         eprintln!("xtask: there is no task {name:?}\n\n{}", help());
         return ExitCode::FAILURE;
     };
-    // The programs behind these have options of their own, and answer --help themselves.
-    let passes_on = matches!(task.name, "serve" | "conformance" | "sim");
+    // These have options of their own, or stand for programs that have, and answer --help themselves.
+    let passes_on = matches!(task.name, "serve" | "conformance" | "sim" | "bench");
     if !passes_on && rest.iter().any(|argument| argument == "--help" || argument == "-h") {
         println!("cargo xtask {name} {}\n  {}", task.arguments, task.summary);
         return ExitCode::SUCCESS;
@@ -104,8 +104,8 @@ const TASKS: &[Task] = &[
     Task { name: "tidy", arguments: "", summary: "check layers, file sizes, links and wording", run: tidy::run },
     Task {
         name: "bench",
-        arguments: "[--requests N]",
-        summary: "measure the server beside Debian's redis-server",
+        arguments: "[sync|rebase] [ARGUMENTS]",
+        summary: "measure ours beside others' (--help lists the benches)",
         run: bench::run,
     },
     Task {

@@ -18,7 +18,10 @@ use alloc::{
 pub use db::Db;
 pub use entry::{Entry, Kind, Value};
 
-use crate::{limits::DATABASES, types::encoding::Encoding};
+use crate::{
+    limits::{DATABASES, TOUCHED_KEYS_MAX},
+    types::encoding::Encoding,
+};
 
 /// All logical databases of an engine.
 #[derive(Debug)]
@@ -41,8 +44,25 @@ pub struct Keyspace {
 pub struct Touched {
     /// Database and key of each change, in order; a key that changed twice may stand twice.
     pub keys: Vec<(u8, Box<[u8]>)>,
-    /// Databases that were emptied.
+    /// Databases that were emptied, or in which so many keys changed that they aren't listed.
     pub flushed: Vec<u8>,
+}
+
+impl Touched {
+    fn add(&mut self, db: u8, key: &[u8]) {
+        if self.keys.len() >= TOUCHED_KEYS_MAX {
+            self.flush(db);
+        } else if !self.flushed.contains(&db) {
+            self.keys.push((db, key.into()));
+        }
+    }
+
+    fn flush(&mut self, db: u8) {
+        self.keys.retain(|(other, _)| *other != db);
+        if !self.flushed.contains(&db) {
+            self.flushed.push(db);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -171,7 +191,7 @@ impl Keyspace {
             }
         }
         if let Some(touched) = &mut self.touched {
-            touched.keys.push((db, key.into()));
+            touched.add(db, key);
         }
     }
 
@@ -187,8 +207,27 @@ impl Keyspace {
             }
         }
         if let Some(touched) = &mut self.touched {
-            touched.keys.retain(|(other, _)| *other != db);
-            touched.flushed.push(db);
+            touched.flush(db);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn of_very_many_changed_keys_all_are_said_to_have_changed() {
+        let mut touched = Touched::default();
+        for index in 0..TOUCHED_KEYS_MAX {
+            touched.add(0, format!("{index}").as_bytes());
+        }
+        assert_eq!((touched.keys.len(), touched.flushed.as_slice()), (TOUCHED_KEYS_MAX, [].as_slice()));
+        touched.add(0, b"one more");
+        touched.add(0, b"and another");
+        assert_eq!((touched.keys.len(), touched.flushed.as_slice()), (0, [0].as_slice()));
+        touched.add(3, b"elsewhere");
+        assert_eq!(touched.keys, [(3, Box::from(*b"elsewhere"))]);
     }
 }

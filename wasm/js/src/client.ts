@@ -361,8 +361,10 @@ export class Sanderling {
     port.status();
     this.#settle();
     this.#armTimer();
-    if (this.#queued) this.#persister.now();
-    else this.#persister.soon();
+    // Chromium holds up a message whose task also begins a transaction. Timers of a hidden page may be late by a minute.
+    if (!this.#queued) this.#persister.soon();
+    else if (this.#link.state === 'open' && globalThis.document?.visibilityState !== 'hidden') setTimeout(this.#persister.now);
+    else this.#persister.now();
     this.#queued = false;
     this.#tellStatus();
   }

@@ -150,6 +150,12 @@ pub(crate) const STEPS: &[Step] = &[
         action: Action::NpmScript("tests/browser", "test"),
     },
     Step {
+        name: "bench",
+        proves: "what measures sync and rebases can be run: a few writes, ours only",
+        needs: &[Need::Npm("tests/bench"), Need::NpmPackage, Need::Server],
+        action: Action::NpmScript("tests/bench", "test"),
+    },
+    Step {
         name: "conformance",
         proves: "Redis's own tests for the commands that exist",
         needs: &[Need::Server, Need::Programs(REDIS_TOOLS)],

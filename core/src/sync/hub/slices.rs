@@ -12,7 +12,7 @@ use crate::{
     sync::{
         interest::Interest,
         load::{Digest, Load, Step},
-        message::{LoadScope, ToReplica},
+        message::{Features, LoadScope, ToReplica},
         peer::{Following, Held, Message, PeerId, Then},
         planted::{self, Bug},
     },
@@ -30,7 +30,19 @@ impl Hub {
             let entries_max = self.options.slice_keys;
             let (at, number) = (self.seq, following.db);
             let known = &following.known;
-            let mut slice = Slice { class, known, number, db, at, entries: 0, entries_max, bytes: Vec::new() };
+            let features = following.features;
+            let mut slice = Slice {
+                class,
+                known,
+                number,
+                db,
+                at,
+                features,
+                entries: 0,
+                entries_max,
+                bytes: Vec::new(),
+                ends: Vec::new(),
+            };
             let (messages, then) = match step {
                 Step::Load(load) => slice.of_load(load),
                 Step::Digest(digest) => match slice.of_digest(digest) {
@@ -88,11 +100,15 @@ struct Slice<'a> {
     db: &'a Db,
     /// The position that the data shows.
     at: LogSeq,
+    features: Features,
     /// Keys that were looked at.
     entries: usize,
     /// Keys that may be.
     entries_max: usize,
+    /// The effects that put keys in place.
     bytes: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
 }
 
 impl Slice<'_> {
@@ -119,7 +135,7 @@ impl Slice<'_> {
             None => self.scan(load.passed, CHUNK_BYTES, |slice, entry| slice.push(load, entry)),
         };
         if !self.bytes.is_empty() {
-            messages.push(ToReplica::Chunk(core::mem::take(&mut self.bytes).into()).encode());
+            messages.push(ToReplica::Chunk(self.sorted().into()).encode_for(self.features));
         }
         if next == 0 {
             messages.push(ToReplica::LoadEnd { through: self.at }.encode());
@@ -156,7 +172,17 @@ impl Slice<'_> {
     fn push(&mut self, load: &Load, entry: &Entry) {
         if self.class.wants(self.number, &entry.key) && load.covers(self.known, &entry.key) {
             put(self.number, entry, &mut self.bytes);
+            self.ends.push(self.bytes.len());
         }
+    }
+
+    /// The effects in the order of their bytes. Neighbours share most of their keys, which packs well.
+    fn sorted(&self) -> Vec<u8> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        let ranges = starts.zip(&self.ends);
+        let mut effects: Vec<&[u8]> = ranges.filter_map(|(start, end)| self.bytes.get(start..*end)).collect();
+        effects.sort_unstable();
+        effects.concat()
     }
 }
 

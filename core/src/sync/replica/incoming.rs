@@ -66,6 +66,10 @@ impl Replica {
             }
             _ => {}
         }
+        if let (Link::Starting { .. }, ToReplica::Chunk(bytes)) = (&self.link, &message) {
+            // While the hub makes the next one; what is left to be done at the end is what nobody overlaps.
+            self.check_effects(bytes)?;
+        }
         match &mut self.link {
             Link::Offline | Link::Greeting { .. } => return Err(SyncError::Unexpected("data before the welcome")),
             Link::Starting { held, .. } => {
@@ -155,7 +159,8 @@ impl Replica {
             let message = ToReplica::decode(bytes).map_err(SyncError::Malformed)?;
             match &message {
                 ToReplica::Batch(batch) => self.check_batch(batch)?,
-                ToReplica::Chunk(bytes) => self.check_effects(bytes)?,
+                // Checked when they came.
+                ToReplica::Chunk(_) => {}
                 ToReplica::LoadBegin(LoadScope::Everything | LoadScope::Buckets { .. }) => {}
                 ToReplica::LoadEnd { through } if *through >= welcome.seq => {}
                 _ => return Err(SyncError::Unexpected("something else than a load at the start")),

@@ -15,6 +15,7 @@ use crate::{
     effect::{Change, Effect, Undo},
     env::{Env, UnixMillis},
     format::{ClientId, ClientSeq, effects},
+    hash::hash,
     session::Queued,
     sync::{
         guess::entropy_of,
@@ -64,7 +65,7 @@ pub(super) struct Pending {
 }
 
 /// The keys that a command reads or writes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Footprint {
     Keys(BTreeSet<Box<[u8]>>),
     Everything,
@@ -82,8 +83,9 @@ pub(super) struct Touch {
 pub(super) struct PendingQueue {
     /// Ascending by their order.
     queue: VecDeque<Pending>,
-    /// The applied commands that touch each key, ascending.
-    by_key: BTreeMap<Box<[u8]>, VecDeque<u64>>,
+    /// The applied commands that touch each key, ascending. Of a key stands here what it hashes to: should two keys share
+    /// that, the commands on one are taken back for the other's sake, and run again.
+    by_key: BTreeMap<u64, VecDeque<u64>>,
     /// The applied commands that may touch any key, ascending.
     everything: VecDeque<u64>,
     /// From here on there may be commands that aren't applied.
@@ -95,6 +97,10 @@ pub(super) struct PendingQueue {
 impl PendingQueue {
     pub(super) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
     }
 
     /// Adds a command behind all others.
@@ -130,13 +136,19 @@ impl PendingQueue {
     /// Removes a command. Cost: O(1) for the oldest.
     pub(super) fn remove(&mut self, order: u64) -> Option<Pending> {
         let pending = self.queue.remove(self.place(order)?)?;
-        if pending.applied {
-            self.leave(order, &pending.footprint);
-        }
+        self.leave(order, &pending.footprint, true);
+        debug_assert!(!self.queue.is_empty() || self.by_key.is_empty(), "keys that nothing pending touches");
         Some(pending)
     }
 
+    /// Where a command stands. Cost: O(1), unless one from the middle is gone.
     fn place(&self, order: u64) -> Option<usize> {
+        let is_it = |pending: &Pending| pending.command.order == order;
+        let first = self.queue.front()?.command.order;
+        let near = usize::try_from(order.checked_sub(first)?).ok()?;
+        if self.queue.get(near).is_some_and(is_it) {
+            return Some(near);
+        }
         self.queue.binary_search_by_key(&order, |pending| pending.command.order).ok()
     }
 
@@ -146,7 +158,8 @@ impl PendingQueue {
     }
 
     fn from(&self, order: u64) -> impl Iterator<Item = &Pending> {
-        let place = self.queue.partition_point(|pending| pending.command.order < order);
+        let behind = || self.queue.partition_point(|pending| pending.command.order < order);
+        let place = self.place(order).unwrap_or_else(behind);
         self.queue.range(place.min(self.queue.len())..)
     }
 
@@ -160,7 +173,7 @@ impl PendingQueue {
         match &pending.footprint {
             Footprint::Everything => self.queue.front().is_some_and(|first| first.command.order == order),
             Footprint::Keys(keys) => {
-                keys.iter().all(|key| self.by_key.get(key).and_then(VecDeque::front).is_some_and(|at| *at == order))
+                keys.iter().all(|key| self.touching(key).and_then(VecDeque::front).is_some_and(|at| *at == order))
             }
         }
     }
@@ -173,9 +186,12 @@ impl PendingQueue {
             return applied.map(|pending| pending.command.order).collect();
         }
         let mut candidates: BinaryHeap<Reverse<u64>> = self.everything.iter().copied().map(Reverse).collect();
-        let mut seen = touch.keys.clone();
+        // A set in the form of the index: another kind of tree would be another kilobyte of wasm.
+        let mut seen = BTreeMap::<u64, VecDeque<u64>>::new();
         for key in &touch.keys {
-            candidates.extend(self.by_key.get(key).into_iter().flatten().copied().map(Reverse));
+            if seen.insert(hash_of(key), VecDeque::new()).is_none() {
+                candidates.extend(self.touching(key).into_iter().flatten().copied().map(Reverse));
+            }
         }
         let mut disturbed: Vec<u64> = Vec::new();
         while let Some(Reverse(order)) = candidates.pop() {
@@ -189,9 +205,8 @@ impl PendingQueue {
                 }
                 Footprint::Keys(keys) => {
                     for key in keys {
-                        if !seen.contains(key) {
-                            seen.insert(key.clone());
-                            let orders = self.by_key.get(key).into_iter().flatten().copied();
+                        if seen.insert(hash_of(key), VecDeque::new()).is_none() {
+                            let orders = self.touching(key).into_iter().flatten().copied();
                             candidates.extend(orders.filter(|other| *other > order).map(Reverse));
                         }
                     }
@@ -215,16 +230,30 @@ impl PendingQueue {
         let Some(pending) = self.get_mut(order).filter(|pending| pending.applied) else { return Vec::new() };
         pending.applied = false;
         let undos = core::mem::take(&mut pending.outcome.undos);
-        let footprint = pending.footprint.clone();
-        self.leave(order, &footprint);
+        let footprint = core::mem::replace(&mut pending.footprint, Footprint::Everything);
+        // It mostly enters again under the same keys.
+        self.leave(order, &footprint, false);
+        if let Some(pending) = self.get_mut(order) {
+            pending.footprint = footprint;
+        }
         self.unapplied_from = self.unapplied_from.min(order);
         undos
     }
 
-    /// The first command from `from` on that isn't applied.
-    pub(super) fn next_unapplied(&self, from: u64) -> Option<&Command> {
+    /// The first command from `from` on that isn't applied. Cost: O(1) if all are.
+    pub(super) fn next_unapplied(&self, from: u64) -> Option<u64> {
+        if self.unapplied_from == u64::MAX {
+            return None;
+        }
         let from = from.max(self.unapplied_from);
-        self.from(from).find(|pending| !pending.applied).map(|pending| &pending.command)
+        self.from(from).find(|pending| !pending.applied).map(|pending| pending.command.order)
+    }
+
+    /// Lends a command that is to run again, until [`PendingQueue::set_outcome`] brings it back.
+    pub(super) fn lend(&mut self, order: u64) -> Option<Command> {
+        let command = &mut self.get_mut(order)?.command;
+        let (calls, conditions) = (core::mem::take(&mut command.calls), core::mem::take(&mut command.conditions));
+        Some(Command { calls, conditions, ..*command })
     }
 
     /// Notes that all was run again that can be.
@@ -237,18 +266,25 @@ impl PendingQueue {
         self.unapplied_from = 0;
     }
 
-    /// Notes what a command did when it ran again.
-    pub(super) fn set_outcome(&mut self, order: u64, outcome: Outcome) {
+    /// Takes a lent command back, and notes what it did when it ran again.
+    pub(super) fn set_outcome(&mut self, command: Command, outcome: Outcome) {
+        let order = command.order;
+        let footprint = Footprint::of(&command, &outcome.effects);
         let was_pushed = self.pushed.is_some_and(|pushed| order <= pushed);
         let Some(pending) = self.get_mut(order) else { return };
         let before = core::mem::replace(&mut pending.outcome, outcome);
         if was_pushed && pending.pushed_effects.is_none() && before.effects != pending.outcome.effects {
             pending.pushed_effects = Some(before.effects);
         }
-        pending.applied = true;
-        pending.footprint = Footprint::of(&pending.command, &pending.outcome.effects);
-        let footprint = pending.footprint.clone();
+        (pending.command, pending.applied) = (command, true);
+        let before = core::mem::replace(&mut pending.footprint, Footprint::Everything);
+        if before != footprint {
+            self.leave(order, &before, true);
+        }
         self.enter(order, &footprint);
+        if let Some(pending) = self.get_mut(order) {
+            pending.footprint = footprint;
+        }
     }
 
     /// Whether a client has commands here.
@@ -327,30 +363,36 @@ impl PendingQueue {
             Footprint::Everything => insert(&mut self.everything, order),
             Footprint::Keys(keys) => {
                 for key in keys {
-                    match self.by_key.get_mut(key) {
-                        Some(orders) => insert(orders, order),
-                        None => drop(self.by_key.insert(key.clone(), VecDeque::from([order]))),
-                    }
+                    insert(self.by_key.entry(hash_of(key)).or_default(), order);
                 }
             }
         }
     }
 
-    fn leave(&mut self, order: u64, footprint: &Footprint) {
+    /// Takes a command out of the index, if it stands there, and where `for_good` the keys that nobody touches any more.
+    fn leave(&mut self, order: u64, footprint: &Footprint, for_good: bool) {
         match footprint {
             Footprint::Everything => remove(&mut self.everything, order),
             Footprint::Keys(keys) => {
-                for key in keys {
-                    if let Some(orders) = self.by_key.get_mut(key) {
+                for key in keys.iter().map(|key| hash_of(key)) {
+                    if let Some(orders) = self.by_key.get_mut(&key) {
                         remove(orders, order);
-                        if orders.is_empty() {
-                            self.by_key.remove(key);
+                        if for_good && orders.is_empty() {
+                            self.by_key.remove(&key);
                         }
                     }
                 }
             }
         }
     }
+
+    fn touching(&self, key: &[u8]) -> Option<&VecDeque<u64>> {
+        self.by_key.get(&hash_of(key))
+    }
+}
+
+fn hash_of(key: &[u8]) -> u64 {
+    hash(0, key)
 }
 
 /// Adds a number to ascending ones; mostly it is the last.

@@ -25,19 +25,18 @@ impl Replica {
     /// Brings what is shown up to date: runs again what was taken back. To be called before anything is shown.
     pub fn settle(&mut self) {
         let mut from = 0;
-        while let Some(command) = self.pending.next_unapplied(from) {
-            let command = command.clone();
-            let order = command.order;
+        while let Some(order) = self.pending.next_unapplied(from) {
             from = order + 1;
             // A command on keys that aren't known any more is the server's alone.
             if self.pending.reaches_beyond(order, |key| self.is_known(key)) {
                 continue;
             }
+            let Some(command) = self.pending.lend(order) else { return };
             let outcome = match planted::has(Bug::ForgottenRedo) {
                 true => Outcome::default(),
                 false => self.run_again(&command),
             };
-            self.pending.set_outcome(order, outcome);
+            self.pending.set_outcome(command, outcome);
         }
         self.pending.all_applied();
     }
@@ -92,9 +91,11 @@ impl Replica {
 
     /// Takes in what others did.
     pub(super) fn take_foreign(&mut self, bytes: &[u8]) {
-        let mut touch = Touch::default();
-        touch.add_effects(bytes);
-        self.take_back(&touch);
+        if !self.pending.is_empty() {
+            let mut touch = Touch::default();
+            touch.add_effects(bytes);
+            self.take_back(&touch);
+        }
         self.confirm(bytes);
     }
 
@@ -134,7 +135,8 @@ impl Replica {
 
     /// Applies confirmed effects, and has them stored. What they touch was taken back before.
     pub(super) fn confirm(&mut self, bytes: &[u8]) {
-        if self.holes.is_empty() && effects(bytes).flatten().all(|(_, effect)| self.wants(&effect)) {
+        let wants_all = || effects(bytes).flatten().all(|(_, effect)| self.wants(&effect));
+        if self.holes.is_empty() && (self.known.is_everything() || wants_all()) {
             effects(bytes).flatten().for_each(|(db, effect)| {
                 self.engine.apply(db, &effect);
             });
