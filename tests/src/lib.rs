@@ -12,6 +12,7 @@
 pub mod client;
 pub mod conformance;
 pub mod http;
+pub mod load;
 pub mod notation;
 pub mod reply;
 pub mod server;

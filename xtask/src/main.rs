@@ -103,8 +103,8 @@ const TASKS: &[Task] = &[
     Task { name: "tidy", arguments: "", summary: "check layers, file sizes, links and wording", run: tidy::run },
     Task {
         name: "bench",
-        arguments: "[--requests N]",
-        summary: "measure the server beside Debian's redis-server",
+        arguments: "[--requests N|load [--replicas N]]",
+        summary: "measure the server beside Debian's redis-server, or under thousands of replicas",
         run: bench::run,
     },
     Task {

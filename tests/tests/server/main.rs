@@ -12,6 +12,7 @@ mod blocking;
 mod config;
 mod durability;
 mod pipelining;
+mod scale;
 mod spec;
 mod sync;
 mod tools;

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{self, command, timed};
-use crate::{build, need};
+use crate::{build, need, suites};
 use servers::Running;
 
 /// Measures both servers and prints a table.
@@ -20,9 +20,10 @@ use servers::Running;
 /// When something is missing, or a server does not start or answer.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let requests: u32 = match arguments {
+        [load, rest @ ..] if load == "load" => return suites::load(rest),
         [] => REQUESTS,
         [flag, count] if flag == "--requests" => count.parse().context("--requests wants a number")?,
-        _ => bail!("usage: cargo xtask bench [--requests N]"),
+        _ => bail!("usage: cargo xtask bench [--requests N | load [--replicas N] [--keys N]]"),
     };
     need::programs(&[("redis-server", "redis-server"), ("redis-benchmark", "redis-tools")])?;
     let binary = build::server("release")?;
