@@ -38,6 +38,11 @@ pub struct Limits {
     pub peer_fetches_max: usize,
     /// Identities that one replica may push in the name of: its own and those of earlier runs.
     pub peer_clients_max: usize,
+    /// Clients whose pushed commands the hub remembers, some 80 bytes each: a million are more than there are tabs.
+    pub clients_max: usize,
+    /// How long after its last push a client is remembered, in milliseconds. Who comes back later and still holds
+    /// commands that it had pushed has them refused.
+    pub clients_kept_ms: u64,
     /// Bytes queued for one replica before it is told to come back later: bounds what a slow reader costs.
     pub outbox_bytes_max: usize,
 }
@@ -59,6 +64,8 @@ impl Limits {
         peer_channels_max: 1_000,
         peer_fetches_max: 65_536,
         peer_clients_max: 64,
+        clients_max: 1_000_000,
+        clients_kept_ms: 30 * 24 * 60 * 60 * 1000,
         outbox_bytes_max: 32 * 1024 * 1024,
     };
 }

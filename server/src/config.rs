@@ -34,6 +34,8 @@ pub struct Config {
     pub proto_max_bulk_len: Bytes,
     /// Most RESP connections at a time.
     pub maxclients: usize,
+    /// Most connected replicas at a time.
+    pub max_replicas: usize,
     /// Further origins whose pages may open the sync WebSocket.
     pub origin: Vec<String>,
     /// Whether a proxy in front says where connections come from.
@@ -287,6 +289,9 @@ struct Settings {
     /// Most RESP connections at a time [default: 10000].
     #[arg(long, env = "SANDERLING_MAXCLIENTS", value_name = "COUNT")]
     maxclients: Option<usize>,
+    /// Most connected replicas at a time [default: 10000].
+    #[arg(long, env = "SANDERLING_MAX_REPLICAS", value_name = "COUNT")]
+    max_replicas: Option<usize>,
     /// A further origin whose pages may open the sync WebSocket, such as https://example.org. May be repeated.
     #[arg(long, env = "SANDERLING_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     origin: Option<Vec<String>>,
@@ -343,6 +348,7 @@ impl Settings {
             requirepass: self.requirepass.or(other.requirepass),
             proto_max_bulk_len: self.proto_max_bulk_len.or(other.proto_max_bulk_len),
             maxclients: self.maxclients.or(other.maxclients),
+            max_replicas: self.max_replicas.or(other.max_replicas),
             origin: self.origin.or(other.origin),
             trust_forwarded: self.trust_forwarded.or(other.trust_forwarded),
             token_key: self.token_key.or(other.token_key),
@@ -370,6 +376,7 @@ impl Settings {
             requirepass: self.requirepass.filter(|password| !password.is_empty()),
             proto_max_bulk_len: self.proto_max_bulk_len.unwrap_or(Bytes(512 << 20)),
             maxclients: self.maxclients.unwrap_or(10_000),
+            max_replicas: self.max_replicas.unwrap_or(10_000),
             origin: self.origin.unwrap_or_default(),
             trust_forwarded: self.trust_forwarded.unwrap_or(false),
             token_key: self.token_key.unwrap_or_default(),
@@ -447,7 +454,7 @@ mod tests {
     fn every_setting_has_one_name() {
         // A setting that the file knows and the flags don't, or the other way round, would fail here.
         let text = "resp='a'\nhttp='b'\ndir='c'\nfsync='no'\nwww='d'\nrequirepass='e'\nproto-max-bulk-len=1\n\
-                    maxclients=2\norigin=['f','g']\ncompact-min=3\ntrust-forwarded=true\ntoken-key=['h','i']\n\
+                    maxclients=2\nmax-replicas=12\norigin=['f','g']\ncompact-min=3\ntrust-forwarded=true\ntoken-key=['h','i']\n\
                     token-audience='j'\ntoken-issuer='k'\ntoken-connections=4\ntoken-messages=5\ntoken-bytes=6\n\
                     token-pending=7\ntoken-patterns=8\naddress-connections=9\naddress-messages=10\naddress-bytes=11";
         let flags = [
@@ -459,6 +466,7 @@ mod tests {
             "--requirepass=e",
             "--proto-max-bulk-len=1",
             "--maxclients=2",
+            "--max-replicas=12",
             "--origin=f",
             "--origin=g",
             "--compact-min=3",

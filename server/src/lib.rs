@@ -17,10 +17,12 @@ mod clock;
 mod conn;
 mod descriptors;
 mod entropy;
+mod frames;
 mod http;
 mod listener;
 mod log;
 mod metrics;
+mod outbound;
 mod peers;
 mod quota;
 mod shard;
@@ -33,7 +35,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use sanderling_core::Limits;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -43,6 +45,7 @@ use auth::Auth;
 use config::Config;
 use http::Http;
 use metrics::Metrics;
+use outbound::Queued;
 use peers::FromSocket;
 use shard::{Addresses, Shard};
 use worker::Worker;
@@ -75,15 +78,17 @@ pub async fn stop_signal() {
 }
 
 async fn serve(mut config: Config, stop: impl Future<Output = ()>) -> Result<()> {
-    config.maxclients = descriptors::make_room(config.maxclients);
+    descriptors::make_room(&mut config);
     let auth = Arc::new(Auth::new(&config)?);
     let resp = bind(&config.resp).await?;
     let http = bind(&config.http).await?;
     let addresses = Addresses { resp: resp.local_addr()?, http: http.local_addr()? };
     let mut shard = Shard::open(&config)?;
     shard.set_addresses(&addresses);
-    let metrics = Arc::new(Metrics::new());
-    let (link, events) = ws::link(Limits::DEFAULT.sync_message_bytes_max, Arc::clone(&auth), Arc::clone(&metrics));
+    let queued = Queued::default();
+    let metrics = Arc::new(Metrics::new(queued.clone()));
+    let bytes_max = Limits::DEFAULT.sync_message_bytes_max;
+    let (link, events) = ws::link(bytes_max, queued, Arc::clone(&auth), Arc::clone(&metrics));
     let worker = Rc::new(Worker::new(shard, Arc::clone(&metrics)));
     let own = Rc::clone(&worker);
     tokio::task::spawn_local(async move { own.run_flusher().await });
@@ -116,7 +121,20 @@ async fn serve(mut config: Config, stop: impl Future<Output = ()>) -> Result<()>
 }
 
 async fn bind(address: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+    let listen = async {
+        let mut failure = std::io::Error::from(std::io::ErrorKind::NotFound);
+        for address in tokio::net::lookup_host(address).await? {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            // A server that is started again must not wait for what the one before has left.
+            socket.set_reuseaddr(true)?;
+            match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    };
+    listen.await.with_context(|| format!("cannot listen on {address}"))
 }
 
 /// Hands the shard what the replicas' sockets tell.
@@ -157,6 +175,10 @@ fn announce(addresses: &Addresses) -> Result<()> {
         .and_then(|()| out.flush())
         .context("cannot say on stdout where the server listens")
 }
+
+/// Connections that wait to be accepted. After a restart all replicas come at once, and who finds no place tries again a
+/// second later. The system may allow fewer.
+const BACKLOG: u32 = 4096;
 
 /// Events of sockets that are handled before clients are served again.
 const EVENTS_PER_BATCH: usize = 64;

@@ -1,9 +1,12 @@
-//! What is counted, for `/metrics`: written on the shard's thread, read by HTTP, without a lock.
+//! What is counted, for `/metrics`: written on the shard's thread, read by HTTP.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::outbound::Queued;
 use crate::shard::{Counts, resident_bytes};
 
 /// The numbers as they were within the last second.
@@ -21,6 +24,15 @@ pub(crate) struct Metrics {
     log_bytes: AtomicU64,
     peers: AtomicU64,
     writable: AtomicBool,
+    /// Bytes queued for replicas' sockets.
+    queued: Queued,
+    resumes: AtomicU64,
+    digests: AtomicU64,
+    loads: AtomicU64,
+    clients: AtomicU64,
+    backlog_bytes: AtomicU64,
+    /// Connections that this side has closed, by the close code.
+    closed: Mutex<BTreeMap<u16, u64>>,
     refused: [AtomicU64; Refused::ALL.len()],
 }
 
@@ -41,10 +53,12 @@ pub(crate) enum Refused {
     Connections,
     /// Too many messages or bytes a second: the connection was ended.
     Rate,
+    /// As many replicas as there may be.
+    Full,
 }
 
 impl Refused {
-    const ALL: [(Self, &str); 7] = [
+    const ALL: [(Self, &str); 8] = [
         (Self::Handshake, "handshake"),
         (Self::Origin, "origin"),
         (Self::Host, "host"),
@@ -52,12 +66,13 @@ impl Refused {
         (Self::Token, "token"),
         (Self::Connections, "connections"),
         (Self::Rate, "rate"),
+        (Self::Full, "full"),
     ];
 }
 
 impl Metrics {
     /// Starts to count.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(queued: Queued) -> Self {
         Self {
             started: Instant::now(),
             connections: AtomicU64::new(0),
@@ -71,6 +86,13 @@ impl Metrics {
             peers: AtomicU64::new(0),
             writable: AtomicBool::new(true),
             refused: Default::default(),
+            queued,
+            resumes: AtomicU64::new(0),
+            digests: AtomicU64::new(0),
+            loads: AtomicU64::new(0),
+            clients: AtomicU64::new(0),
+            backlog_bytes: AtomicU64::new(0),
+            closed: Mutex::default(),
         }
     }
 
@@ -85,6 +107,16 @@ impl Metrics {
         self.log_bytes.store(counts.log_bytes, Ordering::Relaxed);
         self.peers.store(counts.peers, Ordering::Relaxed);
         self.writable.store(counts.writable, Ordering::Relaxed);
+        self.resumes.store(counts.sync.resumes, Ordering::Relaxed);
+        self.digests.store(counts.sync.digests, Ordering::Relaxed);
+        self.loads.store(counts.sync.loads, Ordering::Relaxed);
+        self.clients.store(counts.sync.clients as u64, Ordering::Relaxed);
+        self.backlog_bytes.store(counts.sync.backlog_bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a connection of a replica that this side closes.
+    pub(crate) fn count_closed(&self, code: u16) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
     }
 
     /// Counts a refusal.
@@ -111,6 +143,9 @@ impl Metrics {
             ("sessions_total", "counter", "Sessions opened, by clients and replicas.", read(&self.sessions_opened)),
             ("connections", "gauge", "Open RESP connections.", read(&self.connections)),
             ("sync_peers", "gauge", "Connected replicas.", read(&self.peers)),
+            ("sync_queued_bytes", "gauge", "Bytes queued for replicas.", self.queued.bytes() as u64),
+            ("sync_clients", "gauge", "Replicas whose pushed commands are remembered.", read(&self.clients)),
+            ("sync_backlog_bytes", "gauge", "Records kept for replicas that come back.", read(&self.backlog_bytes)),
             ("keys", "gauge", "Keys in all databases.", read(&self.keys)),
             ("log_seq", "counter", "Position of the last record of the log.", read(&self.seq)),
             ("log_segment_bytes", "gauge", "Length of the newest segment of the log.", read(&self.log_bytes)),
@@ -133,6 +168,16 @@ impl Metrics {
         );
         for ((_, reason), count) in Refused::ALL.iter().zip(&self.refused) {
             let _ = writeln!(text, "{name}{{reason=\"{reason}\"}} {}", read(count));
+        }
+        text += "# HELP sanderling_sync_starts_total How replicas caught up when they came.\n";
+        text += "# TYPE sanderling_sync_starts_total counter\n";
+        for (how, count) in [("resume", &self.resumes), ("digest", &self.digests), ("load", &self.loads)] {
+            let _ = writeln!(text, "sanderling_sync_starts_total{{how=\"{how}\"}} {}", read(count));
+        }
+        text += "# HELP sanderling_sync_closed_total Connections that the server has closed, by close code.\n";
+        text += "# TYPE sanderling_sync_closed_total counter\n";
+        for (code, count) in &*self.closed.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = writeln!(text, "sanderling_sync_closed_total{{code=\"{code}\"}} {count}");
         }
         text
     }

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use sanderling_core::sync::{Grant, PeerId};
+use sanderling_core::sync::{Grant, Message, PeerId};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
+use crate::metrics::Metrics;
+use crate::outbound::Outbound;
 use crate::shard::Shard;
 
 /// Names a WebSocket connection for good. The hub's ids are used again.
@@ -28,7 +28,7 @@ pub(crate) enum FromSocket {
     Granted(SocketId, Box<Grant>),
     /// A message, with its share of the budget.
     Message(SocketId, Bytes, OwnedSemaphorePermit),
-    /// Most of what was queued for it has gone out.
+    /// Most of what was queued for it has gone out, after it had enough.
     Writable(SocketId),
     /// It has ended.
     Closed(SocketId),
@@ -36,75 +36,22 @@ pub(crate) enum FromSocket {
     Report(oneshot::Sender<()>),
 }
 
-/// What the shard tells a socket.
-#[derive(Debug)]
-pub(crate) enum ToSocket {
-    /// A message for the replica.
-    Message(Bytes),
-    /// A new token, to be checked.
-    Renew(Box<[u8]>),
-    /// The end: the close code, and why in words.
-    Close(u16, String),
-}
-
-/// The shard's end of the way to a socket.
-#[derive(Debug)]
-pub(crate) struct Outbound {
-    sender: UnboundedSender<ToSocket>,
-    queued_bytes: Arc<AtomicUsize>,
-}
-
-/// The socket's end of it.
-#[derive(Debug)]
-pub(crate) struct Inbox {
-    receiver: UnboundedReceiver<ToSocket>,
-    queued_bytes: Arc<AtomicUsize>,
-}
-
-/// Makes the way from the shard to a socket.
-pub(crate) fn outbound() -> (Outbound, Inbox) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let queued_bytes = Arc::new(AtomicUsize::new(0));
-    (Outbound { sender, queued_bytes: Arc::clone(&queued_bytes) }, Inbox { receiver, queued_bytes })
-}
-
-impl Outbound {
-    /// Queues a message. Returns whether another one may follow.
-    fn send(&self, message: Bytes) -> bool {
-        let bytes = message.len();
-        let queued = self.queued_bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
-        // An error means that the socket has ended, of which its own word is on the way.
-        let _ = self.sender.send(ToSocket::Message(message));
-        queued < QUEUED_BYTES_MAX
-    }
-}
-
-impl Inbox {
-    /// Waits for what is next; `None` once the shard has let go of the connection.
-    pub(crate) async fn next(&mut self) -> Option<ToSocket> {
-        self.receiver.recv().await
-    }
-
-    /// Takes what is there already.
-    pub(crate) fn try_next(&mut self) -> Option<ToSocket> {
-        self.receiver.try_recv().ok()
-    }
-
-    /// Notes that a message has gone out. Returns whether the shard has to be told that it may go on.
-    pub(crate) fn note_sent(&self, bytes: usize) -> bool {
-        let queued = self.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
-        queued >= QUEUED_BYTES_MAX && queued - bytes < QUEUED_BYTES_MAX
-    }
-}
-
 /// The replicas of a shard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Peers {
+    metrics: Arc<Metrics>,
+    /// The message that was sent last, for others that get it, too.
+    last: Option<(Message, Bytes)>,
     by_socket: BTreeMap<SocketId, PeerId>,
     open: BTreeMap<PeerId, (SocketId, Outbound)>,
 }
 
 impl Peers {
+    /// No replica yet.
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, last: None, by_socket: BTreeMap::new(), open: BTreeMap::new() }
+    }
+
     /// Takes in what a socket tells. What comes of it is drained by [`Peers::pump`].
     pub(crate) fn handle(&mut self, shard: &mut Shard, event: FromSocket) {
         match event {
@@ -148,16 +95,21 @@ impl Peers {
     pub(crate) fn pump(&mut self, shard: &mut Shard) -> bool {
         shard.begin_round();
         while let Some((peer, message)) = shard.poll_transmit() {
+            let bytes = match &self.last {
+                Some((last, bytes)) if Arc::ptr_eq(last, &message) => bytes.clone(),
+                _ => Bytes::from_owner(message.clone()),
+            };
+            self.last = Some((message, bytes.clone()));
             if let Some((_, outbound)) = self.open.get(&peer)
-                && !outbound.send(Bytes::from_owner(message))
+                && !outbound.send(bytes)
             {
                 shard.handle_writable(peer, false);
             }
         }
+        self.last = None;
         while let Some((peer, token)) = shard.poll_renewal() {
             if let Some((_, outbound)) = self.open.get(&peer) {
-                // An error means that the socket has ended, of which its own word is on the way.
-                let _ = outbound.sender.send(ToSocket::Renew(token));
+                outbound.renew(token);
             }
         }
         while let Some((peer, reason)) = shard.poll_close() {
@@ -169,8 +121,8 @@ impl Peers {
     fn close(&mut self, shard: &mut Shard, peer: PeerId, code: u16, reason: String) {
         if let Some((socket, outbound)) = self.open.remove(&peer) {
             self.by_socket.remove(&socket);
-            // An error means that the socket has ended by itself.
-            let _ = outbound.sender.send(ToSocket::Close(code, reason));
+            self.metrics.count_closed(code);
+            outbound.close(code, reason);
         }
         shard.close_peer(peer);
     }
@@ -178,6 +130,3 @@ impl Peers {
 
 /// The WebSocket close code "try again later".
 const TRY_AGAIN_LATER: u16 = 1013;
-
-/// Bytes queued for a socket at which the hub is told to wait.
-const QUEUED_BYTES_MAX: usize = 1024 * 1024;

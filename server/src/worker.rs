@@ -54,7 +54,7 @@ impl Worker {
         Self {
             shard: RefCell::new(shard),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
-            peers: RefCell::default(),
+            peers: RefCell::new(Peers::new(Arc::clone(&metrics))),
             metrics,
             connections: Cell::new(0),
             held: RefCell::default(),

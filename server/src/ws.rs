@@ -2,27 +2,26 @@
 //!
 //! It knows frames, not what is in them.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
 use sanderling_core::sync::CloseReason;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, timeout};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::CapacityError;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::auth::{Auth, Granted};
 use crate::clock;
+use crate::frames::{Fault, Frames, Incoming};
 use crate::metrics::{Metrics, Refused};
-use crate::peers::{self, FromSocket, Inbox, SocketId, ToSocket};
+use crate::outbound::{self, Inbox, Queued, ToSocket};
+use crate::peers::{FromSocket, SocketId};
 use crate::quota::Lease;
 
 /// The way from sockets to the shard.
@@ -32,6 +31,8 @@ pub(crate) struct Link {
     /// Bytes of messages on the way, of all sockets together.
     budget: Arc<Semaphore>,
     sockets: Arc<AtomicU64>,
+    /// Bytes queued for all sockets.
+    queued: Queued,
     message_bytes_max: usize,
     auth: Arc<Auth>,
     metrics: Arc<Metrics>,
@@ -52,44 +53,41 @@ impl Link {
 /// Makes the way from sockets to the shard.
 pub(crate) fn link(
     message_bytes_max: usize,
+    queued: Queued,
     auth: Arc<Auth>,
     metrics: Arc<Metrics>,
 ) -> (Link, mpsc::Receiver<FromSocket>) {
     let (events, receiver) = mpsc::channel(EVENTS_MAX);
     let budget = Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX.max(message_bytes_max)));
-    (Link { events, budget, sockets: Arc::new(AtomicU64::new(0)), message_bytes_max, auth, metrics }, receiver)
+    (Link { events, budget, sockets: Arc::new(AtomicU64::new(0)), queued, message_bytes_max, auth, metrics }, receiver)
 }
 
 /// Closes a socket right after its handshake, with a reason.
 pub(crate) async fn refuse(io: impl AsyncRead + AsyncWrite + Unpin, code: u16, why: &str) {
-    let config =
-        WebSocketConfig::default().max_message_size(Some(HELLO_BYTES_MAX)).max_frame_size(Some(HELLO_BYTES_MAX));
-    let mut stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    close(&mut stream, End::Ours(frame(code.into(), why))).await;
+    // It is read to its end, and nothing of it is taken in.
+    let mut frames = Frames::new(io, &[], 0, Arc::new(Semaphore::new(0)));
+    close(&mut frames, End::Ours(frame(code.into(), why))).await;
 }
 
 /// Serves a socket after its handshake, to its end.
 pub(crate) async fn serve(io: impl AsyncRead + AsyncWrite + Unpin, link: Link, granted: Granted, lease: Lease) {
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(link.message_bytes_max))
-        .max_frame_size(Some(link.message_bytes_max));
-    let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let frames = Frames::new(io, &[], link.message_bytes_max, Arc::clone(&link.budget));
     let id = SocketId(link.sockets.fetch_add(1, Ordering::Relaxed));
-    let (outbound, inbox) = peers::outbound();
+    let (outbound, inbox) = outbound::outbound(&link.queued);
     if link.events.send(FromSocket::Opened(id, outbound, Box::new(granted.grant))).await.is_err() {
         return;
     }
-    let mut socket = Socket { id, stream, inbox, link, lease, heard_at: Instant::now() };
+    let mut socket = Socket { id, frames, inbox, link, lease, heard_at: Instant::now() };
     let end = socket.run().await;
     debug!("sync socket {}: {end:?}", id.0);
-    close(&mut socket.stream, end).await;
+    Box::pin(close(&mut socket.frames, end)).await;
     // An error means that the shard has ended before.
     let _ = socket.link.events.send(FromSocket::Closed(id)).await;
 }
 
 struct Socket<S> {
     id: SocketId,
-    stream: WebSocketStream<S>,
+    frames: Frames<S>,
     inbox: Inbox,
     link: Link,
     lease: Lease,
@@ -97,90 +95,101 @@ struct Socket<S> {
     heard_at: Instant,
 }
 
+/// What a connection waits for.
+enum Event {
+    Incoming(Result<Incoming, Fault>),
+    Next(Option<ToSocket>),
+    Tick,
+}
+
 /// How a connection ends.
 #[derive(Debug)]
 enum End {
-    /// The other side has closed or broken it.
+    /// The other side has closed it.
     Theirs,
+    /// It is broken, or as good as that: nothing can be sent.
+    Broken,
     /// This side closes it.
     Ours(CloseFrame),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     async fn run(&mut self) -> End {
-        let mut keep_alive = tokio::time::interval_at(Instant::now() + PING_PERIOD, PING_PERIOD);
+        let mut keep_alive = pin!(sleep(PING_PERIOD));
         loop {
-            let step = tokio::select! {
-                message = self.stream.next() => self.receive(message).await,
-                message = self.inbox.next() => match timeout(SEND_PATIENCE, self.send(message)).await {
-                    Ok(sent) => sent,
-                    Err(_) => Err(End::Theirs),
-                },
-                _ = keep_alive.tick() => self.ping().await,
+            let event = tokio::select! {
+                incoming = self.frames.next() => Event::Incoming(incoming),
+                next = self.inbox.next() => Event::Next(next),
+                () = &mut keep_alive => {
+                    keep_alive.as_mut().reset(Instant::now() + PING_PERIOD);
+                    Event::Tick
+                }
             };
-            if let Err(end) = step {
+            // An idle connection, of which there are thousands, has no room for what is done about an event.
+            if let Err(end) = Box::pin(self.handle(event)).await {
                 return end;
             }
         }
     }
 
-    async fn receive(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
+    async fn handle(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::Incoming(incoming) => self.receive(incoming).await,
+            Event::Next(next) => self.send(next).await,
+            Event::Tick => self.ping().await,
+        }
+    }
+
+    async fn receive(&mut self, incoming: Result<Incoming, Fault>) -> Result<(), End> {
         self.heard_at = Instant::now();
-        if let Some(Ok(message)) = &message
-            && let Err(why) = self.lease.take(message.len(), self.heard_at)
+        let length = match &incoming {
+            Ok(Incoming::Message(bytes, _) | Incoming::Ping(bytes)) => Some(bytes.len()),
+            Ok(Incoming::Pong) => Some(0),
+            Ok(Incoming::End) | Err(_) => None,
+        };
+        if let Some(length) = length
+            && let Err(why) = self.lease.take(length, self.heard_at)
         {
             self.link.metrics.count_refused(Refused::Rate);
             return Err(End::Ours(reason_frame(&CloseReason::Throttled(why))));
         }
-        match message {
-            Some(Ok(Message::Binary(bytes))) => self.forward(bytes).await,
-            Some(Ok(Message::Text(_))) => {
-                Err(End::Ours(frame(CloseCode::Unsupported, "sanderling.v1 has binary frames only")))
-            }
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
-            Some(Ok(Message::Close(_))) | None => Err(End::Theirs),
-            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
-                Err(End::Ours(reason_frame(&CloseReason::LimitPassed("the message is too long"))))
-            }
-            Some(Err(Error::Protocol(error))) => {
-                Err(End::Ours(frame(CloseCode::Protocol, &shortened(&error.to_string()))))
-            }
-            Some(Err(error)) => {
-                debug!("sync socket {}: {error}", self.id.0);
-                Err(End::Theirs)
-            }
+        match incoming {
+            Ok(Incoming::Message(bytes, share)) => self.forward(bytes, share).await,
+            Ok(Incoming::Ping(payload)) => self.frames.pong(&payload, SEND_PATIENCE).await.map_err(|_| End::Broken),
+            Ok(Incoming::Pong) => Ok(()),
+            Ok(Incoming::End) => Err(End::Theirs),
+            Err(Fault::Text) => Err(End::Ours(frame(CloseCode::Unsupported, "sanderling.v1 has binary frames only"))),
+            Err(Fault::TooLong) => Err(End::Ours(reason_frame(&CloseReason::LimitPassed("the message is too long")))),
+            Err(Fault::Protocol(why)) => Err(End::Ours(frame(CloseCode::Protocol, why))),
+            Err(Fault::NoBudget) => Err(End::Ours(reason_frame(&CloseReason::ShuttingDown))),
         }
     }
 
     /// Hands a message to the shard. While the shard has enough to do, nothing more is read from the socket.
-    async fn forward(&mut self, bytes: Bytes) -> Result<(), End> {
-        let share = u32::try_from(bytes.len().max(1)).unwrap_or(u32::MAX);
+    async fn forward(&mut self, bytes: Bytes, share: OwnedSemaphorePermit) -> Result<(), End> {
         let gone = |_| End::Ours(reason_frame(&CloseReason::ShuttingDown));
-        let budget = Arc::clone(&self.link.budget).acquire_many_owned(share).await;
-        let budget = budget.map_err(|_| End::Ours(reason_frame(&CloseReason::ShuttingDown)))?;
-        self.link.events.send(FromSocket::Message(self.id, bytes, budget)).await.map_err(gone)
+        self.link.events.send(FromSocket::Message(self.id, bytes, share)).await.map_err(gone)
     }
 
-    /// Sends a message and those that have gathered behind it.
-    async fn send(&mut self, first: Option<ToSocket>) -> Result<(), End> {
-        let Some(first) = first else { return Err(End::Ours(reason_frame(&CloseReason::ShuttingDown))) };
-        let mut next = Some(first);
-        while let Some(message) = next {
-            match message {
-                ToSocket::Message(bytes) => {
-                    let length = bytes.len();
-                    self.stream.feed(Message::Binary(bytes)).await.map_err(|_| End::Theirs)?;
-                    if self.inbox.note_sent(length) {
+    /// Sends all that has gathered.
+    async fn send(&mut self, next: Option<ToSocket>) -> Result<(), End> {
+        match next {
+            Some(ToSocket::Messages(messages)) => {
+                // In portions, so that the shard goes on while the rest is on its way.
+                for portion in messages.chunks(PORTION_MESSAGES) {
+                    let sent = self.frames.send(portion, SEND_PATIENCE).await;
+                    sent.map_err(|_| End::Broken)?;
+                    if self.inbox.note_sent(portion) {
                         // An error means that the shard has ended, of which the inbox tells next.
                         let _ = self.link.events.send(FromSocket::Writable(self.id)).await;
                     }
                 }
-                ToSocket::Renew(token) => self.renew(&token).await?,
-                ToSocket::Close(code, reason) => return Err(End::Ours(frame(code.into(), &reason))),
+                Ok(())
             }
-            next = self.inbox.try_next();
+            Some(ToSocket::Renew(token)) => self.renew(&token).await,
+            Some(ToSocket::Close(code, reason)) => Err(End::Ours(frame(code.into(), &reason))),
+            None => Err(End::Ours(reason_frame(&CloseReason::ShuttingDown))),
         }
-        self.stream.flush().await.map_err(|_| End::Theirs)
     }
 
     /// Checks a new token here, where it costs the shard no time.
@@ -197,25 +206,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.link.events.send(FromSocket::Granted(self.id, Box::new(granted.grant))).await.map_err(gone)
     }
 
+    /// Asks for a sign of life if there was none lately.
     async fn ping(&mut self) -> Result<(), End> {
-        if self.heard_at.elapsed() > SILENCE_MAX {
-            return Err(End::Theirs);
-        }
-        match timeout(SEND_PATIENCE, self.stream.send(Message::Ping(Bytes::new()))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Theirs),
+        let owes = self.frames.began_at().is_some_and(|began_at| began_at.elapsed() > MESSAGE_PATIENCE);
+        match self.heard_at.elapsed() {
+            silence if silence > SILENCE_MAX || owes => Err(End::Broken),
+            silence if silence < PING_PERIOD => Ok(()),
+            _ => self.frames.ping(SEND_PATIENCE).await.map_err(|_| End::Broken),
         }
     }
 }
 
 /// Closes a connection, and waits a little for the other side to do so.
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut WebSocketStream<S>, end: End) {
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(frames: &mut Frames<S>, end: End) {
     let closing = async {
         match end {
-            End::Theirs => drop(stream.close(None).await),
+            End::Broken => {}
+            End::Theirs => drop(frames.close(&frame(CloseCode::Normal, ""), CLOSE_PATIENCE).await),
             End::Ours(frame) => {
-                if stream.close(Some(frame)).await.is_ok() {
-                    while let Some(Ok(_)) = stream.next().await {}
+                if frames.close(&frame, CLOSE_PATIENCE).await.is_ok() {
+                    frames.discard().await;
                 }
             }
         }
@@ -252,16 +262,19 @@ const EVENTS_MAX: usize = 1024;
 /// Bytes of messages that wait for the shard.
 const IN_FLIGHT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Bytes of a message that one who is refused may have sent already.
-const HELLO_BYTES_MAX: usize = 64 * 1024;
-
 /// How often a sign of life is asked for: below the minute after which proxies cut an idle connection.
 const PING_PERIOD: Duration = Duration::from_secs(20);
 
 /// How long the other side may be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(65);
 
-/// How long a send may take before the other side counts as gone.
+/// How long a message may take to come whole: until then it holds a share of what all may have on the way.
+const MESSAGE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Messages of which the shard learns together that they have gone out.
+const PORTION_MESSAGES: usize = 64;
+
+/// How long the other side may take nothing before it counts as gone.
 const SEND_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the other side has to answer a close.

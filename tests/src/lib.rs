@@ -13,6 +13,7 @@ pub mod client;
 pub mod conformance;
 pub mod fuzz;
 pub mod http;
+pub mod load;
 pub mod notation;
 pub mod reply;
 pub mod server;

@@ -27,6 +27,16 @@ pub(crate) fn simulation(arguments: &[String]) -> Result<()> {
     shell::run(tests_binary("sim").args(["--profile", "fast", "--"]).args(arguments))
 }
 
+/// Measures thousands of replicas on one server; arguments go to the program.
+///
+/// # Errors
+/// When a replica isn't served as it must be.
+pub(crate) fn load(arguments: &[String]) -> Result<()> {
+    let mut load = tests_binary("load");
+    load.env("SANDERLING_BIN", build::server("fast")?);
+    shell::run(load.args(["--profile", "fast", "--"]).args(arguments))
+}
+
 fn tests_binary(name: &str) -> std::process::Command {
     let mut cargo = cargo();
     cargo.args(["run", "--quiet", "--package", "sanderling-tests", "--bin", name]);

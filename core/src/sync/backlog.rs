@@ -66,6 +66,11 @@ impl Backlog {
         self.len
     }
 
+    /// The bytes of those.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Forgets all records.
     pub(super) fn clear(&mut self) {
         *self = Self::default();

@@ -23,8 +23,13 @@ impl Buckets {
 
     /// Adds a key. Cost: O(size of the value).
     pub fn add(&mut self, entry: &Entry) {
-        if let Some(sum) = self.sums.get_mut(bucket_of(&entry.key, self.bits) as usize) {
-            *sum = sum.wrapping_add(entry.digest());
+        self.add_digest(&entry.key, entry.digest());
+    }
+
+    /// Adds a key whose [digest](Entry::digest) is known. Cost: O(length of the key).
+    pub fn add_digest(&mut self, key: &[u8], digest: u64) {
+        if let Some(sum) = self.sums.get_mut(bucket_of(key, self.bits) as usize) {
+            *sum = sum.wrapping_add(digest);
         }
     }
 
@@ -53,6 +58,17 @@ pub fn bits_for(keys: usize) -> u8 {
     u8::try_from(buckets.trailing_zeros()).unwrap_or(BITS_MAX).clamp(BITS_MIN, BITS_MAX)
 }
 
+/// How many bits to tell `keys` keys apart with where `peers` replicas may compare them at once: the more there are, the
+/// fewer, so that the sums of all of them, theirs and ours, have a bound.
+pub(super) fn bits_among(keys: usize, peers: usize) -> u8 {
+    let buckets = SUMS_BYTES_MAX / (2 * size_of::<u64>()) / peers.max(1);
+    let most = buckets.checked_ilog2().and_then(|bits| u8::try_from(bits).ok());
+    bits_for(keys).min(most.unwrap_or(0))
+}
+
+/// Bytes of the sums of all replicas that compare at once.
+const SUMS_BYTES_MAX: usize = 256 * 1024 * 1024;
+
 /// The most bits: 65,536 buckets, whose sums take half a megabyte.
 pub const BITS_MAX: u8 = 16;
 const BITS_MIN: u8 = 4;
@@ -75,5 +91,14 @@ mod tests {
     #[test]
     fn bits_follow_the_count_of_keys() {
         assert_eq!([0, 100, 100_000, 1 << 40].map(bits_for), [BITS_MIN, BITS_MIN, 13, BITS_MAX]);
+    }
+
+    #[test]
+    fn the_sums_of_many_replicas_have_a_bound() {
+        assert_eq!([0, 1, 100].map(|peers| bits_among(100_000, peers)), [13; 3]);
+        assert_eq!([1, 10_000, 1 << 40].map(|peers| bits_among(10_000_000, peers)), [16, 10, 0]);
+        for peers in [1, 7, 300, 10_000, 1_000_000] {
+            assert!(peers * (16 << bits_among(usize::MAX, peers)) <= SUMS_BYTES_MAX);
+        }
     }
 }

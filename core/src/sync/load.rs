@@ -8,7 +8,7 @@
 //! A slice shows the data at the position where it was made, so the replica must know the log up to there before it
 //! gets the slice, and the log must be durable up to there: the slice is held until both are so.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use super::{
     buckets::{Buckets, bucket_of},
@@ -16,7 +16,7 @@ use super::{
     message::LoadScope,
     planted::{self, Bug},
 };
-use crate::keyspace::Db;
+use crate::{format::LogSeq, keyspace::Db};
 
 /// One thing to be brought.
 #[derive(Debug)]
@@ -43,8 +43,19 @@ pub(super) struct Load {
     pub(super) keys: Interest,
     /// Where the next slice begins.
     pub(super) passed: u64,
+    /// Up to here a common pass has looked for its keys.
+    pub(super) scanned: u64,
+    /// What it has found from `passed` on; some may stand twice, in no order, and some may not exist any more.
+    pub(super) noted: Vec<Noted>,
     /// `LoadBegin` has gone out.
     pub(super) begun: bool,
+}
+
+/// A key that was found, and its place in the order of scans.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Noted {
+    pub(super) place: u64,
+    pub(super) key: Box<[u8]>,
 }
 
 /// Digests to be compared.
@@ -54,8 +65,10 @@ pub(super) struct Digest {
     /// What the replica has; `None` until it has said so.
     pub(super) theirs: Option<Vec<u64>>,
     pub(super) ours: Buckets,
-    /// Where the next slice begins.
-    pub(super) passed: u64,
+    /// Up to here a common pass has added up the keys.
+    pub(super) scanned: u64,
+    /// The log's position at which it came to a place: what happened before is in the sums.
+    pub(super) passes: VecDeque<(LogSeq, u64)>,
 }
 
 /// What a record's effect on a key means while a step is under way.
@@ -70,11 +83,11 @@ pub(super) enum View {
 }
 
 impl Step {
-    /// What an effect on a key means while this step is under way; `known` are the keys that the replica has.
-    pub(super) fn view(&self, db: &Db, known: &Interest, key: &[u8]) -> View {
+    /// What a record's effect on a key means while this step is under way; `known` are the keys that the replica has.
+    pub(super) fn view(&self, db: &Db, known: &Interest, key: &[u8], record: LogSeq) -> View {
         let is_behind = |passed| db.place(key) < passed;
         match self {
-            Self::Digest(digest) if known.contains(key) && is_behind(digest.passed) => View::Live,
+            Self::Digest(digest) if known.contains(key) && is_behind(digest.passed_before(record)) => View::Live,
             Self::Digest(_) => View::Later,
             Self::Load(_) if planted::has(Bug::ForgottenWhileLoading) => View::Later,
             Self::Load(load) if load.covers(known, key) => match load.begun && is_behind(load.passed) {
@@ -88,7 +101,10 @@ impl Step {
     /// Takes in that all keys have gone away. Returns whether what was brought so far is void.
     pub(super) fn start_over(&mut self) -> bool {
         match self {
-            Self::Load(load) => (load.passed, load.begun) = (0, false),
+            Self::Load(load) => {
+                (load.passed, load.scanned, load.begun) = (0, 0, false);
+                load.noted.clear();
+            }
             // Nothing is left that could be the same.
             Self::Digest(_) => {
                 *self = Self::Load(Load::new(LoadScope::Everything, Vec::new()));
@@ -100,11 +116,29 @@ impl Step {
 
     /// Notes that every slice up to here has gone out.
     pub(super) fn pass(&mut self, place: u64) {
-        match self {
-            Self::Load(load) => load.passed = place,
-            Self::Digest(digest) => digest.passed = place,
-            Self::Remove { .. } => {}
+        if let Self::Load(load) = self {
+            load.passed = place;
         }
+    }
+
+    /// The keys that a common pass has to look for; `None` if it doesn't. `known` are those that the replica has.
+    pub(super) fn swept<'a>(&'a self, known: &'a Interest) -> Option<&'a Interest> {
+        match self {
+            Self::Load(load) if load.is_swept(known) => Some(load.wanted(known)),
+            Self::Digest(digest) if digest.theirs.is_some() && known.named_keys().is_none() => Some(known),
+            _ => None,
+        }
+    }
+
+    /// The place from which a common pass can go on looking; `None` while it can't, or has come to the end.
+    pub(super) fn scans_from(&self, known: &Interest, noted_max: usize) -> Option<u64> {
+        self.swept(known)?;
+        let scanned = match self {
+            Self::Load(load) if load.noted.len() < noted_max => load.scanned,
+            Self::Digest(digest) => digest.scanned,
+            _ => SCANNED,
+        };
+        (scanned != SCANNED).then_some(scanned)
     }
 }
 
@@ -119,7 +153,38 @@ impl Load {
     /// A load of what the replica has asked for, or, if the scope is `Added`, of what these globs add to that.
     pub(super) fn new(scope: LoadScope, globs: Vec<Box<[u8]>>) -> Self {
         let keys = Interest::new(globs.iter().map(|glob| &**glob));
-        Self { scope, globs, keys, passed: 0, begun: false }
+        Self { scope, globs, keys, passed: 0, scanned: 0, noted: Vec::new(), begun: false }
+    }
+
+    /// The keys of which it sends some or all; `known` are those that the replica has.
+    pub(super) fn wanted<'a>(&'a self, known: &'a Interest) -> &'a Interest {
+        if matches!(self.scope, LoadScope::Added { .. }) { &self.keys } else { known }
+    }
+
+    /// Whether its keys have to be looked for among many: not if all are wanted, nor if all are wanted by name.
+    pub(super) fn is_swept(&self, known: &Interest) -> bool {
+        let wanted = self.wanted(known);
+        let is_dense = wanted.is_everything() && !matches!(self.scope, LoadScope::Buckets { .. });
+        !is_dense && wanted.named_keys().is_none()
+    }
+
+    /// Notes a key to be sent.
+    pub(super) fn note(&mut self, place: u64, key: &[u8]) {
+        self.noted.push(Noted { place, key: key.into() });
+    }
+
+    /// Puts what is noted in order. Returns how many keys that are.
+    pub(super) fn tidy(&mut self) -> usize {
+        let passed = self.passed;
+        self.noted.retain(|noted| noted.place >= passed);
+        self.noted.sort_unstable();
+        self.noted.dedup();
+        self.noted.len()
+    }
+
+    /// Whether enough is noted for a message, or all.
+    pub(super) fn is_ready(&self, noted_min: usize) -> bool {
+        self.scanned == SCANNED || self.noted.len() >= noted_min
     }
 
     /// Whether a key is one of those to be sent; `known` are those that the replica has, or is to have at the start.
@@ -136,6 +201,28 @@ impl Load {
 
 impl Digest {
     pub(super) fn new(bits: u8) -> Self {
-        Self { bits, theirs: None, ours: Buckets::new(bits), passed: 0 }
+        Self { bits, theirs: None, ours: Buckets::new(bits), scanned: 0, passes: VecDeque::new() }
+    }
+
+    /// Takes in that the keys before a place are in the sums as they were at a position of the log. The replica knows the
+    /// log up to `cursor`.
+    pub(super) fn pass(&mut self, at: LogSeq, place: u64, cursor: LogSeq) {
+        self.scanned = place;
+        while self.passes.get(1).is_some_and(|(at, _)| *at <= cursor) {
+            self.passes.pop_front();
+        }
+        match self.passes.back_mut() {
+            Some(last) if last.0 == at => last.1 = place,
+            _ => self.passes.push_back((at, place)),
+        }
+    }
+
+    /// Up to which place the sums showed the keys before this record.
+    fn passed_before(&self, record: LogSeq) -> u64 {
+        let before = self.passes.partition_point(|(at, _)| *at < record);
+        before.checked_sub(1).and_then(|last| self.passes.get(last)).map_or(0, |(_, place)| *place)
     }
 }
+
+/// Where a pass ends: behind every place.
+pub(super) const SCANNED: u64 = u64::MAX;

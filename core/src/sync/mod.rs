@@ -44,7 +44,7 @@ pub use clock::Clock;
 pub use grant::{CommandSet, Grant, GrantLimits};
 pub use guess::{Guess, entropy_of};
 pub use history::{Epoch, History, LogId, ResumeToken};
-pub use hub::{Hub, HubOptions};
+pub use hub::{Hub, HubCounts, HubOptions};
 pub use interest::Interest;
 pub use message::{
     Batch, CloseReason, Condition, Features, Hello, Item, LoadScope, OLDEST_VERSION, Push, PushedCommand, SUBPROTOCOL,

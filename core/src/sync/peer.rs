@@ -52,6 +52,10 @@ pub(super) struct Following {
     pub(super) known: Interest,
     /// Its identities, in the order of its `Hello`.
     pub(super) clients: Vec<ClientId>,
+    /// Those of them, a bit for each, whose commands may have run in a time that nobody remembers.
+    pub(super) in_doubt: u64,
+    /// Such commands came, and were refused.
+    pub(super) doubt_refused: bool,
     /// The engine's session in which its commands run.
     pub(super) session: SessionId,
     /// Those who want the same as it does.
@@ -68,6 +72,8 @@ pub(super) struct Following {
     pub(super) reply_bytes: usize,
     /// What is to be brought besides the log, in order.
     pub(super) steps: VecDeque<Step>,
+    /// It takes part in the slice of a common pass that is being looked at.
+    pub(super) sweeping: bool,
     /// What is made and waits for its place in the order.
     pub(super) held: Option<Held>,
     /// Keys whose values it asked for.
@@ -140,6 +146,22 @@ impl Peer {
 }
 
 impl Following {
+    /// Whether commands of this identity may have run in a time that nobody remembers.
+    pub(super) fn is_in_doubt(&self, client: u32) -> bool {
+        self.in_doubt.checked_shr(client).unwrap_or_default() & 1 == 1
+    }
+
+    /// Whether a question for the time settles what was in doubt: a replica pushes all that it held when it came before
+    /// it asks, unless it is still being brought keys. What it pushes from now on is new.
+    pub(super) fn settles_doubt(&self) -> bool {
+        self.in_doubt != 0 && (self.doubt_refused || self.steps.is_empty())
+    }
+
+    /// The place from which a common pass can go on looking for its keys.
+    pub(super) fn scans_from(&self, noted_max: usize) -> Option<u64> {
+        self.steps.front()?.scans_from(&self.known, noted_max)
+    }
+
     /// The index of a client among the replica's identities.
     pub(super) fn index_of(&self, client: ClientId) -> Option<u32> {
         let index = self.clients.iter().position(|other| *other == client)?;

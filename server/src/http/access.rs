@@ -55,6 +55,7 @@ impl Refusal {
             Refused::Origin | Refused::Host | Refused::Remote => StatusCode::FORBIDDEN,
             Refused::Token => StatusCode::UNAUTHORIZED,
             Refused::Connections | Refused::Rate => StatusCode::TOO_MANY_REQUESTS,
+            Refused::Full => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -63,7 +64,7 @@ impl Refusal {
         match self.reason {
             Refused::Token => Some(CloseReason::Unauthorized("").code()),
             Refused::Connections | Refused::Rate => Some(CloseReason::Throttled("").code()),
-            Refused::Handshake | Refused::Origin | Refused::Host | Refused::Remote => None,
+            Refused::Handshake | Refused::Origin | Refused::Host | Refused::Remote | Refused::Full => None,
         }
     }
 }

@@ -18,7 +18,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -26,7 +26,7 @@ use tracing::error;
 
 use crate::auth::Auth;
 use crate::config::Config;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Refused};
 use crate::quota::Quotas;
 use crate::ws::{self, Link};
 use access::{Access, Refusal};
@@ -44,6 +44,9 @@ struct Site {
     access: Arc<Access>,
     metrics: Arc<Metrics>,
     link: Link,
+    /// Places for replicas.
+    places: Arc<Semaphore>,
+    max_replicas: usize,
     /// Made strong by everything that serves a socket, so that the end can wait for them, and for nothing else.
     alive: mpsc::WeakSender<()>,
 }
@@ -68,7 +71,9 @@ impl Http {
             trust_forwarded: config.trust_forwarded,
             proxy_noted: Once::new(),
         };
-        let site = |alive| Site { access: Arc::new(access), metrics, link, alive };
+        let max_replicas = config.max_replicas.min(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(max_replicas));
+        let site = move |alive| Site { access: Arc::new(access), metrics, link, places, max_replicas, alive };
         let www = config.www.clone();
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -161,9 +166,15 @@ async fn sync(State(site): State<Site>, ConnectInfo(from): ConnectInfo<SocketAdd
         (Err(refusal), None) => return site.refuse(refusal),
     };
     let Some(alive) = site.alive.upgrade() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    let Ok(place) = site.places.try_acquire_owned() else {
+        site.metrics.count_refused(Refused::Full);
+        let most = site.max_replicas;
+        let why = format!("this server has as many replicas as --max-replicas allows ({most}): come back later\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER)], why).into_response();
+    };
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
-        let _alive = alive;
+        let (_alive, _place) = (alive, place);
         let io = match upgrade.await {
             Ok(upgraded) => hyper_util::rt::TokioIo::new(upgraded),
             Err(error) => return tracing::debug!("a WebSocket's handshake was not completed: {error}"),
@@ -182,6 +193,9 @@ impl Site {
         refusal.into_response()
     }
 }
+
+/// When a replica that found no place may try again, in seconds.
+const RETRY_AFTER: &str = "5";
 
 /// How long sockets have to end when the server does.
 const END_PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);

@@ -11,7 +11,7 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use sanderling_core::format::LogSeq;
-use sanderling_core::sync::{CloseReason, Grant, Hub, HubOptions, LogId, Message, PeerId};
+use sanderling_core::sync::{CloseReason, Grant, Hub, HubCounts, HubOptions, LogId, Message, PeerId};
 use sanderling_core::{Engine, EngineOptions, Env, Errand, Error, Flow, Limits, SessionId, UnixMillis, Woken};
 use tracing::{error, info};
 
@@ -314,6 +314,7 @@ impl Shard {
             log_bytes: self.log.bytes(),
             peers: self.hub.peer_count() as u64,
             writable: self.is_writable(),
+            sync: self.hub.counts(),
         }
     }
 
@@ -340,4 +341,6 @@ pub(crate) struct Counts {
     pub(crate) peers: u64,
     /// Whether the log takes what is written.
     pub(crate) writable: bool,
+    /// Replicas.
+    pub(crate) sync: HubCounts,
 }

@@ -13,6 +13,7 @@ mod config;
 mod durability;
 mod hostile;
 mod pipelining;
+mod scale;
 mod spec;
 mod sync;
 mod tools;

@@ -25,7 +25,7 @@ impl Socket {
         Self::try_open(server, Some(SUBPROTOCOL)).expect("the handshake succeeds")
     }
 
-    fn try_open(server: &Server, protocol: Option<&str>) -> Result<Self, String> {
+    pub(crate) fn try_open(server: &Server, protocol: Option<&str>) -> Result<Self, String> {
         let protocol = protocol.map(|protocol| ("sec-websocket-protocol", protocol));
         Self::connect(server, protocol.as_slice())
     }

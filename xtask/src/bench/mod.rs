@@ -6,6 +6,8 @@ mod servers;
 
 use anyhow::{Result, bail};
 
+use crate::suites;
+
 /// Something that can be measured.
 struct Bench {
     /// What it is called; the one without a name is what `cargo xtask bench` runs.
@@ -61,6 +63,12 @@ const BENCHES: &[Bench] = &[
         arguments: "[--rounds N] [--only A,B]",
         summary: "5,000 pending commands on 50,000 keys beside Replicache",
         run: |arguments| clients::run("rebase", arguments),
+    },
+    Bench {
+        name: "load",
+        arguments: "[--replicas N] [--keys N]",
+        summary: "the server under thousands of replicas",
+        run: suites::load,
     },
 ];
 

@@ -5,6 +5,7 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
     vec::Vec,
 };
 
@@ -25,7 +26,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Classes {
     slab: Slab<Class>,
-    by_key: BTreeMap<ClassKey, usize>,
+    by_key: BTreeMap<Arc<ClassKey>, usize>,
     indexes: BTreeMap<u8, InterestIndex>,
 }
 
@@ -35,7 +36,7 @@ type ClassKey = (u8, Interest, Interest);
 /// Replicas that want the same.
 #[derive(Debug)]
 pub(super) struct Class {
-    key: ClassKey,
+    key: Arc<ClassKey>,
     pub(super) members: BTreeSet<PeerId>,
     /// The records that concern the class, in order; those that all members know are dropped now and then.
     due: VecDeque<LogSeq>,
@@ -72,11 +73,11 @@ impl Classes {
 
     /// Adds a replica to those who want the same.
     pub(super) fn join(&mut self, db: u8, interest: Interest, read: Interest, peer: PeerId) -> usize {
-        let key = (db, interest, read);
+        let key = Arc::new((db, interest, read));
         let class = match self.by_key.get(&key) {
             Some(class) => *class,
             None => {
-                let class = self.slab.insert(Class::new(key.clone()));
+                let class = self.slab.insert(Class::new(Arc::clone(&key)));
                 self.indexes.entry(db).or_default().insert(class, &key.1);
                 self.by_key.insert(key, class);
                 class
@@ -123,7 +124,7 @@ impl Classes {
 }
 
 impl Class {
-    fn new(key: ClassKey) -> Self {
+    fn new(key: Arc<ClassKey>) -> Self {
         Self { key, members: BTreeSet::new(), due: VecDeque::new(), trim_at: TRIM_MIN, woken: false, shared: None }
     }
 
@@ -154,7 +155,7 @@ impl Class {
 
     /// Whether it is worth to look for records that all members know.
     pub(super) fn wants_trimming(&self) -> bool {
-        self.due.len() > self.trim_at
+        self.due.len() > self.trim_at.max(self.members.len())
     }
 
     /// Forgets the records up to `known`.
@@ -162,6 +163,7 @@ impl Class {
         let count = self.due.partition_point(|seq| *seq <= known);
         self.due.drain(..count);
         self.trim_at = (2 * self.due.len()).max(TRIM_MIN);
+        self.due.shrink_to(self.trim_at);
     }
 
     fn note(&mut self, id: usize, seq: LogSeq, woken: &mut Vec<usize>) {
@@ -174,5 +176,6 @@ impl Class {
     }
 }
 
-/// Fewer records than this are not worth the look.
-const TRIM_MIN: usize = 256;
+/// Fewer records than this, and fewer than there are members, are not worth the look. A class of one member, as most are,
+/// must not keep many.
+const TRIM_MIN: usize = 8;

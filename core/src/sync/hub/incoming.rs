@@ -16,7 +16,7 @@ use crate::{
     limits::DATABASES,
     resp::{Protocol, Reply},
     sync::{
-        buckets::bits_for,
+        buckets::bits_among,
         history::{LogId, ResumeToken},
         interest::Interest,
         load::{Digest, Load, Step},
@@ -66,6 +66,12 @@ impl Hub {
             (ToHub::Push(push), true) => self.handle_push(engine, env, id, &push),
             (ToHub::Ping { sent }, true) => {
                 self.send(id, &ToReplica::Pong { sent, now: env.now });
+                if let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut())
+                    && following.settles_doubt()
+                {
+                    following.in_doubt = 0;
+                    following.clients.iter().for_each(|client| self.clients.set_doubt(*client, false));
+                }
                 self.send_position(id);
                 Ok(())
             }
@@ -127,9 +133,19 @@ impl Hub {
                 self.close(other, CloseReason::Replaced);
             }
         }
+        let in_doubt = (0..).zip(hello_clients).fold(0_u64, |bits, (index, (client, acknowledged))| {
+            let is_in_doubt = self.clients.is_in_doubt(*client, *acknowledged, hello.resume, index == 0);
+            bits | u64::from(is_in_doubt).checked_shl(index).unwrap_or_default()
+        });
         let pushed =
             hello_clients.iter().map(|(client, acknowledged)| self.welcome_client(*client, *acknowledged, env.now));
         let pushed = pushed.collect();
+        for (index, client) in (0..).zip(&clients) {
+            if in_doubt.checked_shr(index).unwrap_or_default() & 1 == 1 {
+                self.clients.note(*client, self.clients.last(*client), self.seq, env.now, &self.options.limits);
+                self.clients.set_doubt(*client, true);
+            }
+        }
         let session = engine.open_session("sync", env);
         let state = engine.session_mut(session);
         (state.protocol, state.authenticated, state.db) = (Protocol::Resp3, true, hello.db);
@@ -138,10 +154,17 @@ impl Hub {
         let start = match hello.resume {
             Some(token) if token.scope == scope && self.can_resume(token) => Start::Resume,
             Some(_) if keys >= self.options.digest_keys_min => {
-                Start::Digest { bits: bits_for(keys).min(bits_within(limits.sync_message_bytes_max)) }
+                let bits = bits_among(keys, self.peers.len());
+                Start::Digest { bits: bits.min(bits_within(limits.sync_message_bytes_max)) }
             }
             _ => Start::Load,
         };
+        let how = match start {
+            Start::Resume => 0,
+            Start::Digest { .. } => 1,
+            Start::Load => 2,
+        };
+        self.starts.get_mut(how).into_iter().for_each(|count| *count += 1);
         let step = match start {
             Start::Resume => None,
             Start::Digest { bits } => Some(Step::Digest(Digest::new(bits))),
@@ -160,6 +183,8 @@ impl Hub {
             globs: interest.iter().map(|glob| Box::from(&**glob)).collect(),
             known: Interest::from_blobs(interest),
             clients,
+            in_doubt,
+            doubt_refused: false,
             session,
             class,
             cursor,
@@ -168,6 +193,7 @@ impl Hub {
             own: VecDeque::new(),
             reply_bytes: 0,
             steps: step.into_iter().collect(),
+            sweeping: false,
             held: None,
             fetches: Vec::new(),
             channels: Vec::new(),
@@ -208,9 +234,9 @@ impl Hub {
     /// The highest command of a client that took effect. What the client knows as acknowledged counts, too: the log
     /// may have lost it with a disk, and the client must be able to go on.
     fn welcome_client(&mut self, client: ClientId, acknowledged: ClientSeq, now: UnixMillis) -> ClientSeq {
-        let known = self.clients.get(&client).map(|(seq, _)| *seq).unwrap_or_default();
+        let known = self.clients.last(client);
         if acknowledged > known {
-            self.clients.insert(client, (acknowledged, now));
+            self.clients.note(client, acknowledged, self.seq, now, &self.options.limits);
         }
         known.max(acknowledged)
     }

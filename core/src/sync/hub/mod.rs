@@ -7,11 +7,13 @@
 
 mod channels;
 mod classes;
+mod clients;
 mod incoming;
 mod outgoing;
 mod push;
 mod recovery;
 mod slices;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +25,7 @@ use alloc::{
 
 use slab::Slab;
 
-use self::{channels::Channels, classes::Classes};
+use self::{channels::Channels, classes::Classes, clients::Clients, sweep::Sweep};
 use super::{
     backlog::Backlog,
     grant::Grant,
@@ -35,7 +37,7 @@ use super::{
 use crate::{
     engine::Engine,
     env::{Env, UnixMillis},
-    format::{ClientId, ClientSeq, LogSeq, Origin, Record},
+    format::{ClientId, LogSeq, Origin, Record},
     limits::Limits,
     session::SessionId,
 };
@@ -57,6 +59,21 @@ impl Default for HubOptions {
     }
 }
 
+/// What a hub counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HubCounts {
+    /// Replicas that came and went on from where they were.
+    pub resumes: u64,
+    /// Replicas that came and were sent what differed.
+    pub digests: u64,
+    /// Replicas that came and were sent everything that they want.
+    pub loads: u64,
+    /// Clients whose pushed commands are remembered.
+    pub clients: usize,
+    /// Bytes of records that are kept for replicas that come back.
+    pub backlog_bytes: usize,
+}
+
 /// Orders, logs, fans out.
 #[derive(Debug)]
 pub struct Hub {
@@ -69,7 +86,7 @@ pub struct Hub {
     /// The last record that the classes know of.
     indexed: LogSeq,
     /// The highest command that took effect, for each client that ever pushed one.
-    clients: BTreeMap<ClientId, (ClientSeq, UnixMillis)>,
+    clients: Clients,
     /// Records since the shell last took them.
     unwritten: Vec<u8>,
     /// Recent records, each encoded; the last one is `seq`.
@@ -91,7 +108,14 @@ pub struct Hub {
     expiries: BTreeSet<(UnixMillis, PeerId)>,
     /// Entries that may still be looked at in this round of sending.
     budget: usize,
+    /// Replicas that resumed, compared digests, and loaded.
+    starts: [u64; 3],
     woken: Vec<usize>,
+    /// The batch that was encoded last: often others get the same.
+    last_batch: Option<Message>,
+    /// The common passes over databases.
+    sweeps: BTreeMap<u8, Sweep>,
+    hits: Vec<usize>,
 }
 
 impl Hub {
@@ -103,7 +127,7 @@ impl Hub {
             seq: LogSeq::default(),
             durable: LogSeq::default(),
             indexed: LogSeq::default(),
-            clients: BTreeMap::new(),
+            clients: Clients::default(),
             unwritten: Vec::new(),
             backlog: Backlog::default(),
             peers: Slab::new(),
@@ -117,7 +141,11 @@ impl Hub {
             renewals: VecDeque::new(),
             expiries: BTreeSet::new(),
             budget: ROUND_ENTRIES_MAX,
+            starts: [0; 3],
             woken: Vec::new(),
+            last_batch: None,
+            sweeps: BTreeMap::new(),
+            hits: Vec::new(),
         }
     }
 
@@ -170,6 +198,13 @@ impl Hub {
     /// Connected replicas.
     pub fn peer_count(&self) -> usize {
         self.peers.len()
+    }
+
+    /// What is counted of the replicas.
+    pub fn counts(&self) -> HubCounts {
+        let [resumes, digests, loads] = self.starts;
+        let (clients, backlog_bytes) = (self.clients.len(), self.backlog.bytes());
+        HubCounts { resumes, digests, loads, clients, backlog_bytes }
     }
 
     /// Takes in that all records up to `seq` are as durable as the shell promises: replicas may see them. Cost: follows
@@ -249,10 +284,11 @@ impl Hub {
     /// When [`Hub::handle_timeout`] is to be called next; never if `None`.
     pub fn next_timeout(&self) -> Option<UnixMillis> {
         let expiry = self.expiries.first().map(|(at, _)| *at);
-        [expiry, self.channels.next_renewal()].into_iter().flatten().min()
+        [expiry, self.channels.next_renewal(), self.clients.next_timeout()].into_iter().flatten().min()
     }
 
-    /// Takes in that time has passed: ends connections whose token has expired, and keeps presence alive.
+    /// Takes in that time has passed: ends connections whose token has expired, keeps presence alive, and
+    /// forgets clients that have been away for long.
     pub fn handle_timeout(&mut self, engine: &mut Engine, env: Env) {
         while let Some((at, id)) = self.expiries.first().copied()
             && at <= env.now
@@ -261,6 +297,8 @@ impl Hub {
             self.close(id, CloseReason::Unauthorized("the token has expired"));
         }
         self.renew_presence(engine, env);
+        let online = &self.online;
+        self.clients.collect(env.now, &self.options.limits, |client| online.contains_key(&client));
     }
 
     /// Ends every connection, because the server goes down.
@@ -285,14 +323,18 @@ impl Hub {
 
     /// Whether [`Hub::poll_transmit`] stopped because the round's budget was used up: another round will bring more.
     pub fn wants_round(&self) -> bool {
-        self.budget == 0 && !self.ready.is_empty()
+        self.budget == 0 && (!self.ready.is_empty() || self.wants_sweep())
     }
 
     /// The next message to be sent, and to whom.
     pub fn poll_transmit(&mut self, engine: &Engine) -> Option<(PeerId, Message)> {
-        while self.budget > 0
-            && let Some(id) = self.ready.pop_front()
-        {
+        while self.budget > 0 {
+            let Some(id) = self.ready.pop_front() else {
+                if self.sweep(engine) {
+                    continue;
+                }
+                return None;
+            };
             let Some(peer) = self.peers.get_mut(id.0) else { continue };
             peer.queued = false;
             if !peer.writable || peer.closing {
@@ -394,14 +436,19 @@ impl Hub {
     fn append(&mut self, engine: &mut Engine, now: UnixMillis, origin: Option<Origin>) -> LogSeq {
         self.seq = self.seq.next();
         if let Some(origin) = origin {
-            self.clients.insert(origin.client, (origin.seq, now));
+            self.clients.note(origin.client, origin.seq, self.seq, now, &self.options.limits);
         }
         let (seq, journal) = (self.seq, engine.journal_mut());
         let record = self.backlog.push(self.options.limits.backlog_bytes_max, |out| {
             Record::encode(seq, now, origin, journal.bytes(), out);
         });
         self.unwritten.extend_from_slice(record);
-        journal.clear();
+        if !self.sweeps.is_empty() {
+            let record = core::mem::take(engine.journal_mut());
+            self.note_written(engine, record.bytes());
+            *engine.journal_mut() = record;
+        }
+        engine.journal_mut().clear();
         if planted::has(Bug::ShownBeforeDurable) {
             self.handle_durable(self.seq);
         }
@@ -427,6 +474,7 @@ impl Hub {
     /// Lets go of what a connection held.
     fn let_go(&mut self, engine: &mut Engine, env: Env, id: PeerId, following: &Following) {
         self.classes.leave(following.class, id);
+        self.leave_sweep(following.db, id);
         for client in &following.clients {
             if self.online.get(client) == Some(&id) {
                 self.online.remove(client);

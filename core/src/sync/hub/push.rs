@@ -39,7 +39,7 @@ impl Hub {
         let mut ran = 0;
         for (index, command) in (0..).zip(&push.commands) {
             let seq = ClientSeq(push.first.0.saturating_add(index));
-            let done = self.clients.get(&client).map(|(seq, _)| *seq).unwrap_or_default();
+            let done = self.clients.last(client);
             if seq <= done && !planted::has(Bug::SkippedDedup) {
                 continue;
             }
@@ -82,16 +82,31 @@ impl Hub {
         engine.journal_mut().clear();
         // The server's clock counts; the replica's seed is taken, so that what it drew is drawn again.
         let env = Env { now: env.now, entropy: entropy_of(origin.client, origin.seq) };
-        let reply = execute_pushed(engine, env, session, &peer.grant, command);
+        let reply = match peer.following.as_mut().filter(|following| following.is_in_doubt(client)) {
+            Some(following) => {
+                following.doubt_refused = true;
+                in_doubt()
+            }
+            None => execute_pushed(engine, env, session, &peer.grant, command),
+        };
         guess.add(engine.journal_mut().bytes(), &reply);
         let logged = (!planted::has(Bug::ForgottenOrigin)).then_some(origin);
         let at = self.append(engine, env.now, logged);
-        self.clients.insert(origin.client, (origin.seq, env.now));
+        self.clients.note(origin.client, origin.seq, at, env.now, &self.options.limits);
         if let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) {
             following.reply_bytes += reply.len() + OWN_BYTES;
             following.own.push_back(Own { at, client, seq: origin.seq, reply: Some(reply) });
         }
     }
+}
+
+/// The reply to what may have run before.
+fn in_doubt() -> Vec<u8> {
+    let mut reply = Vec::new();
+    Reply::new(&mut reply, Protocol::Resp3).error(&Error::new(
+        "ERR this replica was away for so long that nobody knows whether the command has run; it wasn't run now",
+    ));
+    reply
 }
 
 /// Runs what a replica pushed. Returns the reply.

@@ -4,11 +4,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::Hub;
+use super::{Hub, clients::Stored};
 use crate::{
     engine::Engine,
-    env::UnixMillis,
-    format::{ClientId, ClientSeq, LogSeq, Record},
+    format::{LogSeq, Record},
     sync::history::History,
 };
 
@@ -17,14 +16,16 @@ use crate::{
 struct Head {
     history: History,
     seq: LogSeq,
-    clients: Vec<(ClientId, ClientSeq, UnixMillis)>,
+    /// No command of a client that isn't among `clients` stands after this.
+    forgotten: LogSeq,
+    clients: Vec<Stored>,
 }
 
 impl Hub {
     /// What a snapshot or a log segment must keep besides the data, for [`Hub::restore_head`].
     pub fn head(&self) -> Vec<u8> {
-        let clients = self.clients.iter().map(|(client, (seq, time))| (*client, *seq, *time)).collect();
-        let head = Head { history: self.history.clone(), seq: self.seq, clients };
+        let (forgotten, clients) = self.clients.stored();
+        let head = Head { history: self.history.clone(), seq: self.seq, forgotten, clients };
         postcard::to_extend(&head, Vec::new()).unwrap_or_default()
     }
 
@@ -41,7 +42,7 @@ impl Hub {
         self.history = head.history;
         self.seq = head.seq;
         self.durable = head.seq;
-        self.clients = head.clients.into_iter().map(|(client, seq, time)| (client, (seq, time))).collect();
+        self.clients.restore(head.forgotten, head.clients);
         Ok(())
     }
 
@@ -79,7 +80,8 @@ impl Hub {
         self.seq = record.header.seq;
         self.durable = self.seq;
         if let Some(origin) = record.header.origin {
-            self.clients.insert(origin.client, (origin.seq, record.header.time));
+            let header = &record.header;
+            self.clients.note(origin.client, origin.seq, header.seq, header.time, &self.options.limits);
         }
         let header = record.header;
         self.backlog.push(self.options.limits.backlog_bytes_max, |out| {

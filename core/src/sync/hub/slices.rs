@@ -11,7 +11,7 @@ use crate::{
     limits::CHUNK_BYTES,
     sync::{
         interest::Interest,
-        load::{Digest, Load, Step},
+        load::{Digest, Load, SCANNED, Step},
         message::{Features, LoadScope, ToReplica},
         peer::{Following, Held, Message, PeerId, Then},
         planted::{self, Bug},
@@ -22,6 +22,8 @@ impl Hub {
     /// Makes the next thing that a replica is to be brought, as the data is now, and holds it. Returns whether there
     /// was anything to make.
     pub(super) fn make_slice(&mut self, engine: &Engine, id: PeerId) -> bool {
+        self.join_sweep(id);
+        let noted_min = self.noted_min();
         let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return false };
         let Some(class) = self.classes.get(following.class) else { return false };
         let db = engine.keyspace().db(following.db);
@@ -44,10 +46,11 @@ impl Hub {
                 ends: Vec::new(),
             };
             let (messages, then) = match step {
+                Step::Load(load) if load.is_swept(known) && !load.is_ready(noted_min) => return false,
                 Step::Load(load) => slice.of_load(load),
-                Step::Digest(digest) => match slice.of_digest(digest) {
-                    Some(then) => (vec![], then),
-                    None => return false,
+                Step::Digest(digest) => match slice.completes(digest) {
+                    true => (vec![], Then::Done),
+                    false => return false,
                 },
                 Step::Remove { id, .. } => (vec![ToReplica::Unsubscribed { id: *id }.encode()], Then::Done),
             };
@@ -64,7 +67,15 @@ impl Hub {
     /// Takes in that a replica has been brought all of its first step.
     pub(super) fn finish_step(&mut self, id: PeerId) {
         let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return };
-        match following.steps.pop_front() {
+        let db = following.db;
+        self.leave_sweep(db, id);
+        let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return };
+        let finished = following.steps.pop_front();
+        if following.steps.is_empty() {
+            // For most replicas this was the only one, and they stay for long.
+            following.steps = VecDeque::new();
+        }
+        match finished {
             Some(Step::Digest(Digest { bits, theirs, ours, .. })) => {
                 let mut buckets = ours.differing(&theirs.unwrap_or_default());
                 if planted::has(Bug::MissedBucket) {
@@ -119,8 +130,7 @@ impl Slice<'_> {
             load.begun = true;
             messages.push(ToReplica::LoadBegin(load.scope.clone()).encode());
         }
-        let keys = if matches!(load.scope, LoadScope::Added { .. }) { &load.keys } else { self.known };
-        let next = match keys.named_keys().filter(|_| load.passed == 0) {
+        let next = match load.wanted(self.known).named_keys().filter(|_| load.passed == 0) {
             // Keys that are all known by name needn't be looked for.
             Some(keys) => {
                 let mut keys: Vec<&[u8]> = keys;
@@ -132,6 +142,7 @@ impl Slice<'_> {
                 }
                 0
             }
+            None if load.is_swept(self.known) => self.noted(load),
             None => self.scan(load.passed, CHUNK_BYTES, |slice, entry| slice.push(load, entry)),
         };
         if !self.bytes.is_empty() {
@@ -143,15 +154,43 @@ impl Slice<'_> {
         (messages, if next == 0 { Then::Done } else { Then::Passed(next) })
     }
 
-    /// The sums of the next keys; `None` as long as it isn't known what the replica has.
-    fn of_digest(&mut self, digest: &mut Digest) -> Option<Then> {
-        digest.theirs.as_ref()?;
-        let next = self.scan(digest.passed, usize::MAX, |slice, entry| {
-            if slice.class.wants(slice.number, &entry.key) && slice.known.contains(&entry.key) {
-                digest.ours.add(entry);
+    /// Pushes what a common pass has noted. Returns where to go on, 0 at the end.
+    fn noted(&mut self, load: &mut Load) -> u64 {
+        load.tidy();
+        let noted = core::mem::take(&mut load.noted);
+        let mut rest = noted.into_iter().peekable();
+        let mut last = None;
+        while let Some(next) = rest.peek() {
+            let is_enough = self.bytes.len() >= CHUNK_BYTES || self.entries >= self.entries_max;
+            // Those of one place go together, because a place is all that is known of what was sent.
+            if is_enough && last != Some(next.place) {
+                break;
             }
-        });
-        Some(if next == 0 { Then::Done } else { Then::Passed(next) })
+            last = Some(next.place);
+            self.entries += 1;
+            if let Some(entry) = rest.next().and_then(|noted| self.db.find(&noted.key)) {
+                self.push(load, entry);
+            }
+        }
+        let next = rest.peek().map_or(load.scanned, |next| next.place);
+        load.noted = rest.collect();
+        if next == SCANNED { 0 } else { next }
+    }
+
+    /// Whether the sums are those of all keys: where these are wanted by name, they are added up at once.
+    fn completes(&mut self, digest: &mut Digest) -> bool {
+        if digest.theirs.is_none() {
+            return false;
+        }
+        if let Some(mut keys) = self.known.named_keys() {
+            keys.sort_unstable();
+            keys.dedup();
+            self.entries += keys.len();
+            let wanted = keys.into_iter().filter(|key| self.class.wants(self.number, key));
+            wanted.filter_map(|key| self.db.find(key)).for_each(|entry| digest.ours.add(entry));
+            return true;
+        }
+        digest.scanned == SCANNED
     }
 
     /// Looks at keys from a place on, until there are many or they have become `bytes_max` bytes. Returns where to go

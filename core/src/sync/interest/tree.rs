@@ -71,6 +71,8 @@ impl<T> Node<T> {
 impl<T: PartialEq> Node<T> {
     fn insert(&mut self, rest: &[u8], value: T) {
         if rest.is_empty() {
+            // Most prefixes have one value, and a vector would make room for four.
+            self.values.reserve_exact(usize::from(self.values.is_empty()));
             return self.values.push(value);
         }
         let at = match self.find(rest) {

@@ -1,6 +1,7 @@
 //! The hub against the plainest replica: whatever happens, a replica shows what the server had at the same position.
 
 mod hostile;
+mod many;
 mod mirror;
 mod talks;
 
