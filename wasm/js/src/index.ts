@@ -8,4 +8,5 @@ export type { Arg, Args, Entry, Page } from './port.js';
 export type { Reply, ReplyNode } from './reply.js';
 export type { Status } from './status.js';
 export type { StorageOption } from './storage/open.js';
+export type { Persistence } from './storage/persistence.js';
 export { version } from './version.js';
