@@ -9,7 +9,7 @@
 import { now } from './clock.js';
 import { COMMAND_NAMES, type CommandMethods } from './commands.gen.js';
 import { Emitter } from './emitter.js';
-import { SanderlingError } from './errors.js';
+import { reason, SanderlingError } from './errors.js';
 import { Life } from './lifecycle.js';
 import { Link, type LinkOwner, syncUrl, type WebSocketConstructor } from './link.js';
 import { Mirror } from './mirror.js';
@@ -377,7 +377,7 @@ export class Sanderling {
       const { kind } = event;
       if (kind === 'corrected') this.#events.emit('correction', { seq: event.seq, reply: event.reply });
       else if (kind === 'refused') this.#refuse(event.seq, event.reply);
-      else if (kind === 'declined') this.warn('DECLINED', event.reply);
+      else if (kind === 'declined') this.warn(new SanderlingError('DECLINED', reason(event.reply)));
       else this.#talk.handle(event);
     }
     this.#catchUp();
