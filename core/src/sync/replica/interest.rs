@@ -176,7 +176,6 @@ impl Replica {
             )));
             self.globs.truncate(count);
             self.remove_globs(&[]);
-            self.begin_generation();
         }
     }
 

@@ -15,7 +15,7 @@ use crate::{
     Env, Limits,
     format::{ClientId, FrameKind, encode_frame},
     hash::Rng,
-    sync::{Grant, Replica, ReplicaOptions, StoreBatch, StoreOp},
+    sync::{Replica, ReplicaOptions, StoreBatch, StoreOp},
 };
 
 /// Stored pairs.
