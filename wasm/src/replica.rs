@@ -188,6 +188,22 @@ impl Replica {
         self.replica.stop_storing();
     }
 
+    /// Gathers everything for the next `store`, in the place of whatever is stored.
+    pub fn start_storing(&mut self) {
+        self.replica.start_storing();
+    }
+
+    /// Lets the next `store` begin anew if that makes what is stored shorter; returns whether it will.
+    pub fn compact(&mut self) -> bool {
+        self.replica.compact_store()
+    }
+
+    /// Takes in that the connection may be gone, or that a clock was set.
+    pub fn wake(&mut self, now_ms: f64) {
+        self.replica.handle_wake(env(now_ms, 0, 0));
+        self.settle();
+    }
+
     /// Takes a stored pair from the scratch buffer: first the key, then the value. In the order of keys.
     pub fn stage(&mut self, key_bytes: usize, value_bytes: usize) {
         let pair = self.scratch.get(..key_bytes + value_bytes).unwrap_or_default();
@@ -206,6 +222,13 @@ impl Replica {
         }
         self.settle();
         result.is_ok()
+    }
+
+    /// Takes the pending commands that can be read out of the staged pairs; returns how many there are.
+    pub fn salvage(&mut self) -> u32 {
+        let count = self.replica.salvage(&core::mem::take(&mut self.staged));
+        self.settle();
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// Puts the list of the keys that changed since the last call into the out buffer; returns whether all did.

@@ -25,6 +25,8 @@ pub enum FrameKind {
     End = 4,
     /// Commands that a replica has executed and the server hasn't acknowledged.
     Pending = 5,
+    /// Keys of a replica whose values were forgotten to save memory.
+    Forgotten = 6,
 }
 
 /// A frame whose CRC holds.
@@ -95,6 +97,7 @@ pub fn split_frame(bytes: &[u8]) -> Result<(Frame<'_>, &[u8]), FrameError> {
         3 => FrameKind::Head,
         4 => FrameKind::End,
         5 => FrameKind::Pending,
+        6 => FrameKind::Forgotten,
         other => return Err(FrameError::UnknownKind(other)),
     };
     Ok((Frame { kind, payload }, rest))

@@ -206,6 +206,7 @@ impl Node {
 
     /// Stores what is to be stored.
     pub(super) fn store(&mut self) {
+        self.replica.compact_store();
         while let Some(batch) = self.replica.poll_store() {
             for op in batch.ops {
                 match op {

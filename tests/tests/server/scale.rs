@@ -143,7 +143,7 @@ fn it_is_counted_how_replicas_come_and_go() {
     let mut second = Tab::new(&["*"]);
     second.read_until(&server, |_| true);
     let metrics = get(server.http(), "/metrics").text();
-    for line in ["sanderling_sync_starts_total{how=\"load\"} 2", "sanderling_sync_closed_total{code=\"4003\"} 1"] {
+    for line in ["sanderling_sync_starts_total{how=\"load\"} 2", "sanderling_sync_closed_total{code=\"4105\"} 1"] {
         assert!(metrics.lines().any(|other| other == line), "{line} is missing in:\n{metrics}");
     }
 }

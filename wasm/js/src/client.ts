@@ -6,15 +6,18 @@
  * one message, one transaction and one call of each listener.
  */
 
+import { now } from './clock.js';
 import { COMMAND_NAMES, type CommandMethods } from './commands.gen.js';
 import { Emitter } from './emitter.js';
 import { reason, SanderlingError } from './errors.js';
+import { Life } from './lifecycle.js';
 import { Link, type LinkOwner, syncUrl, type WebSocketConstructor } from './link.js';
 import { Mirror } from './mirror.js';
-import { Persister } from './persister.js';
+import { asStorageError, Persister } from './persister.js';
 import { type Arg, type Args, type Page, type Port, WORD } from './port.js';
 import type { Reply, ReplyNode } from './reply.js';
 import type { Store } from './storage/batch.js';
+import { type Persistence, persistence } from './storage/persistence.js';
 import { type Status, statusOf } from './status.js';
 import { Subscriptions } from './subscriptions.js';
 import { type MessageListener, Talk } from './talk.js';
@@ -63,6 +66,7 @@ export class Sanderling {
   readonly #talk = new Talk();
   readonly #link: Link;
   readonly #persister: Persister;
+  readonly #life: Life;
   #url: string | undefined;
   #status: Status | undefined;
   #closed: Promise<void> | undefined;
@@ -81,14 +85,28 @@ export class Sanderling {
   #settled: { seq: number; resolve: () => void; reject: (error: SanderlingError) => void }[] = [];
 
   /** @internal */
-  constructor(port: Port, store: Store | undefined, webSocket: () => Promise<WebSocketConstructor>, token?: TokenSource) {
+  constructor(
+    port: Port,
+    store: Store | undefined,
+    reopen: () => Promise<Store | undefined>,
+    webSocket: () => Promise<WebSocketConstructor>,
+    token?: TokenSource,
+  ) {
     this.#port = port;
-    this.#persister = new Persister(port, store, (error) => this.warn('STORAGE', error, MEMORY_ONLY));
+    this.#persister = new Persister(port, (error, isMemory) => {
+      this.warn(error, isMemory);
+      this.#schedule();
+    });
+    this.#persister.start(store, { anew: false });
     this.#seen = port.words[WORD.changes]!;
     port.touched();
     this.#link = new Link(this.#linkOwner(), webSocket, token);
     this.buffers = new Buffers(this) as unknown as Commands<Bytes>;
-    globalThis.document?.addEventListener('visibilitychange', this.#hidden);
+    this.#life = new Life(
+      { port, link: this.#link, persister: this.#persister, reopen, url: () => this.#url },
+      () => this.#schedule(),
+      (error) => this.warn(error, true),
+    );
   }
 
   static {
@@ -235,6 +253,14 @@ export class Sanderling {
     return this.#persister.stored();
   }
 
+  /**
+   * Tells whether the browser promises to keep what is stored, and how much room there is. With `request: true` it is
+   * asked for that promise, which may make it ask its user.
+   */
+  persistence(options?: { request?: boolean }): Promise<Persistence> {
+    return persistence(options);
+  }
+
   /** One page of the keys: those that match the glob, about `count` of them, from `cursor` on. */
   entries({ match = '*', cursor = '0', count = 100 }: { match?: string; cursor?: string; count?: number } = {}): Page {
     this.#assertOpen();
@@ -270,7 +296,7 @@ export class Sanderling {
   }
 
   async #close(): Promise<void> {
-    globalThis.document?.removeEventListener('visibilitychange', this.#hidden);
+    this.#life.close();
     this.#link.stop();
     this.#drain();
     await this.stored();
@@ -280,7 +306,7 @@ export class Sanderling {
     this.#mirror.clear();
     for (const { reject } of this.#settled.splice(0)) reject(closedError());
     this.#talk.close(closedError());
-    await this.#persister.close().catch((error: unknown) => this.warn('STORAGE', error));
+    await this.#persister.close().catch((error: unknown) => this.warn(asStorageError(error)));
     this.#events.emit('status', this.#status);
   }
 
@@ -353,7 +379,7 @@ export class Sanderling {
       const { kind } = event;
       if (kind === 'corrected') this.#events.emit('correction', { seq: event.seq, reply: event.reply });
       else if (kind === 'refused') this.#refuse(event.seq, event.reply);
-      else if (kind === 'declined') this.warn('DECLINED', event.reply);
+      else if (kind === 'declined') this.warn(new SanderlingError('DECLINED', reason(event.reply)));
       else this.#talk.handle(event);
     }
     this.#catchUp();
@@ -400,22 +426,20 @@ export class Sanderling {
     if (at >= this.#timerAt || at > Number.MAX_SAFE_INTEGER) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;
-    this.#timer = setTimeout(
-      () => {
-        this.#timerAt = Infinity;
-        if (this.#port.isFree) return;
+    const waitMs = Math.min(Math.max(0, at - now()), TIMER_MS_MAX);
+    const dueMs = performance.now() + waitMs;
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity;
+      if (this.#port.isFree) return;
+      // A machine that slept, or a page that was frozen, has missed nothing that it could have heard.
+      if (performance.now() > dueMs + LATE_MS) this.#port.wake();
+      else if (!this.#life.lookAtClock()) {
         const { ok, mayRetry, text } = this.#port.timeout();
         if (!ok) this.#link.fail(text, mayRetry);
-        this.#drain();
-      },
-      Math.max(0, at - Date.now()),
-    );
+      }
+      this.#drain();
+    }, waitMs);
   }
-
-  readonly #hidden = (): void => {
-    // A hidden page may be frozen or killed without another word.
-    if (document.visibilityState === 'hidden') this.#persister.now();
-  };
 
   #tellStatus(): void {
     if (!this.#events.has('status')) return;
@@ -430,13 +454,14 @@ export class Sanderling {
   }
 
   /** @internal The storage is gone: the replica goes on from memory. */
-  loseStore(why: string): void {
-    this.#persister.lose(new Error(why));
+  loseStore(error: SanderlingError): void {
+    this.#persister.lose(error);
   }
 
   /** @internal */
-  warn(code: string, error: unknown, prefix = ''): void {
-    const warning = new SanderlingError(code, prefix + reason(error), { cause: error });
+  warn(error: SanderlingError, isMemory = false): void {
+    const text = isMemory ? `the replica works from memory: ${error.message}` : error.message;
+    const warning = new SanderlingError(error.code, text, { cause: error });
     if (!this.#events.emit('warning', warning)) console.warn(`sanderling: ${warning.message}`);
   }
 
@@ -447,6 +472,7 @@ export class Sanderling {
         this.#drain();
       },
       received: (message) => {
+        this.#life.lookAtClock();
         const { ok, mayRetry, text } = this.#port.message(message);
         if (ok) this.#link.works();
         else this.#link.fail(text, mayRetry);
@@ -495,5 +521,7 @@ function closedError(): SanderlingError {
   return new SanderlingError('CLOSED', 'the replica was closed');
 }
 
-/** What a warning begins with when there is no storage. */
-export const MEMORY_ONLY = 'the replica works from memory: ';
+/** No timer is set for longer: one that fires too early only asks again, and long ones overflow. */
+const TIMER_MS_MAX = 60_000;
+/** A timer that is this late did not run while it should have. */
+const LATE_MS = 5_000;

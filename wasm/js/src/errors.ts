@@ -13,8 +13,9 @@ export class SanderlingError extends Error {
      * (no reply to a call on the server), `SYNC` (the server refused the connection for good), `UNAUTHORIZED` (it
      * refused the token), `DECLINED` (more than the server takes: of channels, presence or patterns, or a message that
      * is too long),
-     * `STORAGE` (the storage failed or is unavailable), `LOCKED` (another tab or process holds it), `DAMAGED` (its
-     * content cannot be read and was set aside), `ENGINE` (the engine itself failed).
+     * `STORAGE` (the storage failed or is unavailable), `QUOTA` (it is full), `LOCKED` (another tab or process holds it),
+     * `DELETED` (what was stored was deleted), `UPGRADED` (a newer release stores here: the page is to be reloaded),
+     * `DAMAGED` (its content could not be read and was set aside), `ENGINE` (the engine itself failed).
      */
     readonly code: string,
     message: string,

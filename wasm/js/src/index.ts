@@ -9,4 +9,5 @@ export type { Reply, ReplyNode } from './reply.js';
 export type { Status } from './status.js';
 export type { StorageOption } from './storage/open.js';
 export type { TokenSource } from './token.js';
+export type { Persistence } from './storage/persistence.js';
 export { version } from './version.js';

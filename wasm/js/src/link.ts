@@ -61,6 +61,7 @@ export class Link {
   /** The one that the connection has shown it last. */
   #shown = '';
   #url = '';
+  #sinceMs = 0;
   #socket: WebSocketLike | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #renewal: ReturnType<typeof setTimeout> | undefined;
@@ -80,15 +81,22 @@ export class Link {
     this.#url = url;
     this.#refused = undefined;
     this.attempt = 0;
-    globalThis.addEventListener?.('online', this.#online);
     void this.#connect();
   }
 
   /** Switches it off. */
   stop(): void {
-    globalThis.removeEventListener?.('online', this.#online);
     this.#end(1000, 'switched off');
     this.#become('off');
+  }
+
+  /** Does not wait any longer, be it for its time or for an answer: something is different now. */
+  wake(): void {
+    const isStale = this.state === 'connecting' && performance.now() - this.#sinceMs > STALE_MS;
+    if (this.state !== 'waiting' && !isStale) return;
+    this.#end();
+    this.attempt = 0;
+    void this.#connect();
   }
 
   /** Sends a message, if there is a connection. */
@@ -108,6 +116,7 @@ export class Link {
 
   async #connect(): Promise<void> {
     this.attempt++;
+    this.#sinceMs = performance.now();
     this.#become('connecting');
     const url = this.#url;
     // It may be switched off, or elsewhere, while something is waited for.
@@ -187,7 +196,6 @@ export class Link {
     this.lastFailure = error.message;
     this.#end(code, error.message);
     if (final) {
-      globalThis.removeEventListener?.('online', this.#online);
       this.#become('off');
       this.#owner.gaveUp(error);
       return;
@@ -216,13 +224,6 @@ export class Link {
     if (this.state === 'open') this.#owner.ended();
   }
 
-  readonly #online = (): void => {
-    if (this.state !== 'waiting') return;
-    clearTimeout(this.#timer);
-    this.retryAt = null;
-    void this.#connect();
-  };
-
   #become(state: Link['state']): void {
     if (this.state === state) return;
     this.state = state;
@@ -246,6 +247,8 @@ export function syncUrl(text: string): string {
 }
 
 const CONNECT_MS_MAX = 10_000;
+/** An attempt that has had no answer for so long began in another network, if the machine has changed it. */
+const STALE_MS = 2_000;
 const WAIT_MS_FIRST = 250;
 const WAIT_MS_MAX = 30_000;
 /** With these codes the server says that another connection would only be closed again. */

@@ -1,10 +1,10 @@
 /** Opening a replica: the options, and what to do when a part of what was asked for is not to be had. */
 
-import { MEMORY_ONLY, Sanderling } from './client.js';
-import { reason, SanderlingError } from './errors.js';
+import { Sanderling } from './client.js';
+import { SanderlingError } from './errors.js';
 import { syncUrl, type WebSocketConstructor } from './link.js';
 import { engine } from './module.js';
-import { restore } from './persister.js';
+import { asStorageError, restore } from './persister.js';
 import { platform } from './platform.js';
 import { Port } from './port.js';
 import type { Store } from './storage/batch.js';
@@ -49,23 +49,26 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
 
   const warnings: SanderlingError[] = [];
   let db: Sanderling | undefined;
-  const onLost = (why: string): void => db?.loseStore(why);
-  const opening = openStore(name, options.storage, onLost).catch((error: unknown) => {
-    if (!(error instanceof SanderlingError)) throw error;
-    if (error.code === 'OPTIONS') throw error;
+  const reopen = (): Promise<Store | undefined> => openStore(name, options.storage, (error) => db?.loseStore(error));
+  const opening = reopen().catch((error: unknown) => {
+    if (!(error instanceof SanderlingError) || error.code === 'OPTIONS') throw error;
     warnings.push(error);
     return undefined;
   });
   let [instance, store] = await Promise.all([engine(), opening]);
   const newPort = (): Port => new Port(instance, subscribe);
-  const restored = await restore(store, newPort).catch(async (error: unknown) => {
-    warnings.push(new SanderlingError('STORAGE', reason(error), { cause: error }));
-    await store?.close().catch(() => undefined);
-    store = undefined;
-    return { port: newPort(), damage: undefined };
-  });
-  if (restored.damage) warnings.push(restored.damage);
-  db = new Sanderling(restored.port, store, () => findWebSocket(options.WebSocket), options.token);
+  let port: Port | undefined;
+  if (store)
+    try {
+      const restored = await restore(store, newPort);
+      port = restored.port;
+      warnings.push(...restored.warnings);
+    } catch (error) {
+      warnings.push(asStorageError(error));
+      await store.close().catch(() => undefined);
+      store = undefined;
+    }
+  db = new Sanderling(port ?? newPort(), store, reopen, () => findWebSocket(options.WebSocket), options.token);
   tellLater(db, warnings, store);
   if (url !== undefined) {
     if (options.connect === false) db.remember(url);
@@ -78,7 +81,7 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
 function tellLater(db: Sanderling, warnings: readonly SanderlingError[], store: Store | undefined): void {
   if (warnings.length === 0) return;
   setTimeout(() => {
-    for (const warning of warnings) db.warn(warning.code, warning, store ? '' : MEMORY_ONLY);
+    for (const warning of warnings) db.warn(warning, !store);
   });
 }
 

@@ -14,6 +14,7 @@
  */
 
 import type { Replica } from '../pkg/sanderling.js';
+import { now } from './clock.js';
 import { SanderlingError } from './errors.js';
 import type { Engine } from './module.js';
 import { readNode, readReply, type Reply, type ReplyNode } from './reply.js';
@@ -96,7 +97,7 @@ export class Port {
   constructor(engine: Engine, subscribe: readonly string[]) {
     this.#memory = engine.memory;
     const identity = crypto.getRandomValues(new Uint8Array(16));
-    this.#replica = new engine.bindings.Replica(identity, subscribe.map(encodeText), Date.now(), entropy(), entropy());
+    this.#replica = new engine.bindings.Replica(identity, subscribe.map(encodeText), now(), entropy(), entropy());
     this.refresh();
   }
 
@@ -115,7 +116,7 @@ export class Port {
     this.#putText(name);
     for (let index = from; index < args.length; index++) this.#put(args[index]!);
     writeU32(this.#bytes, this.#base, this.#count);
-    this.queued = this.#replica.execute(this.#at - this.#base, Date.now(), entropy(), entropy());
+    this.queued = this.#replica.execute(this.#at - this.#base, now(), entropy(), entropy());
     if (this.words.length === 0) this.refresh();
   }
 
@@ -124,7 +125,7 @@ export class Port {
     this.#begin();
     if (this.#at + key.length * 3 > this.#end) this.#reserve(key.length * 3);
     this.#at = writeText(this.#bytes, this.#at, key);
-    const keeps = this.#replica.get(this.#at - this.#base, Date.now());
+    const keeps = this.#replica.get(this.#at - this.#base, now());
     if (this.words.length === 0) this.refresh();
     return keeps;
   }
@@ -143,17 +144,17 @@ export class Port {
   message(message: Uint8Array): Verdict {
     this.#begin();
     this.#putBytes(message);
-    return this.#verdict(this.#replica.message(message.length, Date.now(), entropy(), entropy()));
+    return this.#verdict(this.#replica.message(message.length, now(), entropy(), entropy()));
   }
 
   /** Says that the time of `WORD.timeout` has come. */
   timeout(): Verdict {
-    return this.#verdict(this.#replica.timeout(Date.now(), entropy(), entropy()));
+    return this.#verdict(this.#replica.timeout(now(), entropy(), entropy()));
   }
 
   /** Says that a connection is open. */
   connected(): void {
-    this.#replica.connected(Date.now(), entropy(), entropy());
+    this.#replica.connected(now(), entropy(), entropy());
     this.refresh();
   }
 
@@ -190,7 +191,7 @@ export class Port {
 
   /** Wants the keys of more globs, and of others no more. Returns the number of the event that tells when it is so. */
   subscribe(add: readonly string[], remove: readonly string[]): number {
-    return this.#replica.subscribe(this.#pack([...add, ...remove]), add.length, Date.now());
+    return this.#replica.subscribe(this.#pack([...add, ...remove]), add.length, now());
   }
 
   /** Runs a call on the server. Returns the number of the event that brings the reply. */
@@ -227,6 +228,24 @@ export class Port {
     return any ? this.#takeOut() : undefined;
   }
 
+  /** Gathers everything for the storage, in the place of whatever is in it. */
+  startStoring(): void {
+    this.#replica.start_storing();
+    this.refresh();
+  }
+
+  /** Lets the next batch begin anew if that makes what is stored shorter. */
+  compact(): void {
+    this.#replica.compact();
+    this.refresh();
+  }
+
+  /** Says that the connection may be gone, or that the clock jumped: the server is asked for a sign of life. */
+  wake(): void {
+    this.#replica.wake(now());
+    this.refresh();
+  }
+
   /** Gathers nothing for the storage from now on. */
   stopStoring(): void {
     this.#replica.stop_storing();
@@ -235,15 +254,27 @@ export class Port {
 
   /** Makes the replica what was stored. Pairs come in the order of their keys. Throws `DAMAGED` if that fails. */
   load(pairs: Iterable<readonly [Uint8Array, Uint8Array]>): void {
+    this.#stage(pairs);
+    const loaded = this.#replica.load();
+    this.refresh();
+    if (!loaded) throw new SanderlingError('DAMAGED', this.#outText());
+  }
+
+  /** Takes over the pending commands that can be read in stored pairs, and returns how many there are. */
+  salvage(pairs: Iterable<readonly [Uint8Array, Uint8Array]>): number {
+    this.#stage(pairs);
+    const count = this.#replica.salvage();
+    this.refresh();
+    return count;
+  }
+
+  #stage(pairs: Iterable<readonly [Uint8Array, Uint8Array]>): void {
     for (const [key, value] of pairs) {
       this.#begin();
       this.#putBytes(key);
       this.#putBytes(value);
       this.#replica.stage(key.length, value.length);
     }
-    const loaded = this.#replica.load();
-    this.refresh();
-    if (!loaded) throw new SanderlingError('DAMAGED', this.#outText());
   }
 
   /** What changed since the last call. */
@@ -271,7 +302,7 @@ export class Port {
   entries(match: string, cursor: string, count: number): Page {
     this.#begin();
     this.#putBytes(encodeText(match));
-    const page = this.#replica.entries(this.#at - this.#base, BigInt(cursor), count, Date.now()) as Page;
+    const page = this.#replica.entries(this.#at - this.#base, BigInt(cursor), count, now()) as Page;
     this.refresh();
     return page;
   }

@@ -86,13 +86,13 @@ test('damage is set aside with a warning, and the replica starts anew', async (t
     const db = await open({ name: 'n', storage: { directory } });
     const warning = await next(db, 'warning');
     assert.equal(warning.code, 'DAMAGED');
-    assert.equal(db.dbsize(), 0);
+    // One transaction is hit at most, and the header holds none.
+    assert.ok(db.dbsize() >= 9, `${db.dbsize()} keys`);
     db.set('new', 'life');
     await db.close();
-    const aside = (await readdir(join(directory, 'n'))).filter((file) => file.startsWith('damaged-'));
-    assert.equal(aside.length, 1);
-    assert.deepEqual(await readFile(join(directory, 'n', aside[0]!)), damaged);
-    await rm(join(directory, 'n', aside[0]!));
+    const files = await readdir(join(directory, 'n'));
+    assert.deepEqual(files.sort(), ['damaged.log', 'replica.log']);
+    assert.deepEqual(await readFile(join(directory, 'n', 'damaged.log')), damaged);
     const again = await open({ name: 'n', storage: { directory } });
     assert.equal(again.get('new'), 'life');
     await again.close();

@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { WebSocket } from 'ws';
 import type { Events, Sanderling } from '../src/client.js';
 import type { WebSocketConstructor } from '../src/link.js';
-import { provide } from '../src/module.js';
+import { engine, provide } from '../src/module.js';
 import { platform } from '../src/platform.js';
+import { Port } from '../src/port.js';
 import { openDirectory } from '../src/storage/directory.js';
 
 // The bundled tests lie in .test/, beside pkg/.
@@ -14,6 +15,12 @@ platform.directory = openDirectory;
 platform.webSocket = () => Promise.resolve(WebSocket as unknown as WebSocketConstructor);
 
 export { open } from '../src/open.js';
+
+/** Returns what makes engines without a replica around them. */
+export async function ports(): Promise<() => Port> {
+  const instance = await engine();
+  return () => new Port(instance, ['*']);
+}
 
 /** A generator of reproducible numbers (mulberry32). */
 export class Random {

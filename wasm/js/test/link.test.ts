@@ -149,6 +149,39 @@ test('a connection that does not open in time is dropped, and its late answer ig
   assert.equal(link.state, 'connecting');
 });
 
+test('woken it waits no longer, and its waits begin small again', async (t) => {
+  const { link, last } = make(t);
+  link.start('ws://h/sync');
+  await settle();
+  for (let attempt = 1; attempt <= 6; attempt++) {
+    last().onclose!({ code: 1006, reason: '' });
+    mock.timers.tick(30_000);
+    await settle();
+  }
+  last().onclose!({ code: 1006, reason: '' });
+  const before = FakeSocket.all.length;
+  link.wake();
+  await settle();
+  assert.equal(FakeSocket.all.length, before + 1);
+  assert.equal(link.attempt, 1);
+  link.wake();
+  await settle();
+  assert.equal(FakeSocket.all.length, before + 1, 'an attempt that has just begun is left alone');
+  const later = performance.now() + 2_001;
+  const clock = t.mock.method(performance, 'now', () => later);
+  link.wake();
+  await settle();
+  clock.mock.restore();
+  assert.equal(FakeSocket.all.length, before + 2, 'and one that is stale is not');
+  assert.notEqual(FakeSocket.all.at(-2)!.closedWith, undefined);
+  last().onclose!({ code: 1006, reason: '' });
+  assert.ok(link.retryAt! - Date.now() <= 250);
+  link.stop();
+  link.wake();
+  await settle();
+  assert.equal(FakeSocket.all.length, before + 2, 'what is off stays off');
+});
+
 test('it never has two sockets, however it is switched', async (t) => {
   const { link, last } = make(t);
   for (let round = 0; round < 5; round++) {

@@ -14,7 +14,8 @@ pub enum CloseReason {
     Malformed(&'static str),
     /// A limit was passed.
     LimitPassed(&'static str),
-    /// The same client has connected anew.
+    /// The same client has connected anew. Of a live connection that is one which took over commands of this one's: each
+    /// comes back until they are answered.
     Replaced,
     /// The token isn't good, or not any more.
     Unauthorized(&'static str),
@@ -37,13 +38,13 @@ impl CloseReason {
             Self::UnsupportedVersion(_) => 4000,
             Self::Malformed(_) => 4001,
             Self::LimitPassed(_) => 4002,
-            Self::Replaced => 4003,
             Self::Unauthorized(_) => 4004,
             Self::Gap(_) => 4100,
             Self::FellBehind => 4101,
             Self::ShuttingDown => 4102,
             Self::Throttled(_) => 4103,
             Self::RightsChanged => 4104,
+            Self::Replaced => 4105,
         }
     }
 

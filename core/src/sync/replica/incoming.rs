@@ -172,7 +172,10 @@ impl Replica {
         self.set_token(&welcome, welcome.seq);
         for message in &messages {
             match message {
-                ToReplica::LoadBegin(LoadScope::Everything) => self.drop_keys(|_| true),
+                ToReplica::LoadBegin(LoadScope::Everything) => {
+                    self.store.begin_generation();
+                    self.drop_keys(|_| true);
+                }
                 ToReplica::LoadBegin(LoadScope::Buckets { bits, buckets }) => {
                     self.drop_keys(|key| buckets.binary_search(&bucket_of(key, *bits)).is_ok());
                 }
@@ -184,7 +187,7 @@ impl Replica {
         }
         self.drop_answered(&welcome.pushed);
         self.link = Link::Live { heard_at: env.now, asked: false };
-        self.begin_generation();
+        self.store.note_head();
         self.events.push_back(Event::Resynced);
         self.events.push_back(Event::State(State::Live));
         Ok(())
@@ -275,7 +278,6 @@ impl Replica {
         if let Some((_, pushed)) = self.catching_up.take_if(|(head, _)| *head <= through) {
             self.drop_answered(&pushed);
         }
-        self.store.put_confirmed(&[], self.token);
     }
 
     fn set_token(&mut self, welcome: &Welcome, seq: LogSeq) {

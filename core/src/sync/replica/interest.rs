@@ -59,7 +59,7 @@ impl Replica {
         }
         self.drop_keys(|other| other == key);
         self.holes.insert(key.into());
-        self.store_forgotten(key);
+        self.store.note_forgotten(key);
         true
     }
 
@@ -125,7 +125,6 @@ impl Replica {
         if is_first && matches!(self.link, Link::Offline) && subscription.add.is_empty() {
             // What isn't wanted any more can go at once: what is left is complete as before.
             self.remove_globs(&subscription.remove);
-            self.begin_generation();
             self.events.push_back(Event::Subscribed { id: subscription.id });
             return;
         }
@@ -177,7 +176,6 @@ impl Replica {
             )));
             self.globs.truncate(count);
             self.remove_globs(&[]);
-            self.begin_generation();
         }
     }
 
@@ -217,7 +215,6 @@ impl Replica {
             self.events.push_back(Event::Subscribed { id });
             self.has_finished();
         }
-        self.begin_generation();
     }
 
     /// Takes in that the hub sends nothing more of what isn't wanted any more.
@@ -226,7 +223,6 @@ impl Replica {
             return Err(SyncError::Unexpected("the end of a subscription that wasn't to end"));
         };
         self.remove_globs(&front.remove);
-        self.begin_generation();
         self.events.push_back(Event::Subscribed { id });
         self.has_finished();
         Ok(())
@@ -263,6 +259,7 @@ impl Replica {
     }
 
     fn refresh_known(&mut self) {
+        self.store.note_head();
         self.pending.try_all_again();
         self.known = Interest::new(self.globs.iter().map(Vec::as_slice));
     }

@@ -12,6 +12,7 @@ mod interest;
 mod pending;
 mod push;
 mod rebase;
+mod restore;
 mod store;
 mod talk;
 #[cfg(test)]
@@ -28,8 +29,9 @@ pub use events::{Event, State, Status, SyncError};
 use incoming::Added;
 use interest::Subscription;
 use pending::PendingQueue;
+pub use restore::LoadError;
 use store::Store;
-pub use store::{LoadError, StoreBatch, StoreOp};
+pub use store::{StoreBatch, StoreOp};
 use talk::Talk;
 
 use super::{
@@ -242,7 +244,7 @@ impl Replica {
     pub fn next_timeout(&self) -> Option<UnixMillis> {
         match &self.link {
             Link::Offline => None,
-            Link::Greeting { since } => Some(since.plus_ms(SILENCE_MS_MAX)),
+            Link::Greeting { since } => Some(since.plus_ms(WELCOME_MS_MAX)),
             Link::Live { heard_at, asked } | Link::Starting { heard_at, asked, .. } => {
                 Some(heard_at.plus_ms(if *asked { SILENCE_MS_MAX } else { PING_AFTER_MS }))
             }
@@ -267,6 +269,21 @@ impl Replica {
         }
     }
 
+    /// Takes in that the connection may be gone, or that time did not pass as the clock says: the machine slept, the
+    /// network changed, a clock was set. Asks for a sign of life at once, and gives the connection up after some seconds
+    /// without one.
+    pub fn handle_wake(&mut self, env: Env) {
+        match &mut self.link {
+            Link::Offline => {}
+            Link::Greeting { since } => *since = env.now.min(*since),
+            Link::Live { heard_at, asked } | Link::Starting { heard_at, asked, .. } => {
+                *heard_at = UnixMillis(env.now.0.saturating_sub(SILENCE_MS_MAX - WAKE_MS_MAX));
+                *asked = true;
+                self.outbox.push_back(ToHub::Ping { sent: env.now }.encode());
+            }
+        }
+    }
+
     /// The next message to be sent.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         if self.outbox.is_empty() && matches!(self.link, Link::Live { .. }) {
@@ -282,26 +299,13 @@ impl Replica {
         self.events.pop_front()
     }
 
-    /// What is to be stored now, all of it or nothing; `None` if nothing changed.
-    pub fn poll_store(&mut self) -> Option<StoreBatch> {
-        if self.store.wants_compaction() {
-            self.begin_generation();
-        }
-        self.store.take_batch()
-    }
-
-    /// Gathers nothing for [`Replica::poll_store`] from now on: for a shell that has no store, or lost it.
-    pub fn stop_storing(&mut self) {
-        self.store.stop();
-    }
-
     /// Makes the replica what was stored of it. To be called before anything else, with all stored pairs in the
     /// order of their keys; with none, it does nothing.
     ///
     /// # Errors
     /// [`LoadError`] if the store was damaged or is of another format. The replica is then to be thrown away.
     pub fn load(&mut self, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<(), LoadError> {
-        store::load(self, pairs)
+        restore::load(self, pairs)
     }
 
     /// How things stand.
@@ -382,8 +386,10 @@ impl Replica {
     fn accept(&mut self, accepts: ServerLimits) {
         self.message_bytes_max =
             (accepts.message_bytes_max as usize).clamp(MESSAGE_BYTES_MIN, self.limits.sync_message_bytes_max);
+        if self.accepts != accepts {
+            self.store.note_head();
+        }
         self.accepts = accepts;
-        self.store.put_accepts(accepts);
     }
 
     /// Whether the hub has answered to the hello.
@@ -443,6 +449,10 @@ const MESSAGE_BYTES_MIN: usize = 1024;
 const PING_AFTER_MS: u64 = 15_000;
 /// Silence after which it gives the connection up.
 const SILENCE_MS_MAX: u64 = 30_000;
+/// The same, after it was woken up.
+const WAKE_MS_MAX: u64 = 5_000;
+/// How long a hub may take to say welcome.
+const WELCOME_MS_MAX: u64 = 10_000;
 
 /// Bytes that the hub may send ahead of what was taken in.
 const CREDIT_BYTES: u32 = 16 * 1024 * 1024;

@@ -133,6 +133,16 @@ impl PendingQueue {
         (first.command.seq <= through).then_some(first.command.order)
     }
 
+    /// The number of a client's newest command. Cost: O(1) if it is the newest of all.
+    pub(super) fn last_of(&self, client: ClientId) -> Option<ClientSeq> {
+        self.queue.iter().rev().find(|pending| pending.command.client == client).map(|pending| pending.command.seq)
+    }
+
+    /// The commands from a place on.
+    pub(super) fn commands_from(&self, order: u64) -> impl Iterator<Item = &Command> {
+        self.from(order).map(|pending| &pending.command)
+    }
+
     /// Removes a command. Cost: O(1) for the oldest.
     pub(super) fn remove(&mut self, order: u64) -> Option<Pending> {
         let pending = self.queue.remove(self.place(order)?)?;

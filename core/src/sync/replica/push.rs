@@ -70,8 +70,7 @@ impl Replica {
             let mut reply = Vec::new();
             Reply::new(&mut reply, Protocol::Resp3).error(&error);
             if let Some(command) = self.pending.give_up(order, reply) {
-                self.store.delete_pending(&command);
-                self.store.put_pending(&command);
+                self.store.note_answered(command.order);
             }
         }
     }

@@ -124,7 +124,7 @@ impl Replica {
         let as_it_stands = self.pending.stands_first(order)
             && self.pending.get(order).is_some_and(|pending| *pending.outcome.effects == *bytes);
         if as_it_stands {
-            self.store.put_confirmed(bytes, self.token);
+            self.store.put_confirmed(bytes);
             return;
         }
         let mut touch = self.pending.touch_of(order);
@@ -140,7 +140,7 @@ impl Replica {
             effects(bytes).flatten().for_each(|(db, effect)| {
                 self.engine.apply(db, &effect);
             });
-            self.store.put_confirmed(bytes, self.token);
+            self.store.put_confirmed(bytes);
             return;
         }
         let mut confirmed = Vec::new();
@@ -150,7 +150,7 @@ impl Replica {
                 effect.encode(db, &mut confirmed);
             }
         }
-        self.store.put_confirmed(&confirmed, self.token);
+        self.store.put_confirmed(&confirmed);
     }
 
     /// Takes back what is disturbed by something that touches these keys, the newest first.
@@ -168,7 +168,7 @@ impl Replica {
 
     fn acknowledge(&mut self, pending: Pending, reply: Option<&[u8]>) {
         let Command { client, seq, ref conditions, .. } = pending.command;
-        self.store.delete_pending(&pending.command);
+        self.store.note_answered(pending.command.order);
         self.note_acknowledged(client, seq);
         if client != self.client {
             // A command of an earlier run: nobody waits for it.
@@ -232,12 +232,17 @@ impl Replica {
         }
     }
 
-    /// Removes confirmed keys of the database that the replica mirrors. Nothing pending may be applied on them.
+    /// Removes confirmed keys of the database that the replica mirrors, and has that stored. Nothing pending may be
+    /// applied on them.
     pub(super) fn drop_keys(&mut self, which: impl Fn(&[u8]) -> bool) {
         let entries = self.engine.keyspace().db(self.db).iter();
         let keys: Vec<Box<[u8]>> = entries.filter(|entry| which(&entry.key)).map(|entry| entry.key.clone()).collect();
+        let mut removed = Vec::new();
         for key in keys {
-            self.engine.apply(self.db, &Effect::new(&key, Change::Delete(Removal::Deleted)));
+            let effect = Effect::new(&key, Change::Delete(Removal::Deleted));
+            self.engine.apply(self.db, &effect);
+            effect.encode(self.db, &mut removed);
         }
+        self.store.put_confirmed(&removed);
     }
 }

@@ -1,30 +1,35 @@
 //! What a replica leaves behind for its next run, as key-value pairs in any store that has transactions.
 //!
 //! ```text
-//!  head              Frame(Head: format, generation, token, globs, holes, what the server accepts)
+//!  head                     Frame(Head)       format, generation, counts, token, globs, what the server accepts
 //!  base/GGGGGGGG/NNNNNNNN   Frame(Chunk)      the confirmed data when generation G began
-//!  tail/GGGGGGGG/NNNNNNNN   Frame(Records)    effects confirmed since, in order
-//!  pend/OOOOOOOOOOOOOOOO    Frame(Pending)    commands without an answer, in the order in which they ran
+//!  tail/GGGGGGGG/NNNNNNNN   Frame(Forgotten)? keys whose values are forgotten after what follows
+//!                           Frame(Records)    effects confirmed since, in order
+//!  pend/OOOOOOOOOOOOOOOO    Frame(Pending)*   commands without an answer, in the order in which they ran
 //! ```
 //! Numbers are hexadecimal, so that the order of keys is the order of things. A batch is stored whole or not at all,
-//! so a replica that is killed at any moment comes back to a state that it had. When the tail has outgrown the base a
-//! new generation begins.
+//! so a replica that is killed at any moment comes back to a state that it had. Commands that ran between two batches
+//! share a pair, which is written again without those that were answered, and goes with the last of them. When the tail
+//! has outgrown the base and the shell has time, a new generation begins; otherwise what is written is as long as what
+//! changed.
 
-use alloc::{format, string::String, vec::Vec};
-use core::fmt;
+use alloc::{
+    boxed::Box,
+    collections::{BTreeSet, VecDeque},
+    format,
+    vec::Vec,
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     Replica,
-    pending::{Command, Touch},
+    pending::{Command, PendingQueue, Touch},
 };
 use crate::{
-    effect::Effect,
     env::UnixMillis,
-    format::{ClientId, ClientSeq, FrameError, FrameKind, effects, encode_frame, split_frame},
+    format::{ClientId, ClientSeq, FrameKind, encode_frame},
     limits::CHUNK_BYTES,
-    session::Queued,
     sync::{
         history::ResumeToken,
         message::ServerLimits,
@@ -52,266 +57,281 @@ pub struct StoreBatch {
     pub strict: bool,
 }
 
-/// Why a store can't be loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LoadError {
-    /// A value is damaged.
-    Damaged {
-        /// Its key.
-        key: String,
-        /// What is wrong with it.
-        reason: FrameError,
-    },
-    /// A value is sound, but its content isn't what its key promises.
-    Invalid {
-        /// Its key.
-        key: String,
-    },
-    /// Something that must be there is missing.
-    Missing(&'static str),
-    /// Another release wrote it.
-    UnknownFormat(u16),
-}
-
-/// Gathers what is to be stored.
+/// What is stored, and what is to be.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    batch: StoreBatch,
-    generation: u32,
-    tail_next: u32,
-    tail_bytes: usize,
-    base_bytes: usize,
+    pub(super) generation: u32,
+    pub(super) base_count: u32,
+    pub(super) base_bytes: usize,
+    pub(super) tail_count: u32,
+    pub(super) tail_bytes: usize,
     /// Confirmed effects since the last batch was taken.
     confirmed: Vec<u8>,
-    token: Option<ResumeToken>,
+    /// Keys whose values were forgotten since then.
+    forgotten: Vec<Box<[u8]>>,
+    /// What stands in the stored head.
+    pub(super) token: Option<ResumeToken>,
     head_changed: bool,
-    globs: Vec<Vec<u8>>,
-    holes: Vec<Vec<u8>>,
-    accepts: Option<ServerLimits>,
+    /// The stored groups of pending commands by the place of their first, and whether one of them was answered since.
+    pub(super) groups: VecDeque<(u64, bool)>,
+    any_answered: bool,
+    /// Commands from this place on aren't stored.
+    pub(super) unstored_from: u64,
+    /// The next batch begins a new generation: what is confirmed needn't be gathered.
+    whole: bool,
+    /// The next batch replaces whatever the store holds.
+    anew: bool,
     /// Nobody takes batches: nothing is gathered.
     stopped: bool,
 }
 
 /// What stands at `head`.
 #[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    format: u16,
-    generation: u32,
-    token: Option<ResumeToken>,
-    globs: Vec<Vec<u8>>,
-    holes: Vec<Vec<u8>>,
+pub(super) struct Head {
+    pub(super) format: u16,
+    pub(super) generation: u32,
+    pub(super) base_count: u32,
+    pub(super) tail_count: u32,
+    pub(super) token: Option<ResumeToken>,
+    pub(super) globs: Vec<Vec<u8>>,
     /// What the server said that it accepts.
-    accepts: Option<ServerLimits>,
+    pub(super) accepts: ServerLimits,
 }
 
-/// A pending command as it is stored.
+/// A pending command as it is stored. Later releases read this one, because commands are taken over from store to store.
 #[derive(Debug, Serialize, Deserialize)]
-struct StoredCommand {
-    client: ClientId,
-    seq: ClientSeq,
-    now: UnixMillis,
-    calls: Vec<Vec<Vec<u8>>>,
-    conditions: Vec<(Vec<u8>, u64)>,
-    transaction: bool,
+pub(super) struct StoredCommand {
+    /// Its place, which its pair's key says only of the first.
+    pub(super) order: u64,
+    pub(super) client: ClientId,
+    pub(super) seq: ClientSeq,
+    pub(super) now: UnixMillis,
+    pub(super) calls: Vec<Vec<Vec<u8>>>,
+    pub(super) conditions: Vec<(Vec<u8>, u64)>,
+    pub(super) transaction: bool,
 }
 
 /// The format described above.
-const FORMAT: u16 = 3;
+pub(super) const FORMAT: u16 = 3;
 /// A tail shorter than this isn't worth a new generation.
 const TAIL_BYTES_MIN: usize = 2 * CHUNK_BYTES;
+/// More than this, and more than there is data, is not gathered: a new generation is shorter.
+const CONFIRMED_BYTES_MAX: usize = 8 * CHUNK_BYTES;
 
 impl Store {
     /// Gathers nothing from now on, and drops what was gathered.
     pub(super) fn stop(&mut self) {
-        *self = Self { stopped: true, ..Self::default() };
+        *self = Self { stopped: true, generation: self.generation, ..Self::default() };
     }
 
-    pub(super) fn put_pending(&mut self, command: &Command) {
-        if self.stopped {
-            return;
-        }
-        let payload = postcard::to_extend(&StoredCommand::from(command), Vec::new()).unwrap_or_default();
-        self.batch.ops.push(StoreOp::Put(pending_key(command), framed(FrameKind::Pending, &payload)));
-        self.batch.strict = true;
+    /// Stores everything anew.
+    pub(super) fn start(&mut self) {
+        *self = Self { whole: true, anew: true, generation: self.generation, ..Self::default() };
     }
 
-    pub(super) fn delete_pending(&mut self, command: &Command) {
-        if self.stopped {
-            return;
-        }
-        let key = pending_key(command);
-        // A command that was answered before it was stored needn't be stored at all.
-        match self.batch.ops.iter().rposition(|op| matches!(op, StoreOp::Put(other, _) if *other == key)) {
-            Some(at) => {
-                self.batch.ops.remove(at);
-                self.batch.strict =
-                    self.batch.ops.iter().any(|op| matches!(op, StoreOp::Put(key, _) if key.starts_with(b"pend/")));
+    /// Takes in that a command was answered.
+    pub(super) fn note_answered(&mut self, order: u64) {
+        if order < self.unstored_from {
+            let after = self.groups.partition_point(|(first, _)| *first <= order);
+            if let Some((_, answered)) = after.checked_sub(1).and_then(|at| self.groups.get_mut(at)) {
+                (*answered, self.any_answered) = (true, true);
             }
-            None => self.batch.ops.push(StoreOp::Delete(key)),
         }
     }
 
-    pub(super) fn put_confirmed(&mut self, effects: &[u8], token: Option<ResumeToken>) {
-        if self.stopped {
-            return;
+    /// Takes in that a key's value was forgotten.
+    pub(super) fn note_forgotten(&mut self, key: &[u8]) {
+        if !self.stopped && !self.whole {
+            self.forgotten.push(key.into());
         }
-        if !planted::has(Bug::PositionWithoutEffects) {
-            self.confirmed.extend_from_slice(effects);
-        }
-        self.head_changed |= !effects.is_empty() || self.token != token;
-        self.token = token;
     }
 
-    /// Remembers what the server accepts.
-    pub(super) fn put_accepts(&mut self, accepts: ServerLimits) {
-        // A head before the first base would say that no key is known.
-        self.head_changed |= !self.stopped && self.generation > 0 && self.accepts != Some(accepts);
-        self.accepts = Some(accepts);
-    }
-
-    /// Begins a new generation with these chunks.
-    pub(super) fn put_base(&mut self, chunks: Vec<Vec<u8>>, token: Option<ResumeToken>, globs: &[Vec<u8>]) {
-        if self.stopped {
-            return;
-        }
-        self.batch.ops.push(StoreOp::DeletePrefix(b"base/".to_vec()));
-        self.batch.ops.push(StoreOp::DeletePrefix(b"tail/".to_vec()));
-        self.generation += 1;
-        (self.tail_next, self.tail_bytes, self.base_bytes) = (0, 0, 0);
-        self.confirmed.clear();
-        for (index, chunk) in chunks.into_iter().enumerate() {
-            self.base_bytes += chunk.len();
-            let key = format!("base/{:08x}/{index:08x}", self.generation).into_bytes();
-            self.batch.ops.push(StoreOp::Put(key, framed(FrameKind::Chunk, &chunk)));
-        }
-        self.token = token;
-        self.globs = globs.to_vec();
+    /// Takes in that other keys are known, or that the server accepts something else.
+    pub(super) fn note_head(&mut self) {
         self.head_changed = true;
     }
 
-    pub(super) fn wants_compaction(&self) -> bool {
-        self.tail_bytes + self.confirmed.len() > self.base_bytes.max(TAIL_BYTES_MIN)
+    pub(super) fn put_confirmed(&mut self, effects: &[u8]) {
+        if self.stopped || self.whole || effects.is_empty() {
+            return;
+        }
+        self.head_changed = true;
+        if !planted::has(Bug::PositionWithoutEffects) {
+            self.confirmed.extend_from_slice(effects);
+        }
+        if self.confirmed.len() > self.base_bytes.max(CONFIRMED_BYTES_MAX) {
+            self.begin_generation();
+        }
     }
 
-    pub(super) fn take_batch(&mut self) -> Option<StoreBatch> {
-        if !self.confirmed.is_empty() {
-            let confirmed = core::mem::take(&mut self.confirmed);
-            self.tail_bytes += confirmed.len();
-            let key = format!("tail/{:08x}/{:08x}", self.generation, self.tail_next).into_bytes();
-            self.tail_next += 1;
-            self.batch.ops.push(StoreOp::Put(key, framed(FrameKind::Records, &confirmed)));
+    /// Has the next batch begin a new generation.
+    pub(super) fn begin_generation(&mut self) {
+        self.whole = true;
+        (self.confirmed, self.forgotten) = (Vec::new(), Vec::new());
+    }
+
+    /// Begins a new generation if the tail has outgrown the base. Returns whether the next batch does.
+    pub(super) fn compact(&mut self) -> bool {
+        if self.tail_bytes + self.confirmed.len() > self.base_bytes.max(TAIL_BYTES_MIN) {
+            self.begin_generation();
         }
-        if core::mem::take(&mut self.head_changed) {
-            let head = Head {
-                format: FORMAT,
-                generation: self.generation,
-                token: self.token,
-                globs: self.globs.clone(),
-                holes: self.holes.clone(),
-                accepts: self.accepts,
-            };
-            let payload = postcard::to_extend(&head, Vec::new()).unwrap_or_default();
-            self.batch.ops.push(StoreOp::Put(b"head".to_vec(), framed(FrameKind::Head, &payload)));
+        self.whole
+    }
+
+    /// Puts what was confirmed since the last batch into this one.
+    fn write_tail(&mut self, holes: &BTreeSet<Box<[u8]>>, batch: &mut StoreBatch) {
+        let forgotten = core::mem::take(&mut self.forgotten);
+        let confirmed = core::mem::take(&mut self.confirmed);
+        if confirmed.is_empty() && forgotten.is_empty() {
+            return;
         }
-        (!self.batch.ops.is_empty()).then(|| core::mem::take(&mut self.batch))
+        let mut value = Vec::new();
+        if !forgotten.is_empty() {
+            let still: Vec<&[u8]> = forgotten.iter().filter(|key| holes.contains(*key)).map(|key| &**key).collect();
+            let payload = postcard::to_extend(&still, Vec::new()).unwrap_or_default();
+            encode_frame(FrameKind::Forgotten, &payload, &mut value);
+        }
+        encode_frame(FrameKind::Records, &confirmed, &mut value);
+        self.tail_bytes += value.len();
+        batch.put(part_key("tail", self.generation, self.tail_count), value);
+        self.tail_count += 1;
+        self.head_changed = true;
+    }
+
+    /// Puts the commands that aren't stored yet into a batch, and takes those out that were answered.
+    fn write_pending(&mut self, pending: &PendingQueue, next_order: u64, batch: &mut StoreBatch) {
+        let mut at = if core::mem::take(&mut self.any_answered) { 0 } else { self.groups.len() };
+        while let Some((first, answered)) = self.groups.get(at).copied() {
+            let end = self.groups.get(at + 1).map_or(self.unstored_from, |(next, _)| *next);
+            if answered {
+                let (bytes, _) = group(pending, first, end, usize::MAX);
+                if bytes.is_empty() {
+                    self.groups.remove(at);
+                    batch.ops.push(StoreOp::Delete(pending_key(first)));
+                    continue;
+                }
+                if let Some(group) = self.groups.get_mut(at) {
+                    group.1 = false;
+                }
+                batch.put(pending_key(first), bytes);
+            }
+            at += 1;
+        }
+        while self.unstored_from < next_order {
+            let first = self.unstored_from;
+            let (bytes, end) = group(pending, first, next_order, CHUNK_BYTES);
+            self.unstored_from = end;
+            if !bytes.is_empty() {
+                self.groups.push_back((first, false));
+                batch.put(pending_key(first), bytes);
+                batch.strict = true;
+            }
+        }
+    }
+}
+
+impl StoreBatch {
+    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.ops.push(StoreOp::Put(key, value));
     }
 }
 
 impl Replica {
-    /// Begins a new generation of the store with the confirmed data as it is now. Takes back what is pending.
-    pub(super) fn begin_generation(&mut self) {
-        self.take_back(&Touch::everything());
-        let mut chunks = Vec::new();
-        let db = self.db;
-        if !self.store.stopped {
-            self.engine.snapshot(|other, _| other == db, |chunk| chunks.push(chunk));
+    /// What is to be stored now, all of it or nothing; `None` if nothing changed. Cost: O(what changed), but for the
+    /// first batch of a generation.
+    pub fn poll_store(&mut self) -> Option<StoreBatch> {
+        if self.store.stopped {
+            return None;
         }
-        self.store.holes = self.holes.iter().map(|key| key.to_vec()).collect();
-        self.store.put_base(chunks, self.token, &self.globs);
+        let mut batch = StoreBatch::default();
+        if core::mem::take(&mut self.store.anew) {
+            batch.ops.push(StoreOp::DeletePrefix(b"pend/".to_vec()));
+        }
+        if core::mem::take(&mut self.store.whole) {
+            self.write_base(&mut batch);
+        }
+        self.store.write_tail(&self.holes, &mut batch);
+        self.write_head(&mut batch);
+        self.store.write_pending(&self.pending, self.next_order, &mut batch);
+        (!batch.ops.is_empty()).then_some(batch)
     }
 
-    /// Has it stored that a key's value was forgotten.
-    pub(super) fn store_forgotten(&mut self, key: &[u8]) {
-        let mut bytes = Vec::new();
-        Effect::delete(key).encode(self.db, &mut bytes);
-        self.store.holes = self.holes.iter().map(|key| key.to_vec()).collect();
-        self.store.put_confirmed(&bytes, self.token);
+    /// Lets the next batch begin a new generation, if the stored tail has outgrown its base: for a shell that has
+    /// nothing better to do. Returns whether it will.
+    pub fn compact_store(&mut self) -> bool {
+        self.store.compact()
+    }
+
+    /// Gathers nothing for [`Replica::poll_store`] from now on: for a shell that has no store, or lost it.
+    pub fn stop_storing(&mut self) {
+        self.store.stop();
+    }
+
+    /// Lets the next batch hold everything, in the place of whatever the store held: for a shell that has a store again,
+    /// or another one.
+    pub fn start_storing(&mut self) {
+        self.store.start();
+    }
+
+    /// Begins a new generation with the confirmed data as it is now. Takes back what is pending.
+    fn write_base(&mut self, batch: &mut StoreBatch) {
+        self.take_back(&Touch::everything());
+        let (db, store) = (self.db, &mut self.store);
+        batch.ops.push(StoreOp::DeletePrefix(b"base/".to_vec()));
+        batch.ops.push(StoreOp::DeletePrefix(b"tail/".to_vec()));
+        store.generation = store.generation.wrapping_add(1);
+        (store.base_count, store.base_bytes, store.tail_count, store.tail_bytes) = (0, 0, 0, 0);
+        store.head_changed = true;
+        store.forgotten = self.holes.iter().cloned().collect();
+        self.engine.snapshot(
+            |other, _| other == db,
+            |chunk| {
+                store.base_bytes += chunk.len();
+                batch.put(part_key("base", store.generation, store.base_count), framed(FrameKind::Chunk, &chunk));
+                store.base_count += 1;
+            },
+        );
+    }
+
+    fn write_head(&mut self, batch: &mut StoreBatch) {
+        let store = &mut self.store;
+        if !core::mem::take(&mut store.head_changed) && store.token == self.token {
+            return;
+        }
+        store.token = self.token;
+        let head = Head {
+            format: FORMAT,
+            generation: store.generation,
+            base_count: store.base_count,
+            tail_count: store.tail_count,
+            token: self.token,
+            globs: self.globs.clone(),
+            accepts: self.accepts,
+        };
+        let payload = postcard::to_extend(&head, Vec::new()).unwrap_or_default();
+        batch.put(b"head".to_vec(), framed(FrameKind::Head, &payload));
     }
 }
 
-/// Makes a fresh replica what was stored.
-pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<(), LoadError> {
-    if pairs.is_empty() {
-        return Ok(());
-    }
-    let of = |prefix: &'static [u8]| pairs.iter().filter(move |(key, _)| key.starts_with(prefix));
-    // A replica that never heard from a server has commands and nothing else.
-    let head = match of(b"head").next() {
-        Some((key, value)) => {
-            let head: Head = postcard::from_bytes(payload(key, value, FrameKind::Head)?).map_err(|_| invalid(key))?;
-            if head.format != FORMAT {
-                return Err(LoadError::UnknownFormat(head.format));
-            }
-            head
+/// The commands in the places from `first` to before `end`, of about `bytes_max` bytes, one frame each; and the place
+/// behind them.
+fn group(pending: &PendingQueue, first: u64, end: u64, bytes_max: usize) -> (Vec<u8>, u64) {
+    let mut bytes = Vec::new();
+    for command in pending.commands_from(first) {
+        if command.order >= end || bytes.len() >= bytes_max {
+            return (bytes, command.order.min(end));
         }
-        None if of(b"base/").next().is_some() => return Err(LoadError::Missing("head")),
-        None => Head {
-            format: FORMAT,
-            generation: 0,
-            token: None,
-            globs: replica.globs.clone(),
-            holes: Vec::new(),
-            accepts: None,
-        },
-    };
-    for (prefix, kind) in [("base", FrameKind::Chunk), ("tail", FrameKind::Records)] {
-        let prefix = format!("{prefix}/{:08x}/", head.generation).into_bytes();
-        for (index, (key, value)) in pairs.iter().filter(|(key, _)| key.starts_with(&prefix)).enumerate() {
-            let number = key.get(prefix.len()..).unwrap_or_default();
-            if number != format!("{index:08x}").as_bytes() {
-                return Err(LoadError::Missing("a part of the data"));
-            }
-            let payload = payload(key, value, kind)?;
-            for effect in effects(payload) {
-                let (db, effect) = effect.map_err(|_| invalid(key))?;
-                replica.engine.apply(db, &effect);
-            }
-            match kind {
-                FrameKind::Chunk => replica.store.base_bytes += payload.len(),
-                _ => {
-                    replica.store.tail_bytes += payload.len();
-                    replica.store.tail_next += 1;
-                }
-            }
-        }
+        let payload = postcard::to_extend(&StoredCommand::from(command), Vec::new()).unwrap_or_default();
+        encode_frame(FrameKind::Pending, &payload, &mut bytes);
     }
-    replica.store.generation = head.generation;
-    (replica.store.globs, replica.store.holes, replica.store.token) =
-        (head.globs.clone(), head.holes.clone(), head.token);
-    replica.holes = head.holes.into_iter().map(Vec::into_boxed_slice).collect();
-    replica.token = head.token;
-    replica.store.accepts = head.accepts;
-    if let Some(accepts) = head.accepts {
-        replica.accept(accepts);
-    }
-    replica.adopt_globs(head.globs);
-    for (key, value) in of(b"pend/") {
-        let stored: StoredCommand =
-            postcard::from_bytes(payload(key, value, FrameKind::Pending)?).map_err(|_| invalid(key))?;
-        let order = order_of(key).ok_or_else(|| invalid(key))?;
-        replica.next_order = order.saturating_add(1);
-        if !replica.clients.iter().any(|(client, _)| *client == stored.client) {
-            replica.clients.push((stored.client, ClientSeq(stored.seq.0.saturating_sub(1))));
-        }
-        replica.pending.push(stored.into_command(order), None, None);
-    }
-    Ok(())
+    (bytes, end)
 }
 
 impl From<&Command> for StoredCommand {
     fn from(command: &Command) -> Self {
         let calls = command.calls.iter();
         Self {
+            order: command.order,
             client: command.client,
             seq: command.seq,
             now: command.now,
@@ -322,66 +342,16 @@ impl From<&Command> for StoredCommand {
     }
 }
 
-impl StoredCommand {
-    fn into_command(self, order: u64) -> Command {
-        let queued = |call: Vec<Vec<u8>>| Queued(call.into_iter().map(Vec::into_boxed_slice).collect());
-        Command {
-            client: self.client,
-            seq: self.seq,
-            now: self.now,
-            calls: self.calls.into_iter().map(queued).collect(),
-            transaction: self.transaction,
-            conditions: self.conditions.into_iter().map(|(key, digest)| (key.into(), digest)).collect(),
-            order,
-        }
-    }
-}
-
-fn payload<'a>(key: &[u8], value: &'a [u8], kind: FrameKind) -> Result<&'a [u8], LoadError> {
-    match split_frame(value) {
-        Ok((frame, [])) if frame.kind == kind => Ok(frame.payload),
-        Ok(_) => Err(invalid(key)),
-        Err(reason) => Err(LoadError::Damaged { key: shown(key), reason }),
-    }
-}
-
-fn invalid(key: &[u8]) -> LoadError {
-    LoadError::Invalid { key: shown(key) }
-}
-
-fn shown(key: &[u8]) -> String {
-    String::from_utf8_lossy(key).into_owned()
-}
-
 fn framed(kind: FrameKind, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(payload.len() + 12);
     encode_frame(kind, payload, &mut bytes);
     bytes
 }
 
-fn pending_key(command: &Command) -> Vec<u8> {
-    format!("pend/{:016x}", command.order).into_bytes()
+pub(super) fn part_key(name: &str, generation: u32, index: u32) -> Vec<u8> {
+    format!("{name}/{generation:08x}/{index:08x}").into_bytes()
 }
 
-/// The order that a key says, if it is written as we write it: the order of keys is the order of things only then. Half
-/// of all numbers are left for commands to come.
-fn order_of(key: &[u8]) -> Option<u64> {
-    let digits = key.strip_prefix(b"pend/")?;
-    let is_ours = digits.len() == 16 && digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    u64::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok().filter(|order| is_ours && *order <= u64::MAX / 2)
+fn pending_key(first: u64) -> Vec<u8> {
+    format!("pend/{first:016x}").into_bytes()
 }
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Damaged { key, reason } => write!(f, "the stored value '{key}' is damaged: {reason}"),
-            Self::Invalid { key } => write!(f, "the stored value '{key}' doesn't hold what it should"),
-            Self::Missing(what) => write!(f, "the store lacks {what}"),
-            Self::UnknownFormat(format) => {
-                write!(f, "the store has format {format}, and this release reads format {FORMAT}: use a newer one")
-            }
-        }
-    }
-}
-
-impl core::error::Error for LoadError {}

@@ -3,6 +3,7 @@
 mod claims;
 mod limits;
 mod losses;
+mod store;
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -316,4 +317,41 @@ proptest! {
         prop_assert_eq!(pair.replica.status().pending, 0);
         prop_assert_eq!(pair.digest(), pair.engine.keyspace().digest());
     }
+}
+
+#[test]
+fn woken_it_asks_at_once_and_gives_up_after_five_seconds_of_silence() {
+    let mut pair = Pair::new();
+    assert!(pair.replica.poll_transmit().is_none());
+    // An hour on the clock, in which nothing could be heard: neither a silence nor an end.
+    pair.now += 3_600_000;
+    let env = pair.env();
+    pair.replica.handle_wake(env);
+    assert!(pair.replica.handle_timeout(env).is_ok());
+    pair.exchange();
+    pair.now += 14_999;
+    let env = pair.env();
+    assert!(pair.replica.handle_timeout(env).is_ok());
+    assert!(pair.replica.poll_transmit().is_none(), "the answer was a sign of life");
+
+    pair.replica.handle_wake(env);
+    assert!(pair.replica.poll_transmit().is_some());
+    pair.now += 4_999;
+    let env = pair.env();
+    assert!(pair.replica.handle_timeout(env).is_ok());
+    pair.now += 1;
+    let env = pair.env();
+    assert_eq!(pair.replica.handle_timeout(env), Err(SyncError::Silent));
+}
+
+#[test]
+fn a_welcome_that_does_not_come_is_waited_for_ten_seconds() {
+    let mut replica = make_replica(1, &["*"]);
+    replica.handle_connected(Env::new(1_000_000, 0));
+    assert!(replica.handle_timeout(Env::new(1_009_999, 0)).is_ok());
+    assert_eq!(replica.handle_timeout(Env::new(1_010_000, 0)), Err(SyncError::Silent));
+    // A clock that was set back makes it no longer.
+    replica.handle_connected(Env::new(1_000_000, 0));
+    replica.handle_wake(Env::new(500_000, 0));
+    assert_eq!(replica.handle_timeout(Env::new(510_000, 0)), Err(SyncError::Silent));
 }

@@ -22,12 +22,21 @@ export type Batch = Uint8Array<ArrayBuffer>;
 /** Where a replica leaves what it comes back to. Every method that fails rejects with what the platform said. */
 export interface Store {
   readonly kind: 'indexeddb' | 'directory';
-  /** All pairs, in the order of their keys. */
+  /** All pairs, in the order of their keys. Rejects with `DAMAGED` if some cannot be read. */
   load(): Promise<Pair[]>;
+  /** The pairs that can be read, whatever happened to the others. */
+  salvage(): Promise<Pair[]>;
   /** Stores batches in one transaction: all of them or none. Never called again before it has settled. */
   write(batches: readonly Batch[]): Promise<void>;
-  /** Sets aside what is stored, because it cannot be read, and begins anew. Returns where it went, in words. */
-  quarantine(): Promise<string>;
+  /**
+   * Sets aside what is stored, because it cannot be read, and begins anew with these batches, in one step. Returns where
+   * it went, in words.
+   */
+  quarantine(batches: readonly Batch[]): Promise<string>;
+  /** What older releases left under this name, in formats of their own. */
+  older?(): Promise<Pair[]>;
+  /** Removes that. To be called when what is of use in it has been stored. */
+  dropOlder?(): void;
   /** Lets go of the storage, so that others can have it. */
   close(): Promise<void>;
 }

@@ -11,7 +11,7 @@
  * most of the file is outdated, what still counts is written to a new file that takes its place.
  */
 
-import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { copyFile, mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { reason, SanderlingError } from '../errors.js';
 import { type Batch, changes, isStrict, type Pair, type Store } from './batch.js';
@@ -59,26 +59,27 @@ class DirectoryStore implements Store {
     return [...pairs.values()].sort(([a], [b]) => compare(a, b));
   }
 
+  async salvage(): Promise<Pair[]> {
+    const { pairs } = readLog(new Uint8Array(await readFile(this.#path)), { lenient: true });
+    return [...pairs.values()];
+  }
+
   async write(batches: readonly Batch[]): Promise<void> {
     // One frame, so that the batches stay together.
     const payload = batches.length === 1 ? batches[0]! : joined(batches);
     await this.#append(frame(payload), batches.some(isStrict));
-    for (const change of changes(payload)) {
-      if (change.kind === 'put') this.#count(latin1(change.key), change.value.length);
-      else if (change.kind === 'delete') this.#forget(latin1(change.key));
-      else for (const key of [...this.#sizes.keys()]) if (key.startsWith(latin1(change.key))) this.#forget(key);
-    }
+    this.#countBatch(payload);
     if (this.#fileBytes > 2 * this.#liveBytes + COMPACTION_BYTES_MIN) await this.#compact();
   }
 
-  async quarantine(): Promise<string> {
-    await this.#file.close();
-    const aside = join(this.#folder, `damaged-${Date.now()}.log`);
-    await rename(this.#path, aside);
-    this.#file = await open(this.#path, 'a');
+  async quarantine(batches: readonly Batch[]): Promise<string> {
+    const aside = join(this.#folder, 'damaged.log');
+    await copyFile(this.#path, aside);
     this.#sizes.clear();
-    this.#fileBytes = this.#liveBytes = 0;
-    await this.#append([HEADER], true);
+    this.#liveBytes = 0;
+    const payload = joined(batches);
+    await this.#replace(batches.length > 0 ? [HEADER, ...frame(payload)] : [HEADER]);
+    this.#countBatch(payload);
     return `it is kept as ${aside}`;
   }
 
@@ -102,14 +103,26 @@ class DirectoryStore implements Store {
   /** Writes what still counts to a new file and puts that in the place of the old one. */
   async #compact(): Promise<void> {
     const { pairs } = readLog(new Uint8Array(await readFile(this.#path)));
-    const path = join(this.#folder, `${FILE}.new`);
     // One frame again: what is left is a state, not a part of one.
-    const parts = [HEADER, ...frame(joined([...pairs.values()].map(([key, value]) => put(key, value))))];
+    await this.#replace([HEADER, ...frame(joined([...pairs.values()].map(([key, value]) => put(key, value))))]);
+  }
+
+  /** Puts a new file in the place of the old one, in one step. */
+  async #replace(parts: readonly Uint8Array[]): Promise<void> {
+    const path = join(this.#folder, `${FILE}.new`);
     await writeFile(path, Buffer.concat(parts), { flush: true });
     await rename(path, this.#path);
     await this.#file.close();
     this.#file = await open(this.#path, 'a');
     this.#fileBytes = parts.reduce((sum, part) => sum + part.length, 0);
+  }
+
+  #countBatch(batch: Batch): void {
+    for (const change of changes(batch)) {
+      if (change.kind === 'put') this.#count(latin1(change.key), change.value.length);
+      else if (change.kind === 'delete') this.#forget(latin1(change.key));
+      else for (const key of [...this.#sizes.keys()]) if (key.startsWith(latin1(change.key))) this.#forget(key);
+    }
   }
 
   #count(key: string, bytes: number): void {
@@ -125,9 +138,12 @@ class DirectoryStore implements Store {
   }
 }
 
-/** Reads a log: the pairs by their keys as text, and where its last whole frame ends. Throws `DAMAGED`. */
-function readLog(bytes: Uint8Array<ArrayBuffer>): { pairs: Map<string, Pair>; end: number } {
-  if (!HEADER.every((byte, index) => bytes[index] === byte))
+/**
+ * Reads a log: the pairs by their keys as text, and where its last whole frame ends. Throws `DAMAGED`; if it is to be
+ * lenient it looks for the next sound frame instead.
+ */
+function readLog(bytes: Uint8Array<ArrayBuffer>, { lenient = false } = {}): { pairs: Map<string, Pair>; end: number } {
+  if (!lenient && !HEADER.every((byte, index) => bytes[index] === byte))
     throw new SanderlingError('DAMAGED', 'the file does not begin as a log of this release does');
   const view = new DataView(bytes.buffer);
   const pairs = new Map<string, Pair>();
@@ -135,9 +151,14 @@ function readLog(bytes: Uint8Array<ArrayBuffer>): { pairs: Map<string, Pair>; en
   while (at + FRAME_HEADER_BYTES <= bytes.length) {
     const from = at + FRAME_HEADER_BYTES;
     const to = from + view.getUint32(at, true);
-    if (to > bytes.length) break;
     const payload = bytes.subarray(from, to);
-    if (crc32(payload) !== view.getUint32(at + 4, true)) {
+    const isSound = to <= bytes.length && crc32(payload) === view.getUint32(at + 4, true);
+    if (lenient && !(isSound && to > from)) {
+      at++;
+      continue;
+    }
+    if (to > bytes.length) break;
+    if (!isSound) {
       // Zeros or half a write at the very end are what a power cut leaves.
       if (to === bytes.length) break;
       throw new SanderlingError('DAMAGED', `the transaction at byte ${at} does not match its checksum`);

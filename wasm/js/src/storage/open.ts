@@ -12,7 +12,7 @@ export type StorageOption = 'indexeddb' | 'memory' | { readonly directory: strin
 export async function openStore(
   name: string,
   option: StorageOption | undefined,
-  onLost: (reason: string) => void,
+  onGone: (error: SanderlingError) => void,
 ): Promise<Store | undefined> {
   const hasIndexedDb = typeof indexedDB !== 'undefined';
   const chosen = option ?? (hasIndexedDb ? 'indexeddb' : 'memory');
@@ -26,7 +26,7 @@ export async function openStore(
   if (!hasIndexedDb) throw new SanderlingError('STORAGE', 'there is no IndexedDB in this runtime');
   const release = await lock(name);
   try {
-    const store = await openIndexedDb(name, onLost);
+    const store = await openIndexedDb(name, onGone);
     const close = store.close.bind(store);
     store.close = async () => {
       await close();
