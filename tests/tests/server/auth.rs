@@ -257,7 +257,7 @@ fn a_handshake_without_the_right_token_is_refused_and_told_why() {
     let proxied =
         [("sec-websocket-protocol", SUBPROTOCOL), ("authorization", &*bearer), ("x-forwarded-for", "192.0.2.1")];
     Socket::connect(server, &proxied).expect("the handshake succeeds");
-    assert!(server.stderr().contains("--trust-forwarded"), "{}", server.stderr());
+    wait::until("the word about the proxy", || server.stderr().contains("--trust-forwarded").then_some(()));
     let by_header = Socket::connect(server, &[("sec-websocket-protocol", SUBPROTOCOL), ("authorization", &bearer)]);
     Replica::start(by_header.expect("the handshake succeeds"), 2, &["*"]);
     assert!(!server.stderr().contains(&good));
@@ -285,8 +285,9 @@ fn pages_of_other_origins_are_refused_until_they_are_allowed() {
 #[test]
 fn without_a_key_only_this_machine_may_sync() {
     let server = Launch::sanderling().args(["--http", "0.0.0.0:0"]).start();
-    let warnings = server.stderr().lines().filter(|line| line.contains("--token-key or --requirepass")).count();
-    assert_eq!(warnings, 1, "{}", server.stderr());
+    let warnings = || server.stderr().lines().filter(|line| line.contains("--token-key or --requirepass")).count();
+    wait::until("the warning", || (warnings() > 0).then_some(()));
+    assert_eq!(warnings(), 1, "{}", server.stderr());
     let response =
         refusal(&server, &format!("sec-websocket-protocol: {SUBPROTOCOL}\r\nx-forwarded-for: 192.0.2.1\r\n"));
     assert_eq!(response.status, 403);
