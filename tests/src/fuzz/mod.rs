@@ -75,6 +75,8 @@ const LIMITS: Limits = Limits {
     peer_channels_max: 4,
     peer_fetches_max: 16,
     peer_clients_max: 4,
+    clients_max: 16,
+    clients_kept_ms: 60_000,
 };
 
 /// The longest input that a target looks at; the rest is ignored, so that a run stays short.
