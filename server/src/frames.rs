@@ -6,7 +6,8 @@
 //! ```
 //! Thousands of connections say nothing most of the time: an idle one has no buffer at all. What is sent goes from the
 //! message that others get, too, into the socket; only short messages are put together first, so that they leave in one
-//! call. The form of frames is tungstenite's to know.
+//! call. The form of frames is tokio-tungstenite's to know; its stream, which keeps buffers for
+//! every connection, isn't used.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -20,8 +21,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
-use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
-use tungstenite::protocol::frame::{CloseFrame, FrameHeader};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, FrameHeader};
 
 /// A WebSocket after its handshake.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use sanderling_core::sync::SUBPROTOCOL;
-use tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::access::Refusal;
 use crate::metrics::Refused;

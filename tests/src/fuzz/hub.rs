@@ -46,7 +46,7 @@ pub(super) fn run(data: &[u8]) {
                 let (env, line) = (world.env(), script.pick(&LINES));
                 call(&mut world.honest, env, line);
             }
-            13 => world.stall(script.below(3), script.byte() % 2 == 0),
+            13 => world.stall(script.below(3), script.byte().is_multiple_of(2)),
             14 => world.now_ms += script.number() % 100_000,
             _ => {
                 let env = world.env();

@@ -38,7 +38,7 @@ pub(super) fn to_hub(script: &mut Script<'_>) -> Vec<u8> {
             commands: some(script, |script| PushedCommand {
                 calls: some(script, words),
                 conditions: some(script, |script| Condition { key: word(script), digest: script.number() }),
-                transaction: script.byte() % 2 == 0,
+                transaction: script.byte().is_multiple_of(2),
             }),
         }),
         6 => ToHub::Ping { sent: UnixMillis(script.number()) },
@@ -159,7 +159,7 @@ pub(super) fn is_far_splice(effect: &Effect<'_>) -> bool {
 
 fn resume(script: &mut Script<'_>) -> Option<ResumeToken> {
     let token = ResumeToken { log: LogId(script.number()), seq: LogSeq(script.number()), scope: script.number() };
-    (script.byte() % 2 == 0).then_some(token)
+    (script.byte().is_multiple_of(2)).then_some(token)
 }
 
 fn some<'a, T>(script: &mut Script<'a>, mut make: impl FnMut(&mut Script<'a>) -> T) -> Vec<T> {
