@@ -292,7 +292,7 @@ struct Settings {
     /// Most connected replicas at a time [default: 10000].
     #[arg(long, env = "SANDERLING_MAX_REPLICAS", value_name = "COUNT")]
     max_replicas: Option<usize>,
-    /// A further origin whose pages may open the sync WebSocket, such as https://example.org. May be repeated.
+    /// A further origin whose pages may open the sync WebSocket, such as `https://example.org`. May be repeated.
     #[arg(long, env = "SANDERLING_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     origin: Option<Vec<String>>,
     /// A proxy in front says in X-Forwarded-For where connections come from [default: false].

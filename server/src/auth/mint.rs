@@ -33,7 +33,7 @@ pub struct Mint {
     /// Channels for messages.
     #[arg(long = "channel", value_name = "GLOB")]
     pub(crate) channels: Vec<String>,
-    /// A rule about commands, such as @read or -flushdb [default: +@all -@dangerous].
+    /// A rule about commands, such as @read or -flushdb; +@all -@dangerous if left out.
     #[arg(long = "command", value_name = "RULE", allow_hyphen_values = true)]
     pub(crate) commands: Vec<String>,
     /// Whose token it is: connections of one subject share their limits.
