@@ -1,5 +1,7 @@
 //! Users who ask for more at once than a server takes, or for more than fits into a message.
 
+use sanderling_core::resp::Value;
+
 use super::world::World;
 
 impl World {
@@ -66,31 +68,62 @@ impl World {
     /// Keys are deleted and then not wanted any more, before the server knows of either.
     pub(super) fn delete_and_unsubscribe(&mut self, index: usize) {
         let env = self.env(self.nodes[index].skew_ms);
-        let node = &mut self.nodes[index];
-        for _ in 0..4 {
-            let key = format!("bulk:{}", self.rng.below(40));
-            let (_, seq) = node.call(env, &[b"DEL", key.as_bytes()]);
-            if seq.is_some() {
-                self.report.note("deletions before the interest changed");
-            }
+        if self.rng.below(2) == 0 {
+            self.cut(index);
         }
-        let globs: [&[u8]; 3] = [b"bulk:*", b"bulk:1?", b"*0"];
-        let id = node.replica.subscribe(env, &[], &[globs[self.rng.index(globs.len())]]);
+        let node = &mut self.nodes[index];
+        let shown = node.content();
+        for key in shown.keys().filter(|key| key.starts_with(b"bulk:")).take(4) {
+            let (reply, _) = node.call(env, &[b"DEL", key]);
+            // One that has expired is gone already.
+            self.report.note_many("deletions before the interest changed", u64::from(reply == Value::Integer(1)));
+        }
+        // Each may have been added more than once.
+        let globs: [&[u8]; 10] =
+            [b"bulk:*", b"bulk:*", b"bulk:*", b"bulk:1?", b"bulk:1?", b"bulk:7", b"bulk:7", b"*0", b"*0", b"*0"];
+        let id = node.replica.subscribe(env, &[], &globs);
         node.asked.insert(id);
     }
 
-    /// Everything is deleted while more is coming in.
+    /// Everything is deleted while more is coming in: some of the load is here, and the rest isn't.
     pub(super) fn flush_while_loading(&mut self, index: usize) {
-        let env = self.env(self.nodes[index].skew_ms);
+        let (env, now) = (self.env(self.nodes[index].skew_ms), self.env(0));
+        self.server.call(now, &BULK);
         let node = &mut self.nodes[index];
+        if node.replica.known().contains(b"bulk:other") {
+            return self.delete_and_unsubscribe(index);
+        }
         if !node.replica.is_subscribing() {
             let id = node.replica.subscribe(env, &[b"bulk:*"], &[]);
             node.asked.insert(id);
-            return;
+        }
+        self.send_all_up(index);
+        self.server.sync_disk(&mut self.rng);
+        if let Some(connection) = &self.nodes[index].connection {
+            self.server.hub.handle_writable(connection.peer, true);
+        }
+        // One message at a time, and others get theirs, too.
+        for _ in 0..1 + self.rng.below(12) {
+            self.pump(false);
+            self.deliver_down(index);
         }
         let flush: &[u8] = if self.rng.below(2) == 0 { b"FLUSHDB" } else { b"FLUSHALL" };
-        node.call(env, &[flush]);
-        self.report.note("flushes while a subscription was under way");
+        let node = &mut self.nodes[index];
+        if node.replica.is_subscribing() {
+            node.call(env, &[flush]);
+            self.report.note("flushes while a subscription was under way");
+        }
+        self.send_all_up(index);
+    }
+
+    /// Lets the server have all that a replica has to say.
+    fn send_all_up(&mut self, index: usize) {
+        for token in self.nodes[index].drain(&mut self.report) {
+            self.oracle.acknowledge(token);
+        }
+        while self.nodes[index].connection.as_ref().is_some_and(|connection| !connection.up.is_empty()) {
+            self.deliver_up(index);
+        }
     }
 
     /// A tab that is closed again and again, each time with something stored that nobody has seen.
@@ -110,6 +143,10 @@ impl World {
         }
     }
 }
+
+/// Something to load.
+const BULK: [&[u8]; 13] =
+    [b"MSET", b"bulk:0", b"x", b"bulk:1", b"x", b"bulk:2", b"x", b"bulk:10", b"x", b"bulk:11", b"x", b"bulk:12", b"x"];
 
 /// Longer than the messages of a small server.
 const LONG: usize = 1300;

@@ -67,7 +67,7 @@ impl World {
     fn step(&mut self) {
         self.now_ms += self.rng.below(20);
         let index = self.rng.index(self.nodes.len());
-        match self.rng.below(112) {
+        match self.rng.below(114) {
             0..30 => self.call_replica(index),
             30..40 => self.call_server(),
             40..60 => self.deliver_up(index),
@@ -88,7 +88,7 @@ impl World {
             107 => self.call_too_long(index),
             108..110 => self.lock(index),
             110 => self.delete_and_unsubscribe(index),
-            111 if self.is_flushing => self.flush_while_loading(index),
+            111..114 if self.is_flushing => self.flush_while_loading(index),
             111 if self.rng.below(4) == 0 => self.crash_often(index),
             _ => self.server.expire(Env::new(self.now_ms, self.rng.next_u64())),
         }
@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Hands on what the state machines gave out, as shells do: one message, or all.
-    fn pump(&mut self, all: bool) {
+    pub(super) fn pump(&mut self, all: bool) {
         self.server.note();
         self.server.hub.begin_round();
         while let Some((peer, message)) = self.server.hub.poll_transmit(&self.server.engine) {
@@ -241,7 +241,7 @@ impl World {
         node.replica.handle_connected(env);
     }
 
-    fn deliver_up(&mut self, index: usize) {
+    pub(super) fn deliver_up(&mut self, index: usize) {
         let env = self.env(0);
         if let Some(connection) = &mut self.nodes[index].connection
             && let Some(message) = connection.up.pop_front()
@@ -251,7 +251,7 @@ impl World {
         }
     }
 
-    fn deliver_down(&mut self, index: usize) {
+    pub(super) fn deliver_down(&mut self, index: usize) {
         let env = self.env(self.nodes[index].skew_ms);
         let node = &mut self.nodes[index];
         if let Some(connection) = &mut node.connection
@@ -314,7 +314,7 @@ impl World {
 
     /// The connection breaks; what is under way is lost. Whether the hub notices now or later is left open by the
     /// next connection, which replaces this one.
-    fn cut(&mut self, index: usize) {
+    pub(super) fn cut(&mut self, index: usize) {
         let env = self.env(0);
         let node = &mut self.nodes[index];
         if let Some(connection) = node.connection.take() {
