@@ -29,7 +29,7 @@ impl World {
     /// Channels, messages and presence, more than a small server takes.
     pub(super) fn burst_talk(&mut self, index: usize) {
         for _ in 0..=self.rng.below(4) {
-            let number = self.rng.below(4);
+            let number = self.rng.below(PRESENCES);
             let (here, room) = (format!("here:{index}:{number}"), format!("room:{number}"));
             let replica = &mut self.nodes[index].replica;
             match self.rng.below(6) {
@@ -135,6 +135,16 @@ impl World {
         }
     }
 
+    /// Lets nobody be present any more. Each connection that comes or goes writes presence; where the log that is kept
+    /// in memory is the smallest, that alone would drop everybody out of it again.
+    pub(super) fn end_presence(&mut self) {
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            for number in 0..PRESENCES {
+                node.replica.presence(format!("here:{index}:{number}").as_bytes(), None);
+            }
+        }
+    }
+
     /// Lets calls that wait have what they wait for.
     pub(super) fn serve_calls(&mut self) {
         let env = self.env(0);
@@ -143,6 +153,9 @@ impl World {
         }
     }
 }
+
+/// Keys of presence that a replica may have.
+const PRESENCES: u64 = 4;
 
 /// Something to load.
 const BULK: [&[u8]; 13] =

@@ -371,6 +371,7 @@ impl World {
 
     /// Lets everything arrive, and compares.
     fn settle(&mut self) {
+        self.end_presence();
         for _ in 0..1000 {
             self.serve_calls();
             self.server.sync_disk(&mut self.rng);
