@@ -150,10 +150,12 @@ impl Keyspace {
     ) -> Applied {
         let database = self.db_mut(db);
         if let StringChange::Set { value, expiry } = change {
-            let before_expiry = match database.find_mut(key) {
-                Some(entry) => {
-                    let before = entry.expires_at;
-                    let value = core::mem::replace(&mut entry.value, Value::String(Str::from_bytes(value)));
+            let replaced = database.change(key, |entry| {
+                let value = core::mem::replace(&mut entry.value, Value::String(Str::from_bytes(value)));
+                (value, entry.expires_at)
+            });
+            let before_expiry = match replaced {
+                Some((value, before)) => {
                     if want_undo {
                         let entry = Entry { key: key.into(), value, expires_at: before };
                         *kind = Some(UndoKind::Restore(Box::new(entry)));
@@ -172,13 +174,17 @@ impl Keyspace {
             }
             return Applied { changed: true, count: 1, len: value.len() };
         }
-        match database.find_mut(key) {
-            Some(Entry { value: Value::String(value), .. }) => {
-                let Some(undo) = value.apply(change) else { return Applied::default() };
+        let changed = database.change(key, |entry| {
+            let Value::String(value) = &mut entry.value else { return None };
+            let undo = value.apply(change)?;
+            Some((undo, value.len()))
+        });
+        match changed {
+            Some(Some((undo, len))) => {
                 *kind = Some(UndoKind::Change { undo: undo.into(), revive: None });
-                Applied { changed: true, count: 1, len: value.len() }
+                Applied { changed: true, count: 1, len }
             }
-            Some(_) => Applied::default(),
+            Some(None) => Applied::default(),
             None => {
                 let mut value = Str::default();
                 if value.apply(change).is_none() {
@@ -201,7 +207,12 @@ impl Keyspace {
         kind: &mut Option<UndoKind>,
     ) -> Applied {
         let (database, encoding) = self.parts_mut(db);
-        let Some(entry) = database.find_mut(key) else {
+        let changed = database.change(key, |entry| {
+            let value = C::of_mut(&mut entry.value)?;
+            let (applied, undo) = value.apply(change, encoding, want_undo);
+            Some((applied, undo, value.is_empty().then_some(entry.expires_at)))
+        });
+        let Some(changed) = changed else {
             let mut value = C::empty();
             let (applied, _) = value.apply(change, encoding, false);
             if value.is_empty() {
@@ -211,12 +222,9 @@ impl Keyspace {
             *kind = Some(UndoKind::Remove);
             return applied;
         };
-        let expires_at = entry.expires_at;
-        let Some(value) = C::of_mut(&mut entry.value) else { return Applied::default() };
-        let (applied, undo) = value.apply(change, encoding, want_undo);
-        let vanished = value.is_empty();
-        *kind = undo.map(|undo| UndoKind::Change { undo: undo.into(), revive: vanished.then_some(expires_at) });
-        if vanished {
+        let Some((applied, undo, revive)) = changed else { return Applied::default() };
+        *kind = undo.map(|undo| UndoKind::Change { undo: undo.into(), revive });
+        if revive.is_some() {
             database.remove(key);
         }
         applied

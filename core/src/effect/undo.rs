@@ -96,9 +96,11 @@ impl Keyspace {
             }
             UndoKind::Change { undo, revive } => match undo {
                 TypeUndo::String(undo) => {
-                    if let Some(Entry { value: Value::String(value), .. }) = self.db_mut(db).find_mut(&key) {
-                        value.undo(undo);
-                    }
+                    self.db_mut(db).change(&key, |entry| {
+                        if let Value::String(value) = &mut entry.value {
+                            value.undo(undo);
+                        }
+                    });
                 }
                 TypeUndo::List(undo) => self.undo_collection::<List>(db, &key, undo, revive),
                 TypeUndo::Set(undo) => self.undo_collection::<Set>(db, &key, undo, revive),
@@ -120,9 +122,10 @@ impl Keyspace {
         if let Some(expires_at) = revive {
             database.insert_new(key.into(), C::empty().into_value(), expires_at);
         }
-        let Some(entry) = database.find_mut(key) else { return };
-        if let Some(value) = C::of_mut(&mut entry.value) {
-            value.undo(undo, encoding);
-        }
+        database.change(key, |entry| {
+            if let Some(value) = C::of_mut(&mut entry.value) {
+                value.undo(undo, encoding);
+            }
+        });
     }
 }

@@ -129,6 +129,7 @@ fn memory(ctx: &Context<'_>) -> Vec<Line> {
         line("used_memory", used),
         line("used_memory_human", human(used)),
         line("used_memory_rss", used),
+        line("used_memory_dataset", ctx.data.keyspace.allocated_bytes()),
         line("used_memory_peak", peak),
         line("used_memory_peak_human", human(peak)),
         line("maxmemory", limit),

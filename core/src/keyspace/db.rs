@@ -17,11 +17,13 @@ pub struct Db {
     expiring: ExpiryIndex,
     /// Keys that have a deadline.
     volatile: usize,
+    /// What keys and values take on the heap, beside their places in the table.
+    heap_bytes: usize,
 }
 
 impl Db {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, table: Table::new(), expiring: ExpiryIndex::default(), volatile: 0 }
+        Self { seed, table: Table::new(), expiring: ExpiryIndex::default(), volatile: 0, heap_bytes: 0 }
     }
 
     /// Keys in the database, those included whose deadline has passed and that weren't removed yet.
@@ -37,6 +39,17 @@ impl Db {
     /// Keys that have a deadline.
     pub fn volatile_len(&self) -> usize {
         self.volatile
+    }
+
+    /// The bytes that the database takes in memory: its table, keys, values and deadlines. Cost: O(1).
+    pub fn allocated_bytes(&self) -> usize {
+        self.table.allocated_bytes() + self.heap_bytes + self.expiring.allocated_bytes()
+    }
+
+    /// What [`Db::allocated_bytes`] keeps count of, counted anew. Cost: O(keys).
+    pub fn counted_bytes(&self) -> usize {
+        let entries: usize = self.iter().map(Entry::heap_bytes).sum();
+        self.table.allocated_bytes() + entries + self.expiring.allocated_bytes()
     }
 
     /// The entry of a key, whether its deadline has passed or not. Cost: O(1).
@@ -82,7 +95,18 @@ impl Db {
         None
     }
 
-    pub(crate) fn find_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
+    /// Makes a change to the value of a key, if it exists, and keeps count of what it takes.
+    pub(crate) fn change<R>(&mut self, key: &[u8], change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+        let entry = self.find_mut(key)?;
+        let before = entry.value.heap_bytes();
+        let result = change(entry);
+        let after = entry.value.heap_bytes();
+        self.heap_bytes = self.heap_bytes - before + after;
+        Some(result)
+    }
+
+    #[cfg_attr(feature = "small", inline(never))]
+    fn find_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
         self.table.find_mut(hash(self.seed, key), |entry| *entry.key == *key)
     }
 
@@ -94,7 +118,9 @@ impl Db {
             self.volatile += 1;
             self.expiring.push(at, hash_of);
         }
-        self.table.insert_unique(hash_of, Entry { key, value, expires_at });
+        let entry = Entry { key, value, expires_at };
+        self.heap_bytes += entry.heap_bytes();
+        self.table.insert_unique(hash_of, entry);
     }
 
     /// Puts a whole entry in place; returns what stood there.
@@ -106,6 +132,7 @@ impl Db {
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         let entry = self.table.remove(hash(self.seed, key), |entry| *entry.key == *key)?;
+        self.heap_bytes -= entry.heap_bytes();
         if entry.expires_at.is_some() {
             self.volatile -= 1;
             self.forget_stale_deadlines();
@@ -116,7 +143,7 @@ impl Db {
     /// Sets or clears a key's deadline; returns the one before, `None` if there's no such key.
     pub(crate) fn set_expiry(&mut self, key: &[u8], expires_at: Option<UnixMillis>) -> Option<Option<UnixMillis>> {
         let hash = hash(self.seed, key);
-        let entry = self.table.find_mut(hash, |entry| *entry.key == *key)?;
+        let entry = self.find_mut(key)?;
         let before = core::mem::replace(&mut entry.expires_at, expires_at);
         if before == expires_at {
             return Some(before);

@@ -50,6 +50,11 @@ impl ExpiryIndex {
         self.heap = pairs.into();
     }
 
+    /// What the heap takes.
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.heap.capacity() * size_of::<(UnixMillis, u64)>()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.heap = BinaryHeap::new();
     }

@@ -116,6 +116,11 @@ impl Keyspace {
         (&mut self.dbs[usize::from(index % DATABASES)], &self.encoding)
     }
 
+    /// The bytes that all databases take in memory. Cost: O(1).
+    pub fn allocated_bytes(&self) -> usize {
+        self.dbs.iter().map(Db::allocated_bytes).sum()
+    }
+
     /// Changes since the start, by which a cache in front of the keyspace can tell that it's stale.
     pub fn changes(&self) -> u64 {
         self.changes

@@ -123,6 +123,7 @@ pub(super) fn check_invariants(keyspace: &Keyspace) {
             deadlines.iter().all(|at| db.next_expiry().is_some_and(|next| next <= *at)),
             "no deadline is forgotten"
         );
+        assert_eq!(db.allocated_bytes(), db.counted_bytes(), "bytes are counted");
         for entry in db.iter() {
             assert!(db.find(&entry.key).is_some(), "what is there is found");
         }

@@ -14,29 +14,57 @@ pub(super) struct Deque {
     /// None of them is empty.
     pub(super) nodes: VecDeque<Node>,
     pub(super) len: usize,
+    /// What the nodes' buffers take.
+    bytes: usize,
 }
 
 impl Deque {
     /// Returns a ring that consists of this node.
     pub(super) fn of_one(node: Node) -> Self {
-        let len = node.count();
-        let nodes = if len == 0 { VecDeque::new() } else { VecDeque::from([node]) };
-        Self { nodes, len }
+        let (len, bytes) = (node.count(), node.allocated_bytes());
+        match len {
+            0 => Self::default(),
+            _ => Self { nodes: VecDeque::from([node]), len, bytes },
+        }
+    }
+
+    /// Makes a change to the node `at`, if there is one, and keeps count of what it takes.
+    fn change<R>(&mut self, at: usize, act: impl FnOnce(&mut Node) -> R) -> Option<R> {
+        let node = self.nodes.get_mut(at)?;
+        let before = node.allocated_bytes();
+        let result = act(node);
+        self.bytes = self.bytes - before + node.allocated_bytes();
+        Some(result)
+    }
+
+    fn add(&mut self, at: usize, node: Node) {
+        self.bytes += node.allocated_bytes();
+        self.nodes.insert(at, node);
+    }
+
+    /// Removes the node `at`.
+    pub(super) fn take(&mut self, at: usize) -> Option<Node> {
+        let node = self.nodes.remove(at)?;
+        self.bytes -= node.allocated_bytes();
+        Some(node)
+    }
+
+    fn end(&self, side: Side) -> usize {
+        match side {
+            Side::Left => 0,
+            Side::Right => self.nodes.len().saturating_sub(1),
+        }
     }
 
     /// Adds an element at one end, in a new node where the last is full.
     pub(super) fn push(&mut self, side: Side, element: &[u8]) {
         self.len += 1;
-        let end = match side {
-            Side::Left => self.nodes.front_mut(),
-            Side::Right => self.nodes.back_mut(),
-        };
-        match end {
-            Some(node) if node_takes(node, side, element) => push_to(node, side, element),
-            _ => match side {
-                Side::Left => self.nodes.push_front(Node::of_one(element)),
-                Side::Right => self.nodes.push_back(Node::of_one(element)),
-            },
+        let end = self.end(side);
+        if self.nodes.get(end).is_some_and(|node| node_takes(node, side, element)) {
+            self.change(end, |node| push_to(node, side, element));
+        } else {
+            let at = if side == Side::Left { 0 } else { self.nodes.len() };
+            self.add(at, Node::of_one(element));
         }
     }
 
@@ -44,19 +72,14 @@ impl Deque {
     pub(super) fn drop_many(&mut self, side: Side, mut count: usize) {
         self.len = self.len.saturating_sub(count);
         while count > 0 {
-            let end = match side {
-                Side::Left => self.nodes.front_mut(),
-                Side::Right => self.nodes.back_mut(),
-            };
-            let Some(node) = end else { return };
-            if node.count() > count {
-                return drop_from(node, side, count);
+            let end = self.end(side);
+            let Some(held) = self.nodes.get(end).map(Node::count) else { return };
+            if held > count {
+                self.change(end, |node| drop_from(node, side, count));
+                return;
             }
-            count -= node.count();
-            match side {
-                Side::Left => self.nodes.pop_front(),
-                Side::Right => self.nodes.pop_back(),
-            };
+            count -= held;
+            self.take(end);
         }
     }
 
@@ -86,22 +109,30 @@ impl Deque {
     /// Puts an element before the one at `index` of node `at`, or behind its last, splitting the node where it is full.
     pub(super) fn insert_at(&mut self, at: usize, index: usize, element: &[u8]) {
         self.len += 1;
-        let Some(node) = self.nodes.get_mut(at) else { return };
-        if node.has_room_for(element) {
-            return node.insert(index, element);
-        }
-        let tail = node.split_off(index);
+        let parts = self.change(at, |node| {
+            if node.has_room_for(element) {
+                node.insert(index, element);
+                return (None, None);
+            }
+            let tail = node.split_off(index);
+            let mut own = None;
+            if node.count() == 0 {
+                *node = Node::of_one(element);
+            } else if node.has_room_for(element) {
+                node.insert(index, element);
+            } else {
+                own = Some(Node::of_one(element));
+            }
+            (own, Some(tail))
+        });
+        let Some((own, Some(tail))) = parts else { return };
         let mut next = at + 1;
-        if node.count() == 0 {
-            *node = Node::of_one(element);
-        } else if node.has_room_for(element) {
-            node.insert(index, element);
-        } else {
-            self.nodes.insert(next, Node::of_one(element));
+        if let Some(own) = own {
+            self.add(next, own);
             next += 1;
         }
         if tail.count() > 0 {
-            self.nodes.insert(next, tail);
+            self.add(next, tail);
         }
         self.merge_into(next - 1);
         self.merge_into(at);
@@ -109,19 +140,27 @@ impl Deque {
 
     /// Puts an element in the place of the one at `index` of node `at`, where the node may be too full for it.
     pub(super) fn replace_at(&mut self, at: usize, index: usize, element: &[u8]) {
-        let Some(node) = self.nodes.get_mut(at) else { return };
-        node.remove(index);
-        self.len -= 1;
-        self.insert_at(at, index, element);
+        if self.change(at, |node| node.remove(index)).is_some() {
+            self.len -= 1;
+            self.insert_at(at, index, element);
+        }
+    }
+
+    /// Puts an element that fits in the place of the one at `index` of node `at`.
+    pub(super) fn set_at(&mut self, at: usize, index: usize, element: &[u8]) {
+        self.change(at, |node| node.set(index, element));
     }
 
     /// Removes the element at `index` of node `at`.
     pub(super) fn remove_at(&mut self, at: usize, index: usize) {
-        let Some(node) = self.nodes.get_mut(at) else { return };
-        node.remove(index);
+        let removed = self.change(at, |node| {
+            node.remove(index);
+            node.count()
+        });
+        let Some(left) = removed else { return };
         self.len -= 1;
-        if node.count() == 0 {
-            self.nodes.remove(at);
+        if left == 0 {
+            self.take(at);
             return;
         }
         self.merge_into(at);
@@ -136,15 +175,19 @@ impl Deque {
         if sizes.is_none_or(|bytes| bytes > NODE_BYTES_TARGET / 2) {
             return;
         }
-        if let Some(next) = self.nodes.remove(at + 1)
-            && let Some(node) = self.nodes.get_mut(at)
-        {
-            node.append(&next);
+        if let Some(next) = self.take(at + 1) {
+            self.change(at, |node| node.append(&next));
         }
     }
 
-    /// Returns the bytes of the ring and of what the nodes hold. Cost: O(nodes).
+    /// Returns the bytes of the ring and of what the nodes hold. Cost: O(1).
     pub(super) fn allocated_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>() + self.bytes
+    }
+
+    /// The same, counted anew.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> usize {
         let nodes: usize = self.nodes.iter().map(Node::allocated_bytes).sum();
         self.nodes.capacity() * size_of::<Node>() + nodes
     }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::node::NODE_BYTES_TARGET;
 use super::{List, Side};
+use crate::hash::Rng;
 
 type Model = VecDeque<Vec<u8>>;
 
@@ -205,4 +206,32 @@ fn a_queue_gives_back_what_it_no_longer_needs() {
     assert!(list.allocated_bytes() <= 4 * 1024, "{}", list.allocated_bytes());
     assert_eq!(list.pop(Side::Right), Some(199_999_u64.to_be_bytes().to_vec()));
     assert_eq!(list.allocated_bytes(), 0);
+}
+
+#[test]
+fn what_a_long_list_takes_is_kept_count_of() {
+    let mut rng = Rng::new(7);
+    let mut list = List::new();
+    for round in 0..20_000 {
+        let element = alloc::vec![b'x'; rng.index(if round % 100 == 0 { 20_000 } else { 60 })];
+        let index = rng.index(list.len().max(1));
+        match rng.below(if round < 10_000 { 5 } else { 8 }) {
+            0 => list.push(Side::Left, &element),
+            1..3 => list.push(Side::Right, &element),
+            3 => {
+                list.set(index, &element);
+            }
+            4 => {
+                list.insert(index, &element);
+            }
+            5 => {
+                list.pop(Side::Left);
+            }
+            6 => {
+                list.remove(index);
+            }
+            _ => list.drop_many(Side::Right, rng.index(3)),
+        }
+        assert_eq!(list.allocated_bytes(), list.counted_bytes(), "after {round} changes");
+    }
 }

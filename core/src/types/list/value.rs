@@ -118,12 +118,13 @@ impl List {
     /// Replaces the element at `index`; returns false, and does nothing, where there is none. Cost: as [`Self::get`].
     pub fn set(&mut self, index: usize, element: &[u8]) -> bool {
         let Some((at, index)) = self.locate(index) else { return false };
-        let Some(node) = self.node_mut(at) else { return false };
+        let Some(node) = self.node(at) else { return false };
         let old_bytes = node.get(index).map_or(0, <[u8]>::len);
-        if element.len() <= old_bytes || node.count() == 1 || node.has_room_for(element) {
-            node.set(index, element);
-        } else {
-            self.unpack().replace_at(at, index, element);
+        let fits = element.len() <= old_bytes || node.count() == 1 || node.has_room_for(element);
+        match &mut self.repr {
+            Repr::Packed(node) if fits => node.set(index, element),
+            Repr::Deque(deque) if fits => deque.set_at(at, index, element),
+            _ => self.unpack().replace_at(at, index, element),
         }
         true
     }
@@ -253,7 +254,7 @@ impl List {
         }
     }
 
-    /// Returns the bytes on the heap, `size_of::<List>()` not among them. Cost: O(nodes).
+    /// Returns the bytes on the heap, `size_of::<List>()` not among them. Cost: O(1).
     pub fn allocated_bytes(&self) -> usize {
         match &self.repr {
             Repr::Packed(node) => node.allocated_bytes(),
@@ -261,17 +262,19 @@ impl List {
         }
     }
 
+    /// The bytes on the heap, counted anew.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> usize {
+        match &self.repr {
+            Repr::Packed(node) => node.allocated_bytes(),
+            Repr::Deque(deque) => size_of::<Deque>() + deque.counted_bytes(),
+        }
+    }
+
     fn node(&self, index: usize) -> Option<&Node> {
         match &self.repr {
             Repr::Packed(node) => (index == 0).then_some(node),
             Repr::Deque(deque) => deque.nodes.get(index),
-        }
-    }
-
-    fn node_mut(&mut self, index: usize) -> Option<&mut Node> {
-        match &mut self.repr {
-            Repr::Packed(node) => (index == 0).then_some(node),
-            Repr::Deque(deque) => deque.nodes.get_mut(index),
         }
     }
 
@@ -302,7 +305,7 @@ impl List {
         }
         match deque.nodes.front() {
             Some(node) if node.live_bytes() > NODE_BYTES_TARGET / 2 => {}
-            _ => self.repr = Repr::Packed(deque.nodes.pop_front().unwrap_or_default()),
+            _ => self.repr = Repr::Packed(deque.take(0).unwrap_or_default()),
         }
     }
 }

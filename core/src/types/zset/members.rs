@@ -16,6 +16,8 @@ pub(super) struct Members {
     /// Chunks that may have a free slot; each stands here at most once.
     open: Vec<u32>,
     len: usize,
+    /// What the chunks' slots and long members take.
+    bytes: usize,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -51,8 +53,10 @@ impl Members {
         let slot = Slot { score, name: Name::of(member) };
         let at = self.chunk_with_room();
         self.len += 1;
+        self.bytes += slot.name.allocated_bytes();
         let Some(chunk) = self.chunks.get_mut(at) else { return 0 };
         chunk.occupied += 1;
+        let before = chunk.slots.capacity();
         let index = match chunk.vacant {
             Some(index) => {
                 if let Some(place) = chunk.slots.get_mut(usize::from(index)) {
@@ -67,6 +71,7 @@ impl Members {
                 chunk.slots.len() - 1
             }
         };
+        self.bytes += (chunk.slots.capacity() - before) * size_of::<Slot>();
         (at * CHUNK_SLOTS + index) as u32
     }
 
@@ -96,11 +101,13 @@ impl Members {
         if slot.name.bytes().is_none() {
             return;
         }
+        self.bytes -= slot.name.allocated_bytes();
         slot.name = Name::Vacant { next: chunk.vacant };
         chunk.vacant = Some(index as u8);
         chunk.occupied -= 1;
         self.len -= 1;
         if chunk.occupied == 0 {
+            self.bytes -= chunk.slots.capacity() * size_of::<Slot>();
             chunk.slots = Vec::new();
             chunk.vacant = None;
         }
@@ -122,17 +129,17 @@ impl Members {
         })
     }
 
-    /// Returns the bytes on the heap. Cost: O(n).
+    /// Returns the bytes on the heap. Cost: O(1).
     pub(super) fn allocated_bytes(&self) -> usize {
-        let slots = |chunk: &Chunk| chunk.slots.capacity() * size_of::<Slot>();
-        let long = |slot: &Slot| match &slot.name {
-            Name::Long(bytes) => bytes.len(),
-            _ => 0,
-        };
-        self.chunks.capacity() * size_of::<Chunk>()
-            + self.open.capacity() * size_of::<u32>()
-            + self.chunks.iter().map(slots).sum::<usize>()
-            + self.chunks.iter().flat_map(|chunk| &chunk.slots).map(long).sum::<usize>()
+        self.chunks.capacity() * size_of::<Chunk>() + self.open.capacity() * size_of::<u32>() + self.bytes
+    }
+
+    /// What the chunks' slots and long members take, counted anew; and as it was kept.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> (usize, usize) {
+        let slots: usize = self.chunks.iter().map(|chunk| chunk.slots.capacity() * size_of::<Slot>()).sum();
+        let names = self.chunks.iter().flat_map(|chunk| &chunk.slots).map(|slot| slot.name.allocated_bytes());
+        (slots + names.sum::<usize>(), self.bytes)
     }
 
     fn slot(&self, id: u32) -> Option<&Slot> {
@@ -172,6 +179,13 @@ impl Name {
                 Self::Short { len: member.len() as u8, bytes }
             }
             None => Self::Long(member.into()),
+        }
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        match self {
+            Self::Long(bytes) => bytes.len(),
+            _ => 0,
         }
     }
 
@@ -239,6 +253,8 @@ mod tests {
                     Err(_) => {}
                 }
                 prop_assert_eq!(members.len(), model.len());
+                let (counted, kept) = members.counted_bytes();
+                prop_assert_eq!(counted, kept);
             }
             for (id, (member, score)) in &model {
                 prop_assert_eq!(members.get(*id), Some(member.as_slice()));

@@ -16,6 +16,8 @@ use hashbrown::HashTable;
 pub(super) struct Numbers {
     shards: Vec<HashTable<u32>>,
     len: usize,
+    /// What the shards' tables take.
+    bytes: usize,
 }
 
 impl Numbers {
@@ -33,7 +35,9 @@ impl Numbers {
         }
         let at = shard_of(hash, self.shards.len());
         if let Some(shard) = self.shards.get_mut(at) {
+            let before = shard.allocation_size();
             shard.insert_unique(hash, number, |number| rehash(*number));
+            self.bytes = self.bytes - before + shard.allocation_size();
             self.len += 1;
         }
     }
@@ -55,10 +59,15 @@ impl Numbers {
         Some(number)
     }
 
-    /// Returns the bytes on the heap. Cost: O(n / [`SHARD_LEN_MEAN`]).
+    /// Returns the bytes on the heap. Cost: O(1).
     pub(super) fn allocated_bytes(&self) -> usize {
-        let shards: usize = self.shards.iter().map(HashTable::allocation_size).sum();
-        self.shards.capacity() * size_of::<HashTable<u32>>() + shards
+        self.shards.capacity() * size_of::<HashTable<u32>>() + self.bytes
+    }
+
+    /// What the shards' tables take, counted anew; and as it was kept.
+    #[cfg(test)]
+    pub(super) fn counted_bytes(&self) -> (usize, usize) {
+        (self.shards.iter().map(HashTable::allocation_size).sum(), self.bytes)
     }
 
     fn split_next(&mut self, rehash: &impl Fn(u32) -> u64) {
@@ -70,6 +79,7 @@ impl Numbers {
         self.shards.push(HashTable::new());
         let Some(from) = parent_of(count).and_then(|parent| self.shards.get_mut(parent)) else { return };
         let old = core::mem::take(from);
+        let before = old.allocation_size();
         let mut stay = HashTable::with_capacity(old.len() / 2);
         let mut go = HashTable::with_capacity(old.len() / 2);
         for number in old {
@@ -77,6 +87,7 @@ impl Numbers {
             let target = if shard_of(hash, count + 1) == count { &mut go } else { &mut stay };
             target.insert_unique(hash, number, |number| rehash(*number));
         }
+        self.bytes = self.bytes - before + stay.allocation_size() + go.allocation_size();
         *from = stay;
         if let Some(last) = self.shards.last_mut() {
             *last = go;
@@ -87,9 +98,11 @@ impl Numbers {
         let Some(last) = self.shards.pop() else { return };
         let parent = parent_of(self.shards.len()).and_then(|parent| self.shards.get_mut(parent));
         if let Some(parent) = parent {
+            let before = parent.allocation_size() + last.allocation_size();
             for number in last {
                 parent.insert_unique(rehash(number), number, |number| rehash(*number));
             }
+            self.bytes = self.bytes - before + parent.allocation_size();
         }
     }
 }
@@ -142,6 +155,8 @@ mod tests {
                     let found = numbers.find(hash_of(number), |other| other == number);
                     prop_assert_eq!(found.is_some(), model.contains(&number));
                 }
+                let (counted, kept) = numbers.counted_bytes();
+                prop_assert_eq!(counted, kept);
                 let fits = numbers.allocated_bytes() <= model.len() * 12 + 64 * 1024;
                 prop_assert!(fits, "{} bytes for {}", numbers.allocated_bytes(), model.len());
             }

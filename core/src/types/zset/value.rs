@@ -227,7 +227,7 @@ impl ZSet {
         }
     }
 
-    /// Returns the bytes on the heap, `size_of::<ZSet>()` not among them. Cost: O(n).
+    /// Returns the bytes on the heap, `size_of::<ZSet>()` not among them. Cost: O(1).
     pub fn allocated_bytes(&self) -> usize {
         match &self.repr {
             Repr::Small(small) => small.allocated_bytes(),
