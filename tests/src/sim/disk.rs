@@ -13,7 +13,8 @@ use sanderling_core::{
 pub(super) struct Disk {
     bytes: Vec<u8>,
     synced: usize,
-    appends: usize,
+    /// Where each append since then ends.
+    unsynced: Vec<usize>,
 }
 
 /// What a crash did.
@@ -21,7 +22,7 @@ pub(super) struct Disk {
 pub(super) struct Loss {
     /// Appends that aren't there any more.
     pub(super) appends: usize,
-    /// The last append that was kept is there in part, or followed by what was never written.
+    /// What is left is followed by a part of an append, or by what was never written.
     pub(super) is_torn: bool,
 }
 
@@ -29,31 +30,39 @@ impl Disk {
     /// Appends one frame.
     pub(super) fn append(&mut self, kind: FrameKind, payload: &[u8]) {
         encode_frame(kind, payload, &mut self.bytes);
-        self.appends += 1;
+        self.unsynced.push(self.bytes.len());
     }
 
     /// Makes everything so far safe.
     pub(super) fn sync(&mut self) {
         self.synced = self.bytes.len();
+        self.unsynced.clear();
     }
 
-    /// Loses some of what wasn't synced, or nothing.
+    /// Loses some of the appends that weren't synced, or none, and tears what comes after them.
     pub(super) fn crash(&mut self, rng: &mut Rng) -> Loss {
-        let before = self.appends;
-        self.bytes.truncate(self.synced + rng.index(self.bytes.len() - self.synced + 1));
+        let appends = rng.index(self.unsynced.len() + 1);
+        let kept = self.unsynced.len() - appends;
+        let end = kept.checked_sub(1).map_or(self.synced, |last| self.unsynced[last]);
+        let next = self.unsynced.get(kept).copied().unwrap_or(end);
+        // Drawn apart: how an append is torn must make no difference to the run.
+        let mut torn = Rng::new(self.bytes.len() as u64);
+        self.bytes.truncate(end + torn.index(next - end));
         // Bytes that the file system had made room for and not written.
-        match rng.below(4) {
-            0 => self.bytes.resize(self.bytes.len() + rng.index(40), 0),
-            1 => self.bytes.extend((0..rng.below(40)).map(|_| rng.below(256) as u8)),
+        match torn.below(4) {
+            0 => self.bytes.resize(self.bytes.len() + torn.index(40), 0),
+            1 => self.bytes.extend((0..torn.below(40)).map(|_| torn.below(256) as u8)),
             _ => {}
         }
-        let (sound, appends) = self.sound();
-        assert!(sound >= self.synced, "what was synced can be read: {sound} of {} bytes", self.synced);
-        let is_torn = sound < self.bytes.len();
-        self.bytes.truncate(sound);
-        self.appends = appends;
+        // Zeros may be just what was missing. How much is lost has been drawn already.
+        if self.sound() > end {
+            self.bytes.truncate(end);
+        }
+        let is_torn = end < self.bytes.len();
+        assert_eq!(self.sound(), end, "what isn't a whole frame is cut off, and nothing else");
+        self.bytes.truncate(end);
         self.sync();
-        Loss { appends: before - appends, is_torn }
+        Loss { appends, is_torn }
     }
 
     /// The frames that are on it.
@@ -66,14 +75,12 @@ impl Disk {
         })
     }
 
-    /// The bytes up to the first that begin no frame, and the frames in them.
-    fn sound(&self) -> (usize, usize) {
-        let (mut rest, mut count) = (self.bytes.as_slice(), 0);
-        loop {
-            match split_frame(rest) {
-                Ok((_, after)) => (rest, count) = (after, count + 1),
-                Err(_) => return (self.bytes.len() - rest.len(), count),
-            }
+    /// The bytes up to the first that begin no frame.
+    fn sound(&self) -> usize {
+        let mut rest = self.bytes.as_slice();
+        while let Ok((_, after)) = split_frame(rest) {
+            rest = after;
         }
+        self.bytes.len() - rest.len()
     }
 }
