@@ -3,10 +3,12 @@
 //! Cristian's algorithm: the server's answer is taken to have been given halfway between question and answer, and the
 //! sample with the shortest round trip is trusted most (F. Cristian, "Probabilistic clock synchronization", 1989).
 
+use serde::{Deserialize, Serialize};
+
 use crate::env::UnixMillis;
 
 /// The offset between a replica's clock and the server's.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
     offset_ms: i64,
     /// Half the round trip of the sample in use: how wrong the offset may be.

@@ -39,11 +39,17 @@ pub enum Bug {
     DeletedOutsideInterest,
     /// The replica watches an expired key as if it still had its value.
     WatchedExpired,
+    /// The leader of a browser's tabs doesn't tell the others what became of their commands.
+    ForgottenRelay,
+    /// A tab that is given the state drops its own commands that the leader doesn't know.
+    ForgottenFollower,
+    /// A tab goes on with a new leader wherever that one stood.
+    TrustedLeader,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::SkippedDedup,
         Self::ForgottenOrigin,
         Self::ShownBeforeDurable,
@@ -60,6 +66,9 @@ impl Bug {
         Self::FlushedWhileLoading,
         Self::DeletedOutsideInterest,
         Self::WatchedExpired,
+        Self::ForgottenRelay,
+        Self::ForgottenFollower,
+        Self::TrustedLeader,
     ];
 }
 

@@ -97,6 +97,7 @@ impl Hub {
             (ToHub::Listen { join, leave }, true) => self.handle_listen(id, &join, &leave),
             (ToHub::Publish { channel, payload }, true) => self.handle_publish(id, &channel, &payload),
             (ToHub::Presence { key, value }, true) => self.handle_presence(engine, env, id, &key, value.as_deref()),
+            (ToHub::Join { client, acknowledged }, true) => self.handle_join(env, id, client, acknowledged),
         }
     }
 
@@ -212,6 +213,7 @@ impl Hub {
             presence_max: count(limits.peer_presence_max),
             channels_max: count(channels_max),
             fetches_max: count(limits.peer_fetches_max),
+            clients_max: count(limits.peer_clients_max.max(CLIENTS_MIN)),
         };
         let log = self.history.current().unwrap_or(LogId(0));
         let version = hello.version.min(VERSION);
@@ -228,6 +230,32 @@ impl Hub {
             limits,
         };
         self.send(id, &ToReplica::Welcome(welcome));
+        Ok(())
+    }
+
+    /// Takes in that a replica brings the commands of another one.
+    fn handle_join(
+        &mut self,
+        env: Env,
+        id: PeerId,
+        client: ClientId,
+        acknowledged: ClientSeq,
+    ) -> Result<(), CloseReason> {
+        let pushed = self.welcome_client(client, acknowledged, env.now);
+        let head = self.seq;
+        let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut()) else { return Ok(()) };
+        if following.clients.len() >= self.options.limits.peer_clients_max.max(CLIENTS_MIN) {
+            return Err(CloseReason::LimitPassed("more identities than clients_max"));
+        }
+        let index = u32::try_from(following.clients.len()).unwrap_or(u32::MAX);
+        following.clients.push(client);
+        // It may have pushed commands on another connection, of which this one hasn't been told yet.
+        (following.since, following.owes_position) = (head, true);
+        if let Some(other) = self.online.insert(client, id).filter(|other| *other != id) {
+            self.close(other, CloseReason::Replaced);
+        }
+        self.send(id, &ToReplica::Joined { client: index, pushed, head });
+        self.wake(id);
         Ok(())
     }
 

@@ -80,6 +80,15 @@ pub enum ToReplica<'a> {
         #[serde(borrow)]
         payload: Blob<'a>,
     },
+    /// The answer to `Join`.
+    Joined {
+        /// The index of the identity.
+        client: u32,
+        /// The highest of its commands that took effect.
+        pushed: ClientSeq,
+        /// By this position the replica has been told of everything that `pushed` counts.
+        head: LogSeq,
+    },
 }
 
 /// What the hub answers first.
@@ -141,6 +150,8 @@ pub struct ServerLimits {
     pub channels_max: u32,
     /// The most keys asked for with `Fetch` that haven't come yet.
     pub fetches_max: u32,
+    /// The most identities of one connection, those that joined included.
+    pub clients_max: u32,
 }
 
 impl ServerLimits {
@@ -153,6 +164,7 @@ impl ServerLimits {
         presence_max: Limits::DEFAULT.peer_presence_max as u32,
         channels_max: Limits::DEFAULT.peer_channels_max as u32,
         fetches_max: Limits::DEFAULT.peer_fetches_max as u32,
+        clients_max: Limits::DEFAULT.peer_clients_max as u32,
     };
 }
 

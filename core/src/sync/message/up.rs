@@ -101,6 +101,14 @@ pub enum ToHub<'a> {
         #[serde(borrow)]
         value: Option<Blob<'a>>,
     },
+    /// Another identity, which gets the next index after those of `Hello`: commands of another replica, which this one
+    /// brings. [`Joined`](super::ToReplica::Joined) answers; pushes needn't wait for that.
+    Join {
+        /// The identity.
+        client: ClientId,
+        /// The highest of its commands that was acknowledged.
+        acknowledged: ClientSeq,
+    },
 }
 
 /// Who a replica is, what it wants, and what it has.

@@ -99,8 +99,10 @@ pub struct Status {
     pub state: State,
     /// The position in the log that it shows; `None` before the first snapshot.
     pub seq: Option<LogSeq>,
-    /// Commands that the hub hasn't answered.
+    /// Commands that the hub hasn't answered, those of other tabs included.
     pub pending: usize,
+    /// The last of this run's commands that the hub has answered.
+    pub acknowledged: ClientSeq,
     /// Bytes of messages received.
     pub bytes_in: u64,
     /// Bytes of messages sent.

@@ -155,6 +155,7 @@ impl Replica {
         self.next_seq = seq.next();
         self.next_order += 1;
         let reply = Some(Box::from(reply));
+        self.tell_pending(&command);
         self.pending.push(command, reply, Some(outcome));
         Some(seq)
     }

@@ -87,7 +87,11 @@ impl Replica {
     /// Ends a connection on which nothing more can be pushed, because what comes next isn't of those who are named.
     fn check_identities(&self) -> Result<(), SyncError> {
         match self.pending.first() {
-            Some(first) if matches!(self.link, Link::Live { .. }) && self.index_of(first.command.client).is_none() => {
+            Some(first)
+                if matches!(self.link, Link::Live { .. })
+                    && self.index_of(first.command.client).is_none()
+                    && !self.has_room_to_join() =>
+            {
                 Err(SyncError::OtherIdentities)
             }
             _ => Ok(()),
@@ -101,10 +105,10 @@ impl Replica {
         if !(OLDEST_VERSION..=VERSION).contains(&welcome.version) {
             return Err(SyncError::UnsupportedVersion(welcome.version));
         }
-        if welcome.pushed.is_empty() || welcome.pushed.len() > self.named {
+        if welcome.pushed.is_empty() || welcome.pushed.len() > self.named.len() {
             return Err(SyncError::Unexpected("a welcome for another number of clients"));
         }
-        self.named = welcome.pushed.len();
+        self.named.truncate(welcome.pushed.len());
         for (index, seq) in (0..).zip(&welcome.pushed) {
             self.check_answer(index, *seq)?;
         }
@@ -128,7 +132,8 @@ impl Replica {
                 // From here on positions are the new epoch's; the old token named the same records.
                 self.set_token(&welcome, welcome.seq);
                 self.link = Link::Live { heard_at: env.now, asked: false };
-                self.catching_up = Some((welcome.head, welcome.pushed));
+                let pushed = self.named.iter().copied().zip(welcome.pushed);
+                self.catching_up = pushed.map(|(client, pushed)| (welcome.head, client, pushed)).collect();
                 self.events.push_back(Event::State(State::Live));
                 return Ok(());
             }
@@ -175,9 +180,11 @@ impl Replica {
                 ToReplica::LoadBegin(LoadScope::Everything) => {
                     self.store.begin_generation();
                     self.drop_keys(|_| true);
+                    self.tell_flush();
                 }
                 ToReplica::LoadBegin(LoadScope::Buckets { bits, buckets }) => {
-                    self.drop_keys(|key| buckets.binary_search(&bucket_of(key, *bits)).is_ok());
+                    let gone = self.drop_keys(|key| buckets.binary_search(&bucket_of(key, *bits)).is_ok());
+                    self.tell_confirmed(&gone);
                 }
                 ToReplica::Chunk(bytes) => self.confirm(bytes),
                 ToReplica::Batch(batch) => self.take_batch(batch),
@@ -185,7 +192,9 @@ impl Replica {
                 _ => {}
             }
         }
-        self.drop_answered(&welcome.pushed);
+        for (client, pushed) in self.named.clone().into_iter().zip(welcome.pushed) {
+            self.drop_answered(client, pushed);
+        }
         self.link = Link::Live { heard_at: env.now, asked: false };
         self.store.note_head();
         self.events.push_back(Event::Resynced);
@@ -230,6 +239,13 @@ impl Replica {
                 self.arrive(through);
             }
             ToReplica::Unsubscribed { id } => self.finish_removal(id)?,
+            ToReplica::Joined { client, pushed, head } => {
+                let Some(client) = self.named.get(client as usize) else {
+                    return Err(SyncError::Unexpected("the joining of somebody else"));
+                };
+                self.catching_up.push((head, *client, pushed));
+                self.arrive(self.seq());
+            }
             _ => return Err(SyncError::Unexpected("a message in the wrong place")),
         }
         Ok(())
@@ -275,8 +291,10 @@ impl Replica {
         if let Some(token) = &mut self.token {
             token.seq = token.seq.max(through);
         }
-        if let Some((_, pushed)) = self.catching_up.take_if(|(head, _)| *head <= through) {
-            self.drop_answered(&pushed);
+        let reached = self.seq();
+        while let Some(at) = self.catching_up.iter().position(|(head, ..)| *head <= reached) {
+            let (_, client, pushed) = self.catching_up.swap_remove(at);
+            self.drop_answered(client, pushed);
         }
     }
 

@@ -244,6 +244,11 @@ impl Replica {
             let at = self.globs.iter().position(|other| other == glob);
             at.map(|at| self.globs.remove(at));
         }
+        self.keep_known();
+    }
+
+    /// Makes the keys of the globs those that are known, and drops all others.
+    pub(super) fn keep_known(&mut self) {
         // A pending command may have deleted a key that isn't wanted any more: to take it back would bring the key back.
         let mut touch = Touch::everything();
         if planted::has(Bug::DeletedOutsideInterest) {
@@ -262,6 +267,7 @@ impl Replica {
         self.store.note_head();
         self.pending.try_all_again();
         self.known = Interest::new(self.globs.iter().map(Vec::as_slice));
+        self.tell_interest();
     }
 }
 

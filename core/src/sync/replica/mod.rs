@@ -14,6 +14,7 @@ mod push;
 mod rebase;
 mod restore;
 mod store;
+mod tabs;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use pending::PendingQueue;
 pub use restore::LoadError;
 use store::Store;
 pub use store::{StoreBatch, StoreOp};
+use tabs::Tabs;
 use talk::Talk;
 
 use super::{
@@ -76,10 +78,11 @@ pub struct Replica {
     limits: Limits,
     db: u8,
     client: ClientId,
-    /// The identity now, then those of stored commands from earlier runs.
+    /// The identity now, then others whose commands it holds or held: of earlier runs, of other tabs. Each with the
+    /// highest of its commands that is known to be answered.
     clients: Vec<(ClientId, ClientSeq)>,
-    /// How many of these the hub knows of on this connection.
-    named: usize,
+    /// The identities that the hub knows of this connection, by their index.
+    named: Vec<ClientId>,
     /// The last of this run's commands that was ever pushed.
     pushed_through: ClientSeq,
     /// The globs of the keys that it knows.
@@ -90,8 +93,8 @@ pub struct Replica {
     subscriptions: VecDeque<Subscription>,
     /// How many of these the hub was asked for on this connection.
     subscriptions_sent: usize,
-    /// Resumed: the position by which all commands up to these numbers were answered that ever will be.
-    catching_up: Option<(LogSeq, Vec<ClientSeq>)>,
+    /// Positions by which all commands of an identity up to a number were answered that ever will be.
+    catching_up: Vec<(LogSeq, ClientId, ClientSeq)>,
     /// The added keys that are coming in.
     added: Option<Added>,
     clock: Clock,
@@ -110,6 +113,7 @@ pub struct Replica {
     outbox: VecDeque<Vec<u8>>,
     events: VecDeque<Event>,
     store: Store,
+    tabs: Tabs,
     bytes_in: u64,
     bytes_out: u64,
     message_bytes_max: usize,
@@ -169,14 +173,14 @@ impl Replica {
             db: options.db,
             client: options.client,
             clients: vec![(options.client, ClientSeq(0))],
-            named: 0,
+            named: Vec::new(),
             pushed_through: ClientSeq(0),
             known: Interest::new(options.interest.iter().map(Vec::as_slice)),
             globs: options.interest,
             holes: BTreeSet::new(),
             subscriptions: VecDeque::new(),
             subscriptions_sent: 0,
-            catching_up: None,
+            catching_up: Vec::new(),
             added: None,
             clock: Clock::default(),
             link: Link::Offline,
@@ -192,6 +196,7 @@ impl Replica {
             outbox: VecDeque::new(),
             events: VecDeque::new(),
             store: Store::default(),
+            tabs: Tabs::default(),
             bytes_in: 0,
             bytes_out: 0,
             message_bytes_max: options.limits.sync_message_bytes_max,
@@ -208,17 +213,15 @@ impl Replica {
         self.outbox.clear();
         self.features = Features::default();
         self.link = Link::Greeting { since: env.now };
-        self.forget_former_clients();
         self.subscriptions_sent = 0;
         self.fit_globs();
-        // As many as fit into half of a message with their numbers.
-        self.named = self.clients.len().min(CLIENTS_MAX).min(self.message_bytes_max / 2 / CLIENT_BYTES);
+        self.name_clients();
         let hello = Hello {
             version: VERSION,
             oldest: OLDEST_VERSION,
             features: Features::ALL,
             db: self.db,
-            clients: self.clients.iter().take(self.named).copied().collect(),
+            clients: self.named.iter().map(|client| (*client, self.answered(*client))).collect(),
             interest: self.globs.iter().map(|glob| Blob::from(glob.as_slice())).collect(),
             resume: self.token,
             credit: CREDIT_BYTES,
@@ -233,9 +236,9 @@ impl Replica {
         self.outbox.clear();
         self.link = Link::Offline;
         self.added = None;
-        self.catching_up = None;
+        self.catching_up.clear();
         self.uncredited = 0;
-        self.pending.nothing_pushed();
+        self.pending.nothing_pushed(self.first_to_push());
         self.lose_talk();
         self.events.push_back(Event::State(State::Offline));
     }
@@ -319,6 +322,7 @@ impl Replica {
             },
             seq: self.token.map(|token| token.seq),
             pending: self.pending.len(),
+            acknowledged: self.answered(self.client),
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             reruns: self.reruns,
@@ -357,10 +361,53 @@ impl Replica {
         self.engine.sessions().session(self.session).is_some_and(|session| session.transaction.is_some())
     }
 
-    /// Drops identities of earlier runs of which nothing is pending any more.
-    fn forget_former_clients(&mut self) {
-        let (client, pending) = (self.client, &self.pending);
-        self.clients.retain(|(other, _)| *other == client || pending.holds(*other));
+    /// Whether it is connected, and up to date but for what is on its way.
+    pub fn is_live(&self) -> bool {
+        matches!(self.link, Link::Live { .. })
+    }
+
+    /// Whether a command waits for its answer here.
+    pub fn is_pending(&self, client: ClientId, seq: ClientSeq) -> bool {
+        self.pending.find(client, seq).is_some()
+    }
+
+    /// Chooses the identities of a new connection: its own, and those whose commands are next to be pushed.
+    fn name_clients(&mut self) {
+        // As many as fit into half of a message with their numbers.
+        let most = CLIENTS_MAX.min(self.message_bytes_max / 2 / CLIENT_BYTES);
+        self.named = vec![self.client];
+        let is_leading = self.is_leading();
+        let others = self.clients.iter().rev().filter(|_| is_leading).map(|(client, _)| *client);
+        // Of other tabs those as well of which nothing is here: a former leader may have pushed what they still wait for.
+        for client in self.pending.iter().map(|pending| pending.command.client).chain(others) {
+            if self.named.len() < most && !self.named.contains(&client) {
+                self.named.push(client);
+            }
+        }
+    }
+
+    /// Takes in that there is an identity, and that it has no command up to a number that isn't answered.
+    fn know_client(&mut self, client: ClientId, answered: ClientSeq) {
+        if let Some((_, known)) = self.clients.iter_mut().find(|(other, _)| *other == client) {
+            *known = answered.max(*known);
+            return;
+        }
+        if self.clients.len() >= CLIENTS_KNOWN_MAX {
+            let pending = &self.pending;
+            let gone = self.clients.iter().skip(1).position(|(other, _)| !pending.holds(*other));
+            gone.map(|at| self.clients.remove(at + 1));
+        }
+        self.clients.push((client, answered));
+    }
+
+    /// The highest command of an identity that is known, pending or answered.
+    fn newest_of(&self, client: ClientId) -> ClientSeq {
+        self.pending.last_of(client).unwrap_or_default().max(self.answered(client))
+    }
+
+    /// The highest command of an identity that is known to be answered.
+    fn answered(&self, client: ClientId) -> ClientSeq {
+        self.clients.iter().find(|(other, _)| *other == client).map(|(_, answered)| *answered).unwrap_or_default()
     }
 
     /// Makes what was stored the keys that are known, and what was asked for otherwise a subscription.
@@ -444,6 +491,8 @@ const CLIENTS_MAX: usize = 64;
 const CLIENT_BYTES: usize = 26;
 /// Every hub takes messages of so many bytes.
 const MESSAGE_BYTES_MIN: usize = 1024;
+/// Identities of which the last answered command is remembered, so that nobody brings it once more.
+const CLIENTS_KNOWN_MAX: usize = 128;
 
 /// Silence after which the replica asks whether the hub is still there.
 const PING_AFTER_MS: u64 = 15_000;

@@ -114,7 +114,43 @@ impl PendingQueue {
             false => self.unapplied_from = self.unapplied_from.min(order),
         }
         let pending = Pending { command, told, outcome, refusal: None, pushed_effects: None, applied, footprint };
-        self.queue.push_back(pending);
+        let place = self.queue.partition_point(|other| other.command.order < order);
+        self.queue.insert(place, pending);
+    }
+
+    /// Removes all of them.
+    pub(super) fn take_all(&mut self) -> Vec<Pending> {
+        core::mem::take(self).queue.into()
+    }
+
+    /// All of them, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Pending> {
+        self.queue.iter()
+    }
+
+    /// The first command from a place on.
+    pub(super) fn first_from(&self, order: u64) -> Option<u64> {
+        self.from(order).next().map(|pending| pending.command.order)
+    }
+
+    /// Gives a command another number, between the same neighbours.
+    pub(super) fn renumber(&mut self, from: u64, to: u64) {
+        let Some(pending) = self.get_mut(from) else { return };
+        pending.command.order = to;
+        if pending.applied {
+            let footprint = pending.footprint.clone();
+            self.leave(from, &footprint, false);
+            self.enter(to, &footprint);
+        } else {
+            self.unapplied_from = self.unapplied_from.min(to);
+        }
+    }
+
+    /// Sets what the caller of a command was told.
+    pub(super) fn set_told(&mut self, order: u64, told: Option<Box<[u8]>>) {
+        if let Some(pending) = self.get_mut(order) {
+            pending.told = told;
+        }
     }
 
     pub(super) fn get(&self, order: u64) -> Option<&Pending> {
@@ -228,11 +264,7 @@ impl PendingQueue {
 
     /// What a command touches.
     pub(super) fn touch_of(&self, order: u64) -> Touch {
-        match self.get(order).map(|pending| &pending.footprint) {
-            Some(Footprint::Keys(keys)) => Touch { keys: keys.clone(), everything: false },
-            Some(Footprint::Everything) => Touch { keys: BTreeSet::new(), everything: true },
-            None => Touch::default(),
-        }
+        self.get(order).map(|pending| pending.footprint.clone().touch()).unwrap_or_default()
     }
 
     /// Takes the outcome of a command that is to be taken back.
@@ -277,11 +309,16 @@ impl PendingQueue {
     }
 
     /// Takes a lent command back, and notes what it did when it ran again.
-    pub(super) fn set_outcome(&mut self, command: Command, outcome: Outcome) {
+    ///
+    /// `reply` is what a command replied for whose reply nobody waits: with it, the hub can be told what to expect.
+    pub(super) fn set_outcome(&mut self, command: Command, outcome: Outcome, reply: Option<Box<[u8]>>) {
         let order = command.order;
         let footprint = Footprint::of(&command, &outcome.effects);
         let was_pushed = self.pushed.is_some_and(|pushed| order <= pushed);
         let Some(pending) = self.get_mut(order) else { return };
+        if let Some(reply) = reply.filter(|_| !was_pushed) {
+            pending.told = Some(reply);
+        }
         let before = core::mem::replace(&mut pending.outcome, outcome);
         if was_pushed && pending.pushed_effects.is_none() && before.effects != pending.outcome.effects {
             pending.pushed_effects = Some(before.effects);
@@ -311,10 +348,10 @@ impl PendingQueue {
         }
     }
 
-    /// Forgets what was pushed: the connection has ended.
-    pub(super) fn nothing_pushed(&mut self) {
+    /// Forgets what was pushed: the connection has ended. Only commands from a place on are to be pushed on the next.
+    pub(super) fn nothing_pushed(&mut self, from: u64) {
         if !planted::has(Bug::ForgottenPush) {
-            self.pushed = None;
+            self.pushed = from.checked_sub(1);
         }
         self.queue.iter_mut().for_each(|pending| pending.pushed_effects = None);
     }
@@ -454,6 +491,11 @@ impl Command {
 }
 
 impl Touch {
+    /// The keys that a command names.
+    pub(super) fn of(command: &Command) -> Self {
+        Footprint::of(command, &[]).touch()
+    }
+
     /// All keys.
     pub(super) fn everything() -> Self {
         Self { keys: BTreeSet::new(), everything: true }
@@ -485,6 +527,13 @@ impl Footprint {
         let mut touch = command.named();
         touch.add_effects(done);
         if touch.everything { Self::Everything } else { Self::Keys(touch.keys) }
+    }
+
+    fn touch(self) -> Touch {
+        match self {
+            Self::Keys(keys) => Touch { keys, everything: false },
+            Self::Everything => Touch::everything(),
+        }
     }
 }
 

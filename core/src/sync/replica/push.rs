@@ -10,7 +10,7 @@ use super::{
 use crate::{
     blob::Blob,
     error::Error,
-    format::ClientId,
+    format::{ClientId, ClientSeq},
     resp::{Protocol, Reply},
     sync::{
         guess::Guess,
@@ -25,14 +25,21 @@ impl Replica {
             return;
         }
         // One that took effect under another limit is about to be answered.
-        if self.catching_up.is_none() {
+        if self.catching_up.is_empty() {
             self.give_up_overlong();
         }
         // What is pushed says what it did, so it has to have run on what is confirmed now.
         self.settle();
         let Some(next) = self.pending.unpushed().next().map(|pending| &pending.command) else { return };
+        let (next, seq, is_too_long) = (next.client, next.seq, self.is_too_long(next).is_some());
+        if self.index_of(next).is_none() && self.has_room_to_join() {
+            // Another tab's, which this connection hasn't heard of yet.
+            self.named.push(next);
+            self.outbox
+                .push_back(ToHub::Join { client: next, acknowledged: ClientSeq(seq.0.saturating_sub(1)) }.encode());
+        }
         // Commands of an identity that this connection has no room for wait for another, and those after them, too.
-        let Some(client) = self.index_of(next.client).filter(|_| self.is_too_long(next).is_none()) else { return };
+        let Some(client) = self.index_of(next).filter(|_| !is_too_long) else { return };
         let taken = self.pending.take_unpushed(self.message_bytes_max / 2);
         let (Some(first), Some(last)) = (taken.first(), taken.last()) else { return };
         if client == 0 {
@@ -50,8 +57,13 @@ impl Replica {
 
     /// The index of an identity among those that the hub knows of this connection.
     pub(super) fn index_of(&self, client: ClientId) -> Option<u32> {
-        let index = self.clients.iter().take(self.named).position(|(other, _)| *other == client)?;
+        let index = self.named.iter().position(|other| *other == client)?;
         u32::try_from(index).ok()
+    }
+
+    /// Whether the hub takes another identity on this connection.
+    pub(super) fn has_room_to_join(&self) -> bool {
+        self.named.len() < self.accepts.clients_max as usize
     }
 
     /// Why a command can't be pushed, if it is longer than what the server takes.

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     effect::{Change, Effect, Removal},
     format::{ClientId, ClientSeq, effects},
+    resp::{Protocol, Reply},
     sync::{
         message::{Batch, Item},
         planted::{self, Bug},
@@ -32,11 +33,12 @@ impl Replica {
                 continue;
             }
             let Some(command) = self.pending.lend(order) else { return };
-            let outcome = match planted::has(Bug::ForgottenRedo) {
-                true => Outcome::default(),
+            let (outcome, reply) = match planted::has(Bug::ForgottenRedo) {
+                true => (Outcome::default(), Vec::new()),
                 false => self.run_again(&command),
             };
-            self.pending.set_outcome(command, outcome);
+            let reply = (command.client != self.client).then(|| reply.into_boxed_slice());
+            self.pending.set_outcome(command, outcome, reply);
         }
         self.pending.all_applied();
     }
@@ -71,7 +73,7 @@ impl Replica {
     pub(super) fn check_answer(&self, index: u32, seq: ClientSeq) -> Result<(), SyncError> {
         match index as usize {
             0 if seq > self.pushed_through => Err(SyncError::Unexpected("an answer to what wasn't pushed")),
-            index if index >= self.named => Err(SyncError::Unexpected("an answer to somebody else")),
+            index if index >= self.named.len() => Err(SyncError::Unexpected("an answer to somebody else")),
             _ => Ok(()),
         }
     }
@@ -100,22 +102,31 @@ impl Replica {
     }
 
     fn take_own(&mut self, client: u32, seq: ClientSeq, reply: Option<&[u8]>, bytes: &[u8]) {
-        let Some((client, _)) = self.clients.get(client as usize).copied() else { return };
-        let Some(order) = self.pending.find(client, seq) else { return self.take_foreign(bytes) };
+        let Some(client) = self.named.get(client as usize).copied() else { return };
+        match self.pending.find(client, seq) {
+            Some(order) => self.take_answer(order, reply, bytes),
+            None => {
+                self.take_foreign(bytes);
+                self.know_client(client, seq);
+            }
+        }
+    }
+
+    /// Takes in what became of a pending command, and who is told what the hub replied.
+    pub(super) fn take_answer(&mut self, order: u64, reply: Option<&[u8]>, bytes: &[u8]) {
         self.confirm_own(order, bytes);
         if let Some(pending) = self.pending.remove(order) {
+            self.tell_answered(&pending.command, pending.refusal.as_deref().or(reply), bytes);
             self.acknowledge(pending, reply);
         }
     }
 
     fn take_guessed(&mut self, client: u32, through: ClientSeq) {
-        let Some((client, _)) = self.clients.get(client as usize).copied() else { return };
+        let Some(client) = self.named.get(client as usize).copied() else { return };
         while let Some(order) = self.pending.first_of(client, through) {
-            let effects: Option<Box<[u8]>> = self.pending.get(order).map(|own| own.effects_when_pushed().into());
-            self.confirm_own(order, &effects.unwrap_or_default());
-            if let Some(pending) = self.pending.remove(order) {
-                self.acknowledge(pending, None);
-            }
+            let Some(own) = self.pending.get(order) else { return };
+            let (effects, reply): (Box<[u8]>, _) = (own.effects_when_pushed().into(), own.told.clone());
+            self.take_answer(order, reply.as_deref(), &effects);
         }
     }
 
@@ -130,11 +141,16 @@ impl Replica {
         let mut touch = self.pending.touch_of(order);
         touch.add_effects(bytes);
         self.take_back(&touch);
-        self.confirm(bytes);
+        self.apply_confirmed(bytes);
     }
 
-    /// Applies confirmed effects, and has them stored. What they touch was taken back before.
+    /// Applies confirmed effects, and has them stored and told. What they touch was taken back before.
     pub(super) fn confirm(&mut self, bytes: &[u8]) {
+        self.tell_confirmed(bytes);
+        self.apply_confirmed(bytes);
+    }
+
+    fn apply_confirmed(&mut self, bytes: &[u8]) {
         let wants_all = || effects(bytes).flatten().all(|(_, effect)| self.wants(&effect));
         if self.holes.is_empty() && (self.known.is_everything() || wants_all()) {
             effects(bytes).flatten().for_each(|(db, effect)| {
@@ -166,12 +182,12 @@ impl Replica {
         }
     }
 
-    fn acknowledge(&mut self, pending: Pending, reply: Option<&[u8]>) {
+    pub(super) fn acknowledge(&mut self, pending: Pending, reply: Option<&[u8]>) {
         let Command { client, seq, ref conditions, .. } = pending.command;
         self.store.note_answered(pending.command.order);
-        self.note_acknowledged(client, seq);
-        if client != self.client {
-            // A command of an earlier run: nobody waits for it.
+        self.know_client(client, seq);
+        if client != self.client || pending.told.is_none() {
+            // A command of an earlier run or of another tab, or one whose caller knows already: nobody waits for it.
             return;
         }
         if let Some(reply) = pending.refusal {
@@ -188,53 +204,41 @@ impl Replica {
         });
     }
 
-    pub(super) fn note_acknowledged(&mut self, client: ClientId, seq: ClientSeq) {
-        if let Some((_, acknowledged)) = self.clients.iter_mut().find(|(other, _)| *other == client) {
-            *acknowledged = seq.max(*acknowledged);
-        }
-    }
-
-    /// Runs a command with the time and the seed that it first ran with.
-    pub(super) fn run_again(&mut self, command: &Command) -> Outcome {
+    /// Runs a command with the time and the seed that it first ran with. Returns what it did, and what it replied.
+    pub(super) fn run_again(&mut self, command: &Command) -> (Outcome, Vec<u8>) {
         self.reruns += 1;
+        let (mut scratch, mut reply) = (Vec::new(), Vec::new());
         if !command.conditions.iter().all(|(key, digest)| self.digest_of(key, command.now) == *digest) {
-            return Outcome::default();
+            Reply::new(&mut reply, Protocol::Resp3).null();
+            return (Outcome::default(), reply);
         }
-        let mut scratch = Vec::new();
         // The user may be in the middle of a transaction of their own.
         let open = self.engine.session_mut(self.session).transaction.take();
         let outcome = match command.calls.as_slice() {
-            [call] if !command.transaction => self.run_recorded(command.env(), &call.words(), &mut scratch),
+            [call] if !command.transaction => self.run_recorded(command.env(), &call.words(), &mut reply),
             calls => {
                 self.engine.execute(command.env(), self.session, &[b"MULTI"], &mut scratch);
                 for call in calls {
                     self.engine.execute(command.env(), self.session, &call.words(), &mut scratch);
                 }
-                self.run_recorded(command.env(), &[b"EXEC"], &mut scratch)
+                self.run_recorded(command.env(), &[b"EXEC"], &mut reply)
             }
         };
         self.engine.session_mut(self.session).transaction = open;
-        outcome
+        (outcome, reply)
     }
 
     /// Drops the pending commands that took effect before what was loaded was looked at.
-    pub(super) fn drop_answered(&mut self, pushed: &[ClientSeq]) {
-        let answered: Vec<(ClientId, ClientSeq)> =
-            self.clients.iter().map(|(client, _)| *client).zip(pushed.iter().copied()).collect();
-        for (client, through) in answered {
-            while let Some(order) = self.pending.first_of(client, through) {
-                let touch = self.pending.touch_of(order);
-                self.take_back(&touch);
-                if let Some(pending) = self.pending.remove(order) {
-                    self.acknowledge(pending, None);
-                }
-            }
+    pub(super) fn drop_answered(&mut self, client: ClientId, through: ClientSeq) {
+        while let Some(order) = self.pending.first_of(client, through) {
+            self.take_answer(order, None, &[]);
         }
+        self.know_client(client, through);
     }
 
     /// Removes confirmed keys of the database that the replica mirrors, and has that stored. Nothing pending may be
-    /// applied on them.
-    pub(super) fn drop_keys(&mut self, which: impl Fn(&[u8]) -> bool) {
+    /// applied on them. Returns the effects.
+    pub(super) fn drop_keys(&mut self, which: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         let entries = self.engine.keyspace().db(self.db).iter();
         let keys: Vec<Box<[u8]>> = entries.filter(|entry| which(&entry.key)).map(|entry| entry.key.clone()).collect();
         let mut removed = Vec::new();
@@ -244,5 +248,6 @@ impl Replica {
             effect.encode(self.db, &mut removed);
         }
         self.store.put_confirmed(&removed);
+        removed
     }
 }

@@ -13,7 +13,7 @@ use super::{
     store::{FORMAT, Head, StoredCommand, part_key},
 };
 use crate::{
-    format::{ClientSeq, Frame, FrameError, FrameKind, effects, split_frame},
+    format::{Frame, FrameError, FrameKind, effects, split_frame},
     session::Queued,
 };
 
@@ -93,7 +93,7 @@ pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Resul
             match replica.pending.last_of(stored.client) {
                 Some(last) if last.next() == stored.seq => {}
                 Some(_) => return Err(LoadError::Missing("a pending command")),
-                None => replica.meet(&stored),
+                None => replica.meet_client(stored.client, stored.seq),
             }
             if stored.order < replica.next_order {
                 return Err(invalid(key));
@@ -134,7 +134,7 @@ impl Replica {
     /// Takes over the commands that can be read in a store which can't be loaded, or which another release or another
     /// replica left. They come behind those that are pending here, with the identity that they have, so that the hub
     /// knows those that it has seen. What is missing in between becomes commands that do nothing, because the hub
-    /// accepts no gap. Commands of identities that are known here are left out. Returns how many were found.
+    /// accepts no gap. Commands that are known here, or known to be answered, are left out. Returns how many were found.
     pub fn salvage(&mut self, pairs: &[(Vec<u8>, Vec<u8>)]) -> usize {
         let mut found: Vec<StoredCommand> = Vec::new();
         for (_, value) in pairs.iter().filter(|(key, _)| key.starts_with(b"pend/")) {
@@ -146,8 +146,7 @@ impl Replica {
                     Err(_) => (None, rest.get(1..).unwrap_or_default()),
                 };
                 rest = after;
-                let known = |client| self.clients.iter().any(|(other, _)| *other == client);
-                if let Some(stored) = stored.filter(|stored| !known(stored.client)) {
+                if let Some(stored) = stored.filter(|stored| stored.seq > self.newest_of(stored.client)) {
                     // A damaged key may have brought it to the wrong place.
                     let at = found.partition_point(|other| other.order < stored.order);
                     found.insert(at, stored);
@@ -159,7 +158,7 @@ impl Replica {
             let mut seq = match self.pending.last_of(stored.client) {
                 Some(last) => last.next(),
                 None => {
-                    self.meet(&stored);
+                    self.meet_client(stored.client, stored.seq);
                     stored.seq
                 }
             };
@@ -184,11 +183,6 @@ impl Replica {
         count
     }
 
-    /// Takes in that there are commands of an earlier run, of which this is the first.
-    fn meet(&mut self, first: &StoredCommand) {
-        self.clients.push((first.client, ClientSeq(first.seq.0.saturating_sub(1))));
-    }
-
     /// Adds a command of an earlier run behind those that are pending.
     fn hold(&mut self, stored: StoredCommand) {
         let order = self.next_order;
@@ -198,7 +192,7 @@ impl Replica {
 }
 
 impl StoredCommand {
-    fn into_command(self, order: u64) -> Command {
+    pub(super) fn into_command(self, order: u64) -> Command {
         let queued = |call: Vec<Vec<u8>>| Queued(call.into_iter().map(Vec::into_boxed_slice).collect());
         Command {
             client: self.client,

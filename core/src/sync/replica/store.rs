@@ -99,7 +99,7 @@ pub(super) struct Head {
 }
 
 /// A pending command as it is stored. Later releases read this one, because commands are taken over from store to store.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct StoredCommand {
     /// Its place, which its pair's key says only of the first.
     pub(super) order: u64,

@@ -69,11 +69,15 @@ fn message(rng: &mut Rng) -> Vec<u8> {
         8 => ToHub::Fetch { keys: blobs(rng) },
         9 => ToHub::Credit { bytes: small(rng) },
         10 => ToHub::Call { id: small(rng), call: blobs(rng) },
-        _ => match rng.below(5) {
+        _ => match rng.below(6) {
             0 => ToHub::Renew { token: blob(rng) },
             1 => ToHub::Listen { join: blobs(rng), leave: blobs(rng) },
             2 => ToHub::Publish { channel: blob(rng), payload: blob(rng) },
             3 => ToHub::Presence { key: blob(rng), value: (rng.below(2) == 0).then(|| blob(rng)) },
+            4 => {
+                let client = ClientId([100 + rng.below(90) as u8; 16]);
+                ToHub::Join { client, acknowledged: ClientSeq(number(rng)) }
+            }
             _ => ToHub::Packed(blob(rng)),
         },
     };

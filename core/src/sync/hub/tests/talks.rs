@@ -463,3 +463,48 @@ fn what_comes_before_a_hello_or_makes_no_sense_ends_the_connection() {
         }
     }
 }
+
+fn push_by(client: u32, first: u64, keys: &[&str]) -> ToHub<'static> {
+    let command = |key: &&str| PushedCommand {
+        calls: vec![vec![b"INCR".as_slice().into(), key.as_bytes().to_vec().into()]],
+        conditions: vec![],
+        transaction: false,
+    };
+    let commands = keys.iter().map(command).collect();
+    ToHub::Push(Push { client, first: ClientSeq(first), guess: Guess::NONE, commands })
+}
+
+#[test]
+fn an_identity_that_joins_is_told_how_far_it_has_come_and_goes_on_from_there() {
+    let mut talk = Talk::new();
+    let former = ClientId([9; 16]);
+    let dead = talk.connect(Grant::everything(), former, 0);
+    talk.say(dead, &push_by(0, 1, &["a", "b"]));
+    let peer = talk.connect(Grant::everything(), CLIENT, 0);
+    talk.say(peer, &ToHub::Join { client: former, acknowledged: ClientSeq(0) });
+    talk.say(peer, &push_by(1, 1, &["a", "b", "c"]));
+    let heard = talk.hear();
+    let heard: Vec<ToReplica<'_>> =
+        heard.iter().filter(|(to, _)| *to == peer).map(|(_, bytes)| ToReplica::decode(bytes).unwrap()).collect();
+    let joined = |message: &ToReplica<'_>| matches!(message, ToReplica::Joined { client: 1, pushed: ClientSeq(2), .. });
+    assert!(heard.iter().any(joined), "{heard:?}");
+    let through = heard.iter().filter_map(|message| match message {
+        ToReplica::Batch(batch) => Some(batch.through),
+        _ => None,
+    });
+    assert_eq!(through.max(), Some(talk.hub.seq()), "it is told when all that counts has been told");
+    assert_eq!(talk.call(&[b"MGET", b"a", b"b", b"c"]), b"*3\r\n$1\r\n1\r\n$1\r\n1\r\n$1\r\n1\r\n");
+    assert_eq!(talk.hub.poll_close(), Some((dead, CloseReason::Replaced)), "only one connection brings an identity");
+}
+
+#[test]
+fn no_more_identities_join_than_were_announced() {
+    let mut talk = Talk::new();
+    let peer = talk.connected(Grant::everything());
+    for client in 0..63 {
+        talk.say(peer, &ToHub::Join { client: ClientId([100 + client; 16]), acknowledged: ClientSeq(0) });
+    }
+    assert_eq!(talk.hub.poll_close(), None);
+    talk.say(peer, &ToHub::Join { client: ClientId([99; 16]), acknowledged: ClientSeq(0) });
+    assert_eq!(talk.hub.poll_close(), Some((peer, CloseReason::LimitPassed("more identities than clients_max"))));
+}

@@ -1,0 +1,485 @@
+//! The tabs of one browser: each has a replica of its own, one of them leads.
+//!
+//! Only the leader is connected to the hub and has a store. Every tab runs its commands at once and has them in its own
+//! name; the leader is told of them, puts them in order with those of all tabs, pushes them with the identity and the
+//! number that they have, and tells all tabs what it does to its own replica: what becomes pending, what is answered,
+//! what is confirmed. So a tab differs from the leader by nothing but its own newest commands, and when the leader is
+//! gone any of them can take its place: the hub knows which commands it has seen, whoever brings them.
+//!
+//! ```text
+//!  tab                                leader
+//!   | poll_commands                →   |   handle_commands: commands with their identity, number and time
+//!   |   ← Lead {epoch, position}       |   lead: whoever stands where the new leader stood goes on from there
+//!   | (asks for it)                →   |   state: whoever doesn't is given everything, and keeps its own commands
+//!   |   ← State {epoch, number, …}     |
+//!   |   ← News {epoch, number, …}      |   poll_news: numbered, so that one that is lost is noticed
+//! ```
+//! Pending commands stand in the leader's order. Those of a tab's own that the leader hasn't put in order yet come after
+//! them, from [`UNORDERED`] on. It must never know how messages travel, nor who is elected and why.
+
+use alloc::{collections::VecDeque, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    LoadError, Replica, SyncError,
+    pending::{Command, Pending, Touch},
+    restore,
+    store::StoredCommand,
+};
+use crate::{
+    blob::Blob,
+    effect::{Change, Effect},
+    env::Env,
+    format::{ClientId, ClientSeq},
+    hash::hash,
+    sync::{
+        clock::Clock,
+        history::ResumeToken,
+        planted::{self, Bug},
+    },
+};
+
+/// What a replica is among the tabs of its browser.
+#[derive(Debug, Default)]
+pub(super) struct Tabs {
+    role: Role,
+    /// The leadership that it has or follows.
+    epoch: u64,
+    /// The last news of it that were told or heard.
+    number: u64,
+    /// It has all that the leader had then.
+    in_step: bool,
+    /// It had the state of some leader, so it needn't begin from the store.
+    has_state: bool,
+    /// Somebody hears what it tells.
+    has_followers: bool,
+    /// What is to be told, and what was told last of token and clock.
+    items: Vec<Item<'static>>,
+    token: Option<ResumeToken>,
+    clock: Clock,
+    news: VecDeque<Vec<u8>>,
+    /// What was heard while the state was on its way.
+    held: Vec<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Role {
+    #[default]
+    Alone,
+    Leader,
+    Follower,
+}
+
+/// What a leader tells.
+#[derive(Debug, Serialize, Deserialize)]
+struct Told<'a> {
+    epoch: u64,
+    number: u64,
+    kind: Kind,
+    token: Option<ResumeToken>,
+    clock: Clock,
+    #[serde(borrow)]
+    items: Vec<Item<'a>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Kind {
+    /// It leads from now on, and stood here.
+    Lead(u64),
+    /// Something happened.
+    News,
+    /// Everything that it has.
+    State,
+}
+
+/// What happened to the leader's replica.
+#[derive(Debug, Serialize, Deserialize)]
+enum Item<'a> {
+    /// Effects were confirmed.
+    #[serde(borrow)]
+    Confirmed(Blob<'a>),
+    /// The hub answered a command, or is known to have answered all of an identity up to this one.
+    Answered {
+        client: ClientId,
+        seq: ClientSeq,
+        #[serde(borrow)]
+        reply: Option<Blob<'a>>,
+        #[serde(borrow)]
+        effects: Blob<'a>,
+    },
+    /// A command is pending, in its place.
+    Pending(StoredCommand),
+    /// The globs are these.
+    Interest(Vec<Vec<u8>>),
+    /// The values of these keys aren't known.
+    Forgotten(Vec<Vec<u8>>),
+}
+
+impl Replica {
+    /// Begins to follow a leader, or waits for one: hears [news](Replica::handle_told), stores nothing, and is not to be
+    /// connected.
+    pub fn follow(&mut self) {
+        self.handle_disconnected();
+        self.store.stop();
+        let has_state = self.tabs.role == Role::Leader || self.tabs.has_state;
+        self.tabs = Tabs { role: Role::Follower, epoch: self.tabs.epoch, has_state, ..Tabs::default() };
+        self.next_order = UNORDERED;
+        self.pending.nothing_pushed(UNORDERED);
+    }
+
+    /// Takes the lead, with what the former leader stored; `others` are the identities of all other tabs. Returns what
+    /// is to be told to them, before any news. A replica that has loaded its store already gives no pairs.
+    ///
+    /// # Errors
+    /// [`LoadError`] if it has nothing yet and the store can't be loaded: it can lead then with no pairs.
+    pub fn lead(&mut self, env: Env, pairs: &[(Vec<u8>, Vec<u8>)], others: &[ClientId]) -> Result<Vec<u8>, LoadError> {
+        let was_following = self.tabs.role == Role::Follower;
+        if was_following && !self.tabs.has_state {
+            let before = self.begin_anew();
+            self.next_order = 0;
+            let loaded = restore::load(self, pairs);
+            self.next_order = UNORDERED;
+            self.keep_unanswered(before);
+            loaded?;
+        }
+        // Whoever begins has nobody who follows yet.
+        let position = if was_following { self.position() } else { 0 };
+        let epoch = (env.now.0 << 10 | env.entropy & 0x3ff).max(self.tabs.epoch + 1);
+        let has_followers = was_following;
+        self.tabs =
+            Tabs { role: Role::Leader, epoch, has_followers, token: self.token, clock: self.clock, ..Tabs::default() };
+        if was_following {
+            self.take_over(pairs);
+        }
+        // A former leader may have pushed what they still wait for: the hub is asked how far each has come.
+        others.iter().for_each(|other| self.know_client(*other, ClientSeq(0)));
+        Ok(encode(&self.told(Kind::Lead(position), 0, Vec::new())))
+    }
+
+    /// Everything that a tab needs to follow from here on.
+    pub fn state(&mut self) -> Vec<u8> {
+        self.tell_news();
+        self.tabs.has_followers = true;
+        self.take_back(&Touch::everything());
+        let mut items = Vec::new();
+        items.push(Item::Interest(self.globs.clone()));
+        let db = self.db;
+        self.engine.snapshot(|other, _| other == db, |chunk| items.push(Item::Confirmed(chunk.into())));
+        items.push(Item::Forgotten(self.holes.iter().map(|key| key.to_vec()).collect()));
+        items.extend(self.clients.iter().map(|(client, seq)| answered(*client, *seq, None, &[])));
+        items.extend(self.pending.iter().map(|pending| pending_item(&pending.command)));
+        encode(&self.told(Kind::State, self.tabs.number, items))
+    }
+
+    /// The next message for all other tabs.
+    pub fn poll_news(&mut self) -> Option<Vec<u8>> {
+        self.tell_news();
+        self.tabs.news.pop_front()
+    }
+
+    /// Takes in commands of another tab.
+    ///
+    /// # Errors
+    /// If they can't be read.
+    pub fn handle_commands(&mut self, bytes: &[u8]) -> Result<(), SyncError> {
+        let (epoch, commands): (u64, Vec<StoredCommand>) = postcard::from_bytes(bytes).map_err(|_| MALFORMED)?;
+        // What was meant for another leader comes once more, and with what came before it.
+        if self.tabs.role != Role::Leader || epoch != self.tabs.epoch {
+            return Ok(());
+        }
+        for stored in commands {
+            let (client, seq) = (stored.client, stored.seq);
+            if seq <= self.newest_of(client) {
+                if !self.is_pending(client, seq) && self.is_telling() {
+                    self.tabs.items.push(answered(client, seq, None, &[]));
+                }
+                continue;
+            }
+            self.meet_client(client, seq);
+            let command = stored.into_command(self.next_order);
+            self.next_order += 1;
+            self.tell_pending(&command);
+            self.pending.push(command, None, None);
+        }
+        Ok(())
+    }
+
+    /// The next commands that the leader is to be told of.
+    pub fn poll_commands(&mut self) -> Option<Vec<u8>> {
+        if self.tabs.role != Role::Follower || !self.tabs.in_step || !self.pending.has_unpushed() {
+            return None;
+        }
+        let taken = self.pending.take_unpushed(COMMANDS_BYTES_MAX);
+        let commands: Vec<StoredCommand> = taken.into_iter().map(|pending| (&pending.command).into()).collect();
+        Some(encode(&(self.tabs.epoch, commands)))
+    }
+
+    /// Takes in what the leader tells. Returns whether it is to be asked for its [state](Replica::state).
+    ///
+    /// # Errors
+    /// If it can't be right; the state is to be asked for then, too.
+    pub fn handle_told(&mut self, bytes: &[u8]) -> Result<bool, SyncError> {
+        let told: Told<'_> = postcard::from_bytes(bytes).map_err(|_| MALFORMED)?;
+        if self.tabs.role != Role::Follower || told.epoch < self.tabs.epoch {
+            return Ok(false);
+        }
+        let is_new = told.epoch > self.tabs.epoch;
+        if is_new {
+            (self.tabs.epoch, self.tabs.number, self.tabs.in_step) = (told.epoch, 0, false);
+            self.tabs.held.clear();
+        }
+        match told.kind {
+            Kind::Lead(position) => {
+                let in_step =
+                    is_new && self.tabs.has_state && (position == self.position() || planted::has(Bug::TrustedLeader));
+                if in_step {
+                    self.get_in_step(0);
+                }
+                Ok(is_new && !in_step)
+            }
+            Kind::State => {
+                let before = self.begin_anew();
+                let taken = self.take_told(told);
+                self.keep_unanswered(before);
+                taken?;
+                core::mem::take(&mut self.tabs.held)
+                    .iter()
+                    .try_fold(false, |asks, held| Ok(asks | self.handle_told(held)?))
+            }
+            Kind::News if self.tabs.in_step && told.number <= self.tabs.number => Ok(false),
+            Kind::News if self.tabs.in_step && told.number == self.tabs.number + 1 => {
+                self.tabs.in_step = false;
+                self.take_told(told).map(|()| false)
+            }
+            Kind::News => {
+                // What is missing comes with the state, and this after it.
+                let asks = is_new || self.tabs.in_step;
+                self.tabs.in_step = false;
+                if self.tabs.held.len() < HELD_MAX {
+                    self.tabs.held.push(bytes.to_vec());
+                }
+                Ok(asks)
+            }
+        }
+    }
+
+    /// Has it told that effects were confirmed.
+    pub(super) fn tell_confirmed(&mut self, bytes: &[u8]) {
+        if !self.is_telling() || bytes.is_empty() {
+            return;
+        }
+        match self.tabs.items.last_mut() {
+            Some(Item::Confirmed(run)) => run.0.to_mut().extend_from_slice(bytes),
+            _ => self.tabs.items.push(Item::Confirmed(bytes.to_vec().into())),
+        }
+    }
+
+    /// Has it told that all keys are gone.
+    pub(super) fn tell_flush(&mut self) {
+        let mut bytes = Vec::new();
+        Effect::new(&[], Change::Flush).encode(self.db, &mut bytes);
+        self.tell_confirmed(&bytes);
+    }
+
+    /// Has it told what became of a command.
+    pub(super) fn tell_answered(&mut self, command: &Command, reply: Option<&[u8]>, effects: &[u8]) {
+        let is_forgotten = planted::has(Bug::ForgottenRelay) && command.client != self.client;
+        if self.is_telling() && !is_forgotten {
+            self.tabs.items.push(answered(command.client, command.seq, reply, effects));
+        }
+    }
+
+    /// Has it told that a command is pending.
+    pub(super) fn tell_pending(&mut self, command: &Command) {
+        if self.is_telling() {
+            self.tabs.items.push(pending_item(command));
+        }
+    }
+
+    /// Has the globs told.
+    pub(super) fn tell_interest(&mut self) {
+        if self.is_telling() {
+            self.tabs.items.push(Item::Interest(self.globs.clone()));
+        }
+    }
+
+    /// Where commands are pushed from: a follower's that are in the leader's order are the leader's to push.
+    pub(super) fn first_to_push(&self) -> u64 {
+        if self.tabs.role == Role::Follower { UNORDERED } else { 0 }
+    }
+
+    /// Whether it leads other tabs, or is ready to.
+    pub(super) fn is_leading(&self) -> bool {
+        self.tabs.role == Role::Leader
+    }
+
+    /// Takes in that a command of an identity is pending: those before it that aren't here were answered.
+    pub(super) fn meet_client(&mut self, client: ClientId, seq: ClientSeq) {
+        if !self.pending.holds(client) {
+            self.know_client(client, ClientSeq(seq.0.saturating_sub(1)));
+        }
+    }
+
+    /// Whether other tabs hear what happens here.
+    fn is_telling(&self) -> bool {
+        self.tabs.role == Role::Leader && self.tabs.has_followers
+    }
+
+    /// Makes a message of all that is to be told.
+    fn tell_news(&mut self) {
+        let tabs = &mut self.tabs;
+        let is_same = tabs.items.is_empty() && tabs.token == self.token && tabs.clock == self.clock;
+        if is_same || tabs.role != Role::Leader || !tabs.has_followers {
+            return;
+        }
+        (tabs.token, tabs.clock) = (self.token, self.clock);
+        tabs.number += 1;
+        let items = core::mem::take(&mut tabs.items);
+        let news = encode(&self.told(Kind::News, self.tabs.number, items));
+        self.tabs.news.push_back(news);
+    }
+
+    fn told<'a>(&self, kind: Kind, number: u64, items: Vec<Item<'a>>) -> Told<'a> {
+        Told { epoch: self.tabs.epoch, number, kind, token: self.token, clock: self.clock, items }
+    }
+
+    /// Where it stands, as one number: what is confirmed, and the ordered commands. Two tabs that stand in the same place
+    /// differ by nothing but commands that aren't in order yet.
+    fn position(&self) -> u64 {
+        let mut sum = hash(0, &encode(&(self.token, &self.globs)));
+        for pending in self.pending.iter().filter(|pending| pending.command.order < UNORDERED) {
+            let Command { client, seq, order, .. } = &pending.command;
+            sum = hash(hash(sum ^ order, &client.0), &seq.0.to_le_bytes());
+        }
+        sum
+    }
+
+    fn get_in_step(&mut self, number: u64) {
+        (self.tabs.number, self.tabs.in_step, self.tabs.has_state) = (number, true, true);
+        self.pending.nothing_pushed(UNORDERED);
+    }
+
+    fn take_told(&mut self, told: Told<'_>) -> Result<(), SyncError> {
+        for item in told.items {
+            match item {
+                Item::Confirmed(bytes) => self.take_foreign(&bytes),
+                Item::Answered { client, seq, reply, effects } => match self.pending.find(client, seq) {
+                    Some(order) => self.take_answer(order, reply.as_deref(), &effects),
+                    None => {
+                        self.take_foreign(&effects);
+                        self.know_client(client, seq);
+                    }
+                },
+                Item::Pending(stored) => self.put_in_order(stored)?,
+                Item::Interest(globs) => {
+                    self.globs = globs;
+                    self.keep_known();
+                }
+                Item::Forgotten(keys) => self.holes = keys.into_iter().map(Vec::into_boxed_slice).collect(),
+            }
+        }
+        (self.token, self.clock) = (told.token, told.clock);
+        match told.kind {
+            Kind::State => self.get_in_step(told.number),
+            _ => (self.tabs.number, self.tabs.in_step) = (told.number, true),
+        }
+        Ok(())
+    }
+
+    /// Takes in the place of a command in the leader's order.
+    fn put_in_order(&mut self, stored: StoredCommand) -> Result<(), SyncError> {
+        let order = stored.order;
+        if order >= UNORDERED || self.pending.get(order).is_some() {
+            return Err(SyncError::Unexpected("a command in a place that isn't free"));
+        }
+        self.meet_client(stored.client, stored.seq);
+        let Some(at) = self.pending.find(stored.client, stored.seq) else {
+            let command = stored.into_command(order);
+            if self.pending.first_from(order).is_some() {
+                self.take_back(&Touch::of(&command));
+            }
+            self.pending.push(command, None, None);
+            return Ok(());
+        };
+        if self.pending.first_from(order) == Some(at) {
+            self.pending.renumber(at, order);
+            return Ok(());
+        }
+        self.take_back(&self.pending.touch_of(at));
+        if let Some(Pending { mut command, told, .. }) = self.pending.remove(at) {
+            command.order = order;
+            self.pending.push(command, told, None);
+        }
+        Ok(())
+    }
+
+    /// Makes itself empty, for a state to come. Returns what was pending.
+    fn begin_anew(&mut self) -> Vec<Pending> {
+        self.take_back(&Touch::everything());
+        let before = self.pending.take_all();
+        self.engine.apply(self.db, &Effect::new(&[], Change::Flush));
+        self.holes.clear();
+        self.token = None;
+        before
+    }
+
+    /// Adds what was pending before, but for what is known to be answered.
+    fn keep_unanswered(&mut self, before: Vec<Pending>) {
+        for mut pending in before {
+            let Command { client, seq, .. } = pending.command;
+            if let Some(order) = self.pending.find(client, seq) {
+                self.pending.set_told(order, pending.told);
+            } else if seq <= self.answered(client) {
+                self.acknowledge(pending, None);
+            } else if !planted::has(Bug::ForgottenFollower) {
+                pending.command.order = self.next_order;
+                self.next_order += 1;
+                self.pending.push(pending.command, pending.told, None);
+            }
+        }
+    }
+
+    /// Makes the order its own: behind it comes what the former leader stored and nobody here knows of, then what nobody
+    /// has put in order.
+    fn take_over(&mut self, pairs: &[(Vec<u8>, Vec<u8>)]) {
+        self.take_back(&Touch::everything());
+        let ordered = self.pending.iter().map(|pending| pending.command.order).filter(|order| *order < UNORDERED);
+        let first = ordered.max().map_or(0, |last| last + 1);
+        self.next_order = first;
+        self.salvage(pairs);
+        while let Some(order) = self.pending.first_from(UNORDERED) {
+            self.pending.renumber(order, self.next_order);
+            self.next_order += 1;
+        }
+        self.tabs.items.extend(self.pending.commands_from(first).map(pending_item));
+        self.pending.nothing_pushed(0);
+        // The former leader may have pushed whatever there was.
+        self.pushed_through = ClientSeq(self.next_seq.0.saturating_sub(1));
+        self.store.start();
+    }
+}
+
+fn answered(client: ClientId, seq: ClientSeq, reply: Option<&[u8]>, effects: &[u8]) -> Item<'static> {
+    let reply = reply.map(|reply| reply.to_vec().into());
+    Item::Answered { client, seq, reply, effects: effects.to_vec().into() }
+}
+
+fn pending_item(command: &Command) -> Item<'static> {
+    Item::Pending(command.into())
+}
+
+fn encode(value: &impl Serialize) -> Vec<u8> {
+    postcard::to_extend(value, Vec::new()).unwrap_or_default()
+}
+
+const MALFORMED: SyncError = SyncError::Malformed("another tab's words that can't be read");
+
+/// Places from here on are those of a tab's own commands that the leader hasn't put in order.
+const UNORDERED: u64 = 1 << 63;
+
+/// News that are kept while the state is on its way. If there are more, it is asked for once more.
+const HELD_MAX: usize = 1024;
+
+/// About how long a message with commands is.
+const COMMANDS_BYTES_MAX: usize = 256 * 1024;
