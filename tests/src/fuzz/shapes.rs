@@ -83,6 +83,7 @@ pub(super) fn to_replica(script: &mut Script<'_>) -> Vec<u8> {
                 presence_max: script.number() as u32,
                 channels_max: script.number() as u32,
                 fetches_max: script.number() as u32,
+                clients_max: script.number() as u32,
             },
         }),
         3..=7 => ToReplica::Batch(Batch {

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, panic};
 
-use super::{Options, Report, run};
+use super::{Options, Report, run, run_tabs};
 
 /// Runs every seed and adds up what occurred.
 ///
@@ -12,8 +12,11 @@ pub fn run_seeds(seeds: Range<u64>) -> Result<Report, u64> {
     let mut total = Report::default();
     for seed in seeds {
         let options = Options { replicas: 2 + (seed % 4) as usize, steps: 600 };
-        match panic::catch_unwind(|| run(seed, options)) {
-            Ok(report) => total.add(&report),
+        match panic::catch_unwind(|| (run(seed, options), run_tabs(seed, 600))) {
+            Ok((replicas, tabs)) => {
+                total.add(&replicas);
+                total.add(&tabs);
+            }
             Err(_) => return Err(seed),
         }
     }

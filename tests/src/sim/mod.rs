@@ -17,9 +17,11 @@ mod node;
 mod oracle;
 mod report;
 mod server;
+mod tabs;
 mod transactions;
 mod world;
 
 pub use campaign::run_seeds;
 pub use report::Report;
+pub use tabs::run_tabs;
 pub use world::{Options, run};

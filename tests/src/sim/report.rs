@@ -69,6 +69,22 @@ impl Report {
         "commands that were too long",
         "commands that were refused at once",
         "connections for other identities",
+        "acknowledged in tabs",
+        "corrections in tabs",
+        "tabs killed",
+        "leaders killed",
+        "leads ceded",
+        "failovers",
+        "states asked for",
+        "states given",
+        "identities joined",
+        "guesses expanded",
+        "cuts of browsers",
+        "server crashes under tabs",
+        "positions of leaders compared",
+        "agreements of connected tabs",
+        "agreements of tabs offline",
+        "writes of other tabs looked for",
     ];
 }
 
