@@ -6,6 +6,7 @@
 mod packed;
 mod page;
 mod replica;
+mod tabs;
 mod talk;
 mod words;
 

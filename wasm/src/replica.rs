@@ -118,9 +118,7 @@ impl Replica {
     pub fn message(&mut self, bytes: usize, now_ms: f64, entropy_low: u32, entropy_high: u32) -> u32 {
         let message = self.scratch.get(..bytes).unwrap_or_default();
         let result = self.replica.handle_message(env(now_ms, entropy_low, entropy_high), message);
-        if self.scratch.len() > SCRATCH_BYTES_KEPT {
-            self.scratch = vec![0; SCRATCH_BYTES];
-        }
+        self.forget_long_message();
         self.verdict(result)
     }
 
@@ -256,6 +254,7 @@ impl Replica {
             },
         );
         self.words.set(Word::Pending, u32::try_from(status.pending).unwrap_or(u32::MAX));
+        self.words.set_wide(Word::Acknowledged, status.acknowledged.0);
         self.words.set_wide(Word::Seq, status.seq.unwrap_or_default().0);
         self.words.set_wide(Word::BytesIn, status.bytes_in);
         self.words.set_wide(Word::BytesOut, status.bytes_out);
@@ -283,6 +282,24 @@ impl Replica {
         (&mut self.replica, &self.scratch)
     }
 
+    /// Takes the staged pairs.
+    pub(crate) fn take_staged(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        core::mem::take(&mut self.staged)
+    }
+
+    /// Leaves bytes in the out buffer.
+    pub(crate) fn put_out(&mut self, bytes: Vec<u8>) {
+        self.out = bytes;
+        self.settle();
+    }
+
+    /// Keeps no large scratch buffer for the sake of one long message.
+    pub(crate) fn forget_long_message(&mut self) {
+        if self.scratch.len() > SCRATCH_BYTES_KEPT {
+            self.scratch = vec![0; SCRATCH_BYTES];
+        }
+    }
+
     fn verdict(&mut self, result: Result<(), sync::SyncError>) -> u32 {
         self.out.clear();
         if let Err(error) = &result {
@@ -303,7 +320,7 @@ impl Replica {
     }
 
     /// Brings the words up to date that a call may leave changed.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         // The counter wraps after four billion changes; a mirror only asks whether it has moved.
         self.words.set(Word::Changes, self.replica.engine().keyspace().changes() as u32);
         self.words.set(Word::Session, u32::from(self.replica.in_transaction()));
@@ -314,14 +331,14 @@ impl Replica {
     }
 }
 
-fn env(now_ms: f64, entropy_low: u32, entropy_high: u32) -> Env {
+pub(crate) fn env(now_ms: f64, entropy_low: u32, entropy_high: u32) -> Env {
     Env::new(now_ms as u64, u64::from(entropy_high) << 32 | u64::from(entropy_low))
 }
 
 /// The connection is in order.
-const GO_ON: u32 = 0;
+pub(crate) const GO_ON: u32 = 0;
 /// It is to be closed and opened again.
-const CONNECT_AGAIN: u32 = 1;
+pub(crate) const CONNECT_AGAIN: u32 = 1;
 /// It is to be closed for good.
 const GIVE_UP: u32 = 2;
 

@@ -18,6 +18,7 @@ pub(crate) enum Word {
     Timeout = 14,
     LastSeq = 16,
     EventSeq = 18,
+    Acknowledged = 20,
 }
 
 /// The block. Boxed, so that its address stays what it was when JavaScript asked for it.
@@ -50,4 +51,4 @@ pub(crate) fn address_of<T>(slice: &[T]) -> u32 {
     slice.as_ptr() as usize as u32
 }
 
-const COUNT: usize = 20;
+const COUNT: usize = 22;

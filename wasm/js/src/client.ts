@@ -20,6 +20,8 @@ import type { Store } from './storage/batch.js';
 import { type Persistence, persistence } from './storage/persistence.js';
 import { type Status, statusOf } from './status.js';
 import { Subscriptions } from './subscriptions.js';
+import { hostOf } from './tabs/host.js';
+import { Tabs, type TabsOptions } from './tabs/tabs.js';
 import { type MessageListener, Talk } from './talk.js';
 import { isWellFormed } from './text.js';
 import type { TokenSource } from './token.js';
@@ -67,6 +69,7 @@ export class Sanderling {
   readonly #link: Link;
   readonly #persister: Persister;
   readonly #life: Life;
+  readonly #tabs: Tabs | undefined;
   #url: string | undefined;
   #status: Status | undefined;
   #closed: Promise<void> | undefined;
@@ -91,6 +94,7 @@ export class Sanderling {
     reopen: () => Promise<Store | undefined>,
     webSocket: () => Promise<WebSocketConstructor>,
     token?: TokenSource,
+    tabs?: TabsOptions,
   ) {
     this.#port = port;
     this.#persister = new Persister(port, (error, isMemory) => {
@@ -102,11 +106,19 @@ export class Sanderling {
     port.touched();
     this.#link = new Link(this.#linkOwner(), webSocket, token);
     this.buffers = new Buffers(this) as unknown as Commands<Bytes>;
-    this.#life = new Life(
-      { port, link: this.#link, persister: this.#persister, reopen, url: () => this.#url },
-      () => this.#schedule(),
-      (error) => this.warn(error, true),
-    );
+    const parts = {
+      port,
+      link: this.#link,
+      persister: this.#persister,
+      talk: this.#talk,
+      reopen,
+      url: () => this.#url,
+      tabs: () => this.#tabs,
+      schedule: () => this.#schedule(),
+      warn: (error: SanderlingError, isMemory?: boolean) => this.warn(error, isMemory),
+    };
+    this.#life = new Life(parts);
+    this.#tabs = tabs && new Tabs(hostOf(parts), tabs);
   }
 
   static {
@@ -185,12 +197,12 @@ export class Sanderling {
    * Until then they are unknown.
    */
   async subscribe(...globs: string[]): Promise<void> {
-    await this.#ask(() => this.#port.subscribe(globs, []));
+    await this.#subscribe(globs, []);
   }
 
   /** Holds the keys of some globs no more. */
   async unsubscribe(...globs: string[]): Promise<void> {
-    await this.#ask(() => this.#port.subscribe([], globs));
+    await this.#subscribe([], globs);
   }
 
   /**
@@ -198,17 +210,19 @@ export class Sanderling {
    * wait for, such as `BLPOP`. Rejects with `LOST` if there is no connection or it ends before the reply.
    */
   remote(name: string, ...args: Args[]): Promise<Reply> {
-    return this.#ask(() => this.#port.remote(name, args));
+    if (!this.#tabs || this.#tabs.isLeader) return this.#ask(() => this.#port.remote(name, args));
+    this.#assertOpen();
+    return this.#tabs.remote(name, args);
   }
 
   /** Listens to a channel, on each connection anew. Returns what ends that. */
   listen(channel: string, listener: MessageListener): () => void {
     this.#assertOpen();
-    if (this.#talk.listen(channel, listener)) this.#port.listen([channel], []);
+    if (this.#talk.listen(channel, listener)) this.#listen(channel, true);
     this.#schedule();
     return () => {
       if (!this.#talk.leave(channel, listener) || this.#port.isFree) return;
-      this.#port.listen([], [channel]);
+      this.#listen(channel, false);
       this.#schedule();
     };
   }
@@ -217,19 +231,19 @@ export class Sanderling {
   publish(channel: string, message: Arg): boolean {
     this.#assertOpen();
     this.#schedule();
-    return this.#port.publish(channel, message);
+    return (this.#tabs ?? this.#port).publish(channel, message);
   }
 
   /** Gives a key a value that others see for as long as this replica is connected; `null` ends that. */
   presence(key: string, value: Arg | null): void {
     this.#assertOpen();
-    this.#port.presence(key, value);
+    (this.#tabs ?? this.#port).presence(key, value);
     this.#schedule();
   }
 
   /** How the replica stands: the same object until something changes. */
   get status(): Status {
-    if (!this.#port.isFree) this.#status = statusOf(this.#port, this.#link, this.#persister.kind, this.#status);
+    if (!this.#port.isFree) this.#status = statusOf(this.#port, this.#link, this.#persister.kind, this.#tabs, this.#status);
     return this.#status!;
   }
 
@@ -250,7 +264,7 @@ export class Sanderling {
 
   /** Resolves when everything so far is in the storage. */
   stored(): Promise<void> {
-    return this.#persister.stored();
+    return this.#tabs?.isLeader === false ? this.#tabs.stored() : this.#persister.stored();
   }
 
   /**
@@ -272,7 +286,7 @@ export class Sanderling {
     this.#assertOpen();
     if (url !== undefined) this.#url = syncUrl(url);
     if (this.#url === undefined) throw new SanderlingError('OPTIONS', 'there is no url to connect to');
-    this.#link.start(this.#url);
+    this.#network(this.#url);
   }
 
   /** @internal Sets the address without connecting. */
@@ -282,7 +296,7 @@ export class Sanderling {
 
   /** Switches the network off. Commands go on as before and are pushed after the next `connect`. */
   disconnect(): void {
-    this.#link.stop();
+    this.#network(null);
   }
 
   /** Stores what is left, closes the connection and frees the engine. Later calls throw `CLOSED`. */
@@ -297,9 +311,12 @@ export class Sanderling {
 
   async #close(): Promise<void> {
     this.#life.close();
-    this.#link.stop();
     this.#drain();
-    await this.stored();
+    this.#link.stop();
+    // Another tab may have to take over first.
+    if (this.#tabs?.isLeader === false)
+      await Promise.race([this.#tabs.stored(), new Promise((resolve) => setTimeout(resolve, HANDOVER_MS_MAX))]);
+    await this.#persister.stored();
     clearTimeout(this.#timer);
     this.#status = { ...this.status, state: 'closed' };
     this.#port.free();
@@ -307,6 +324,7 @@ export class Sanderling {
     for (const { reject } of this.#settled.splice(0)) reject(closedError());
     this.#talk.close(closedError());
     await this.#persister.close().catch((error: unknown) => this.warn(asStorageError(error)));
+    this.#tabs?.close();
     this.#events.emit('status', this.#status);
   }
 
@@ -362,6 +380,25 @@ export class Sanderling {
     return answer;
   }
 
+  async #subscribe(add: readonly string[], remove: readonly string[]): Promise<void> {
+    this.#assertOpen();
+    if (this.#tabs) await this.#tabs.subscribe(add, remove);
+    else await this.#ask(() => this.#port.subscribe(add, remove));
+  }
+
+  #listen(channel: string, isOn: boolean): void {
+    if (this.#tabs) this.#tabs.listen(channel, isOn);
+    else if (isOn) this.#port.listen([channel], []);
+    else this.#port.listen([], [channel]);
+  }
+
+  /** Switches the network, which all tabs share. */
+  #network(url: string | null): void {
+    if (this.#tabs && !this.#tabs.isLeader) this.#tabs.network(url);
+    else if (url === null) this.#link.stop();
+    else this.#link.start(url);
+  }
+
   #schedule(): void {
     if (this.#draining) return;
     this.#draining = true;
@@ -380,8 +417,12 @@ export class Sanderling {
       if (kind === 'corrected') this.#events.emit('correction', { seq: event.seq, reply: event.reply });
       else if (kind === 'refused') this.#refuse(event.seq, event.reply);
       else if (kind === 'declined') this.warn(new SanderlingError('DECLINED', reason(event.reply)));
-      else this.#talk.handle(event);
+      else {
+        if (kind === 'message') this.#tabs?.message(event.channel, event.message);
+        this.#talk.handle(event);
+      }
     }
+    this.#tabs?.drain();
     this.#catchUp();
     this.#notify();
     port.status();
@@ -414,7 +455,7 @@ export class Sanderling {
   #settle(): void {
     if (this.#settled.length === 0) return;
     const pending = this.#port.words[WORD.pending]!;
-    const acknowledged = pending === 0 ? Infinity : this.lastSeq - pending;
+    const acknowledged = pending === 0 ? Infinity : this.#port.number(WORD.acknowledged);
     const waiting = this.#settled;
     this.#settled = waiting.filter(({ seq }) => seq > acknowledged);
     for (const { seq, resolve } of waiting) if (seq <= acknowledged) resolve();
@@ -463,6 +504,11 @@ export class Sanderling {
     const text = isMemory ? `the replica works from memory: ${error.message}` : error.message;
     const warning = new SanderlingError(error.code, text, { cause: error });
     if (!this.#events.emit('warning', warning)) console.warn(`sanderling: ${warning.message}`);
+  }
+
+  /** @internal Resolves when there is something to show: what was stored, or what another tab has. */
+  get arrived(): Promise<void> {
+    return this.#tabs?.arrived ?? Promise.resolve();
   }
 
   #linkOwner(): LinkOwner {
@@ -525,3 +571,5 @@ function closedError(): SanderlingError {
 const TIMER_MS_MAX = 60_000;
 /** A timer that is this late did not run while it should have. */
 const LATE_MS = 5_000;
+/** How long a tab that closes waits for another one to store its commands. */
+const HANDOVER_MS_MAX = 2_000;

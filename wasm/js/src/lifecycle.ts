@@ -17,6 +17,8 @@ import type { Link } from './link.js';
 import { asStorageError, type Persister } from './persister.js';
 import type { Port } from './port.js';
 import type { Store } from './storage/batch.js';
+import type { Tabs } from './tabs/tabs.js';
+import type { Talk } from './talk.js';
 
 /** The parts of a replica that a page's life concerns. */
 export interface Parts {
@@ -27,32 +29,43 @@ export interface Parts {
   reopen(): Promise<Store | undefined>;
   /** Where to connect. */
   url(): string | undefined;
+  /** Those who wait for answers. */
+  readonly talk: Talk;
+  /** The other tabs of the browser, if there can be any. */
+  tabs(): Tabs | undefined;
+  /** There may be something to carry. */
+  schedule(): void;
+  /** Something is not as it was asked for; the storage is not there any more, if `isMemory`. */
+  warn(error: SanderlingError, isMemory?: boolean): void;
 }
 
 /** What a replica does as its page lives. */
 export class Life {
   readonly #parts: Parts;
-  readonly #drain: () => void;
-  readonly #warn: (error: SanderlingError) => void;
   readonly #ends: (() => void)[] = [];
   #isSuspended = false;
   #wasLinked = false;
   #jumps = jumpsOfClock();
   #wokenMs = -Infinity;
 
-  /** Begins to watch. `drain` is called when there may be something to carry, `warn` when there is no storage any more. */
-  constructor(parts: Parts, drain: () => void, warn: (error: SanderlingError) => void) {
+  /** Begins to watch. */
+  constructor(parts: Parts) {
     this.#parts = parts;
-    this.#drain = drain;
-    this.#warn = warn;
     const page = globalThis.document as Document | undefined;
     const scope = globalThis as unknown as EventTarget;
     // A page that is hidden or frozen may be killed without another word.
     const leave = (): void => parts.persister.flush();
     const wake = (): void => this.#wake();
     this.#on(page, 'visibilitychange', () => (page!.visibilityState === 'hidden' ? leave() : wake()));
-    this.#on(page, 'freeze', leave);
-    this.#on(page, 'resume', wake);
+    this.#on(page, 'freeze', () => {
+      leave();
+      // While it is frozen others must be able to lead.
+      parts.tabs()?.suspend();
+    });
+    this.#on(page, 'resume', () => {
+      parts.tabs()?.resume();
+      wake();
+    });
     this.#on(scope, 'focus', wake);
     this.#on(scope, 'online', wake);
     this.#on(scope, 'offline', () => this.#offline());
@@ -66,7 +79,7 @@ export class Life {
     if (jumps === this.#jumps) return false;
     this.#jumps = jumps;
     this.#parts.port.wake();
-    this.#drain();
+    this.#parts.schedule();
     return true;
   }
 
@@ -89,7 +102,7 @@ export class Life {
     link.wake();
     port.wake();
     persister.tryAgain();
-    this.#drain();
+    this.#parts.schedule();
   }
 
   #offline(): void {
@@ -100,6 +113,8 @@ export class Life {
   /** The page may be kept as it is: connection and lock would prevent that, and others may want the storage. */
   #suspend(): void {
     const { link, persister } = this.#parts;
+    const tabs = this.#parts.tabs();
+    if (tabs) return tabs.suspend();
     this.#isSuspended = true;
     this.#wasLinked = link.state !== 'off';
     link.stop();
@@ -108,13 +123,14 @@ export class Life {
   }
 
   async #resume(): Promise<void> {
+    this.#parts.tabs()?.resume();
     if (!this.#isSuspended) return;
     const { port, link, persister } = this.#parts;
     this.#isSuspended = false;
     this.#jumps = jumpsOfClock();
     const url = this.#parts.url();
     if (this.#wasLinked && url !== undefined) link.start(url);
-    this.#drain();
+    this.#parts.schedule();
     try {
       const store = await this.#parts.reopen();
       // Somebody else may have had it meanwhile, and left commands in it.
@@ -123,9 +139,9 @@ export class Life {
       port.salvage(pairs);
       persister.start(store, { anew: true });
     } catch (error) {
-      this.#warn(asStorageError(error));
+      this.#parts.warn(asStorageError(error), true);
     }
-    this.#drain();
+    this.#parts.schedule();
   }
 }
 

@@ -8,7 +8,9 @@ import { asStorageError, restore } from './persister.js';
 import { platform } from './platform.js';
 import { Port } from './port.js';
 import type { Store } from './storage/batch.js';
-import { openStore, type StorageOption } from './storage/open.js';
+import { lockName, openStore, type StorageOption } from './storage/open.js';
+import { Election } from './tabs/election.js';
+import type { TabsOptions } from './tabs/tabs.js';
 import type { TokenSource } from './token.js';
 
 /** What a replica is opened with. */
@@ -49,8 +51,10 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
 
   const warnings: SanderlingError[] = [];
   let db: Sanderling | undefined;
-  const reopen = (): Promise<Store | undefined> => openStore(name, options.storage, (error) => db?.loseStore(error));
-  const opening = reopen().catch((error: unknown) => {
+  const sharing = await share(name, options.storage);
+  const reopen = (): Promise<Store | undefined> =>
+    openStore(name, options.storage, (error) => db?.loseStore(error), sharing !== undefined);
+  const opening = (sharing?.isLeader === false ? Promise.resolve(undefined) : reopen()).catch((error: unknown) => {
     if (!(error instanceof SanderlingError) || error.code === 'OPTIONS') throw error;
     warnings.push(error);
     return undefined;
@@ -68,13 +72,33 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
       await store.close().catch(() => undefined);
       store = undefined;
     }
-  db = new Sanderling(port ?? newPort(), store, reopen, () => findWebSocket(options.WebSocket), options.token);
+  const tabs: TabsOptions | undefined = sharing && {
+    ...sharing,
+    name: lockName(name),
+    release: instance.bindings.version(),
+    globs: subscribe,
+    url: options.connect === false ? null : (url ?? null),
+  };
+  db = new Sanderling(port ?? newPort(), store, reopen, () => findWebSocket(options.WebSocket), options.token, tabs);
+  await Promise.race([db.arrived, pause(ARRIVAL_MS_MAX)]);
   tellLater(db, warnings, store);
   if (url !== undefined) {
-    if (options.connect === false) db.remember(url);
+    if (options.connect === false || sharing?.isLeader === false) db.remember(url);
     else db.connect(url);
   }
   return db;
+}
+
+/** Finds out whether this tab shares its storage with others, and leads them. */
+async function share(
+  name: string,
+  storage: StorageOption | undefined,
+): Promise<Pick<TabsOptions, 'locks' | 'election' | 'isLeader'> | undefined> {
+  const locks = globalThis.navigator?.locks as LockManager | undefined;
+  const isInPage = typeof indexedDB !== 'undefined' && typeof BroadcastChannel !== 'undefined' && typeof document !== 'undefined';
+  if (!locks || !isInPage || (storage ?? 'indexeddb') !== 'indexeddb') return undefined;
+  const election = new Election(locks, lockName(name));
+  return { locks, election, isLeader: await election.take() };
 }
 
 /** Tells what happened while nobody could listen yet. */
@@ -93,3 +117,10 @@ async function findWebSocket(given: WebSocketConstructor | undefined): Promise<W
     'this runtime has no WebSocket: install the package `ws`, or pass a constructor as the option `WebSocket`',
   );
 }
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** How long another tab may take to hand over what it has; it comes later otherwise. */
+const ARRIVAL_MS_MAX = 5_000;

@@ -49,6 +49,8 @@ export const WORD = {
   lastSeq: 16,
   /** What an event is about. */
   eventSeq: 18,
+  /** The last of this replica's own commands that the server has answered. */
+  acknowledged: 20,
 } as const;
 
 /** What the replica is doing, by the engine's account. */
@@ -88,6 +90,8 @@ export class Port {
   readonly #memory: WebAssembly.Memory;
   #bytes: Uint8Array<ArrayBuffer> = NO_BYTES;
   #isFree = false;
+  /** 16 random bytes that name this run of the replica. */
+  readonly identity = crypto.getRandomValues(new Uint8Array(16));
   // The scratch buffer: where it begins and ends, where the next argument goes, and how many there are.
   #base = 0;
   #end = 0;
@@ -96,8 +100,7 @@ export class Port {
 
   constructor(engine: Engine, subscribe: readonly string[]) {
     this.#memory = engine.memory;
-    const identity = crypto.getRandomValues(new Uint8Array(16));
-    this.#replica = new engine.bindings.Replica(identity, subscribe.map(encodeText), now(), entropy(), entropy());
+    this.#replica = new engine.bindings.Replica(this.identity, subscribe.map(encodeText), now(), entropy(), entropy());
     this.refresh();
   }
 
@@ -275,6 +278,53 @@ export class Port {
       this.#putBytes(value);
       this.#replica.stage(key.length, value.length);
     }
+  }
+
+  /** Follows the replica of another tab from now on. */
+  follow(): void {
+    this.#replica.follow();
+    this.refresh();
+  }
+
+  /**
+   * Leads the other tabs from now on, those of these identities, with what is stored. Returns what they are to be told
+   * first, and whether all that is stored could be read.
+   */
+  lead(pairs: Iterable<readonly [Uint8Array, Uint8Array]>, others: Uint8Array): { lead: Uint8Array; isWhole: boolean } {
+    this.#stage(pairs);
+    const isWhole = this.#replica.lead(others, now(), entropy(), entropy());
+    this.refresh();
+    return { lead: this.#takeOut(), isWhole };
+  }
+
+  /** What another tab needs to follow this one. */
+  state(): Uint8Array<ArrayBuffer> {
+    this.#replica.state();
+    this.refresh();
+    return this.#takeOut();
+  }
+
+  /** The next news for the tabs that follow. */
+  news(): Uint8Array<ArrayBuffer> | undefined {
+    const any = this.#replica.news();
+    this.refresh();
+    return any ? this.#takeOut() : undefined;
+  }
+
+  /** The next commands for the leader. */
+  commands(): Uint8Array<ArrayBuffer> | undefined {
+    const any = this.#replica.commands();
+    this.refresh();
+    return any ? this.#takeOut() : undefined;
+  }
+
+  /** Hands in what another tab said: commands, or the leader's words. Tells whether the leader's state is needed. */
+  hear(bytes: Uint8Array, isCommands: boolean): boolean {
+    this.#begin();
+    this.#putBytes(bytes);
+    const code = this.#replica.hear(bytes.length, isCommands);
+    this.refresh();
+    return code !== 0;
   }
 
   /** What changed since the last call. */
@@ -456,7 +506,7 @@ const EVENTS = [
   'fetched',
   'declined',
 ] as const;
-const WORD_COUNT = 20;
+const WORD_COUNT = 22;
 const NO_WORDS = new Uint32Array(0);
 const NO_BYTES = new Uint8Array(0);
 

@@ -2,6 +2,7 @@
 
 import type { Link } from './link.js';
 import { type Port, STATES, WORD } from './port.js';
+import type { Tabs } from './tabs/tabs.js';
 
 /** How a replica stands. */
 export interface Status {
@@ -19,10 +20,18 @@ export interface Status {
   /** What went wrong with the last connection. */
   readonly lastFailure: string | null;
   readonly storage: 'indexeddb' | 'directory' | 'memory';
+  /** Whether this tab has the connection and the storage, or shares those of another one of the same browser. */
+  readonly role: 'leader' | 'follower';
 }
 
 /** Returns how things stand now: `before` itself, if nothing has changed since. */
-export function statusOf(port: Port, link: Link, storage: Status['storage'], before: Status | undefined): Status {
+export function statusOf(
+  port: Port,
+  link: Link,
+  storage: Status['storage'],
+  tabs: Tabs | undefined,
+  before: Status | undefined,
+): Status {
   port.status();
   const open = STATES[port.words[WORD.state]!]!;
   const now: Status = {
@@ -35,6 +44,9 @@ export function statusOf(port: Port, link: Link, storage: Status['storage'], bef
     retryAt: link.retryAt,
     lastFailure: link.lastFailure,
     storage,
+    role: !tabs || tabs.isLeader ? 'leader' : 'follower',
+    // What a follower has none of is the leader's.
+    ...(tabs?.isLeader === false ? tabs.shared?.status : undefined),
   };
   return before && isSame(now, before) ? before : now;
 }

@@ -129,19 +129,25 @@ impl Replica {
     }
 
     /// Takes the lead, with what the former leader stored; `others` are the identities of all other tabs. Returns what
-    /// is to be told to them, before any news. A replica that has loaded its store already gives no pairs.
-    ///
-    /// # Errors
-    /// [`LoadError`] if it has nothing yet and the store can't be loaded: it can lead then with no pairs.
-    pub fn lead(&mut self, env: Env, pairs: &[(Vec<u8>, Vec<u8>)], others: &[ClientId]) -> Result<Vec<u8>, LoadError> {
+    /// is to be told to them, before any news; and why it leads with nothing but the commands that could be read, if it
+    /// had nothing yet and the store can't be loaded. A replica that has loaded its store already gives no pairs.
+    pub fn lead(
+        &mut self,
+        env: Env,
+        pairs: &[(Vec<u8>, Vec<u8>)],
+        others: &[ClientId],
+    ) -> (Vec<u8>, Result<(), LoadError>) {
         let was_following = self.tabs.role == Role::Follower;
+        let mut loaded = Ok(());
         if was_following && !self.tabs.has_state {
             let before = self.begin_anew();
             self.next_order = 0;
-            let loaded = restore::load(self, pairs);
+            loaded = restore::load(self, pairs);
+            if loaded.is_err() {
+                self.begin_anew();
+            }
             self.next_order = UNORDERED;
             self.keep_unanswered(before);
-            loaded?;
         }
         // Whoever begins has nobody who follows yet.
         let position = if was_following { self.position() } else { 0 };
@@ -154,7 +160,7 @@ impl Replica {
         }
         // A former leader may have pushed what they still wait for: the hub is asked how far each has come.
         others.iter().for_each(|other| self.know_client(*other, ClientSeq(0)));
-        Ok(encode(&self.told(Kind::Lead(position), 0, Vec::new())))
+        (encode(&self.told(Kind::Lead(position), 0, Vec::new())), loaded)
     }
 
     /// Everything that a tab needs to follow from here on.

@@ -122,10 +122,11 @@ impl Browser {
         let index = self.tabs.len() - 1;
         if self.leader.is_none() && self.waiting_for_lock.is_empty() {
             self.leader = Some(id);
-            let pairs = self.pairs();
+            let (pairs, others) = (self.pairs(), self.others(id));
             let replica = &mut self.tabs[index].replica;
             replica.load(&pairs).expect("an undamaged store loads");
-            let told = replica.lead(env, &[]).expect("nothing to load");
+            let (told, loaded) = replica.lead(env, &[], &others);
+            loaded.expect("nothing to load");
             self.post(id, &Letter::Told(told));
         } else {
             self.waiting_for_lock.push_back(id);
@@ -141,9 +142,10 @@ impl Browser {
         }
         let Some(id) = self.waiting_for_lock.pop_front() else { return false };
         self.leader = Some(id);
-        let pairs = self.pairs();
+        let (pairs, others) = (self.pairs(), self.others(id));
         let tab = self.leading().expect("a dead tab waits for no lock");
-        let told = tab.replica.lead(env, &pairs).expect("an undamaged store loads");
+        let (told, loaded) = tab.replica.lead(env, &pairs, &others);
+        loaded.expect("an undamaged store loads");
         self.post(id, &Letter::Told(told));
         true
     }
@@ -198,6 +200,11 @@ impl Browser {
         let Some(tab) = self.leading() else { return };
         let batches: Vec<StoreBatch> = core::iter::from_fn(|| tab.replica.poll_store()).collect();
         self.unwritten.extend(batches);
+    }
+
+    /// The identities of all other tabs.
+    fn others(&self, id: usize) -> Vec<ClientId> {
+        self.tabs.iter().filter(|tab| tab.id != id).map(|tab| tab.replica.client()).collect()
     }
 
     /// What is stored, as a new tab finds it.

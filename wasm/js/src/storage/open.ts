@@ -13,6 +13,7 @@ export async function openStore(
   name: string,
   option: StorageOption | undefined,
   onGone: (error: SanderlingError) => void,
+  isMine = false,
 ): Promise<Store | undefined> {
   const hasIndexedDb = typeof indexedDB !== 'undefined';
   const chosen = option ?? (hasIndexedDb ? 'indexeddb' : 'memory');
@@ -24,7 +25,8 @@ export async function openStore(
   if (chosen !== 'indexeddb')
     throw new SanderlingError('OPTIONS', `the storage ${JSON.stringify(chosen)} is none of 'indexeddb', 'memory', { directory }`);
   if (!hasIndexedDb) throw new SanderlingError('STORAGE', 'there is no IndexedDB in this runtime');
-  const release = await lock(name);
+  // Tabs that share a storage have settled among themselves whose it is.
+  const release = isMine ? (): void => undefined : await lock(name);
   try {
     const store = await openIndexedDb(name, onGone);
     const close = store.close.bind(store);
@@ -50,6 +52,11 @@ async function lock(name: string): Promise<() => void> {
   return release;
 }
 
+/** The lock that the writer of a storage holds. */
+export function lockName(name: string): string {
+  return `sanderling:${name}`;
+}
+
 function tryLock(locks: LockManager, name: string): Promise<(() => void) | undefined> {
   return new Promise((resolve, reject) => {
     const hold = (granted: Lock | null): Promise<void> | undefined => {
@@ -57,7 +64,7 @@ function tryLock(locks: LockManager, name: string): Promise<(() => void) | undef
       resolve(undefined);
       return undefined;
     };
-    locks.request(`sanderling:${name}`, { ifAvailable: true }, hold).catch(reject);
+    locks.request(lockName(name), { ifAvailable: true }, hold).catch(reject);
   });
 }
 
