@@ -191,9 +191,10 @@ impl PendingQueue {
     fn place(&self, order: u64) -> Option<usize> {
         let is_it = |pending: &Pending| pending.command.order == order;
         let first = self.queue.front()?.command.order;
-        let near = usize::try_from(order.checked_sub(first)?).ok()?;
-        if self.queue.get(near).is_some_and(is_it) {
-            return Some(near);
+        // Where addresses have 32 bits, an order of a tab's own may be further away than any place.
+        let near = usize::try_from(order.checked_sub(first)?).ok();
+        if near.is_some_and(|near| self.queue.get(near).is_some_and(is_it)) {
+            return near;
         }
         self.queue.binary_search_by_key(&order, |pending| pending.command.order).ok()
     }
