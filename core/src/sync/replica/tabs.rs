@@ -15,7 +15,8 @@
 //!   |   ← News {epoch, number, …}      |   poll_news: numbered, so that one that is lost is noticed
 //! ```
 //! Pending commands stand in the leader's order. Those of a tab's own that the leader hasn't put in order yet come after
-//! them, from [`UNORDERED`] on. It must never know how messages travel, nor who is elected and why.
+//! them, from [`UNORDERED`] on. A new leader names all tabs to the hub, and so learns how far each had come when the data
+//! was loaded; of more than the hub takes at once, what the others wait for may show twice until their turn comes. It must never know how messages travel, nor who is elected and why.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
