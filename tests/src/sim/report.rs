@@ -85,6 +85,7 @@ impl Report {
         "agreements of connected tabs",
         "agreements of tabs offline",
         "writes of other tabs looked for",
+        "writes of other tabs that show once",
     ];
 }
 

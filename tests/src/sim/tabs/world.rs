@@ -43,6 +43,8 @@ struct World {
     report: Report,
     /// Every command with a token: who ran it.
     issued: Vec<(u64, ClientId, ClientSeq)>,
+    /// What is acknowledged up to this token may have been taken back by a crash of the server.
+    uncertain_to: u64,
     tabs: usize,
 }
 
@@ -59,6 +61,7 @@ impl World {
             oracle: Oracle::default(),
             report: Report::default(),
             issued: Vec::new(),
+            uncertain_to: 0,
             tabs: 0,
         };
         (0..3).for_each(|_| world.open());
@@ -137,7 +140,9 @@ impl World {
             }
         }
         for token in self.browser.pump_all(&mut self.report) {
-            self.oracle.acknowledge(token);
+            if token > self.uncertain_to {
+                self.oracle.acknowledge(token);
+            }
         }
     }
 
@@ -320,6 +325,8 @@ impl World {
         let loss = self.server.crash(&mut self.rng, self.now_ms);
         if self.server.is_lax && loss.appends > 0 {
             self.oracle.all_may_be_lost();
+            // What the leader had been told by then may still be on its way to the tab that waits for it.
+            self.uncertain_to = self.issued.last().map_or(0, |(token, ..)| *token);
         }
         self.lose_connection();
     }
@@ -337,6 +344,8 @@ impl World {
         });
         let env = self.env();
         let expected = self.browser.leading().expect("it leads").content();
+        // Of identities for which a hello had no room nobody knows what took effect before the data was loaded.
+        let is_exact = self.tabs <= self.server.options.limits.peer_clients_max;
         let waiting: Vec<(usize, u64)> = self.browser.tabs.iter().flat_map(waiting_of).collect();
         for index in 0..self.browser.tabs.len() {
             let found = self.browser.tabs[index].content();
@@ -347,7 +356,9 @@ impl World {
                 let Value::Array(shown) = shown else { panic!("a ledger is a list, not {shown:?}") };
                 let entry = Value::Bulk(token.to_string().into_bytes());
                 let count = shown.iter().filter(|other| **other == entry).count();
-                assert_eq!(count, 1, "tab {index} shows the write {token} of tab {owner} {count} times");
+                let is_right = count == 1 || count > 1 && !is_exact;
+                assert!(is_right, "tab {index} shows the write {token} of tab {owner} {count} times");
+                self.report.note_many("writes of other tabs that show once", is_exact.into());
                 self.report.note("writes of other tabs looked for");
             }
         }
