@@ -6,7 +6,7 @@
  * one message, one transaction and one call of each listener.
  */
 
-import { now } from './clock.js';
+import { now, pause } from './clock.js';
 import { COMMAND_NAMES, type CommandMethods } from './commands.gen.js';
 import { Emitter } from './emitter.js';
 import { reason, SanderlingError } from './errors.js';
@@ -315,7 +315,7 @@ export class Sanderling {
     this.#link.stop();
     // Another tab may have to take over first.
     if (this.#tabs?.isLeader === false)
-      await Promise.race([this.#tabs.stored(), new Promise((resolve) => setTimeout(resolve, HANDOVER_MS_MAX))]);
+      await Promise.race([this.#tabs.stored(), pause(HANDOVER_MS_MAX)]);
     await this.#persister.stored();
     clearTimeout(this.#timer);
     this.#status = { ...this.status, state: 'closed' };

@@ -32,3 +32,8 @@ export function jumpsOfClock(): number {
 
 /** What is less than this is a clock that is being adjusted. */
 const JUMP_MS = 2_000;
+
+/** Resolves after some time. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

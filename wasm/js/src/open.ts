@@ -1,6 +1,7 @@
 /** Opening a replica: the options, and what to do when a part of what was asked for is not to be had. */
 
 import { Sanderling } from './client.js';
+import { pause } from './clock.js';
 import { SanderlingError } from './errors.js';
 import { syncUrl, type WebSocketConstructor } from './link.js';
 import { engine } from './module.js';
@@ -98,7 +99,9 @@ async function share(
   const isInPage = typeof indexedDB !== 'undefined' && typeof BroadcastChannel !== 'undefined' && typeof document !== 'undefined';
   if (!locks || !isInPage || (storage ?? 'indexeddb') !== 'indexeddb') return undefined;
   const election = new Election(locks, lockName(name));
-  return { locks, election, isLeader: await election.take() };
+  // Where locks are forbidden the storage is, too, and says so.
+  const isLeader = await election.take().catch(() => undefined);
+  return isLeader === undefined ? undefined : { locks, election, isLeader };
 }
 
 /** Tells what happened while nobody could listen yet. */
@@ -116,10 +119,6 @@ async function findWebSocket(given: WebSocketConstructor | undefined): Promise<W
     'WEBSOCKET',
     'this runtime has no WebSocket: install the package `ws`, or pass a constructor as the option `WebSocket`',
   );
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** How long another tab may take to hand over what it has; it comes later otherwise. */

@@ -169,9 +169,7 @@ export class Port {
 
   /** The next message to the server. */
   transmit(): Uint8Array<ArrayBuffer> | undefined {
-    const any = this.#replica.transmit();
-    this.refresh();
-    return any ? this.#takeOut() : undefined;
+    return this.#next('transmit');
   }
 
   /** The next piece of news. */
@@ -226,9 +224,7 @@ export class Port {
 
   /** The next batch for the storage, packed as storage/batch.ts reads it. */
   store(): Uint8Array<ArrayBuffer> | undefined {
-    const any = this.#replica.store();
-    this.refresh();
-    return any ? this.#takeOut() : undefined;
+    return this.#next('store');
   }
 
   /** Gathers everything for the storage, in the place of whatever is in it. */
@@ -306,16 +302,12 @@ export class Port {
 
   /** The next news for the tabs that follow. */
   news(): Uint8Array<ArrayBuffer> | undefined {
-    const any = this.#replica.news();
-    this.refresh();
-    return any ? this.#takeOut() : undefined;
+    return this.#next('news');
   }
 
   /** The next commands for the leader. */
   commands(): Uint8Array<ArrayBuffer> | undefined {
-    const any = this.#replica.commands();
-    this.refresh();
-    return any ? this.#takeOut() : undefined;
+    return this.#next('commands');
   }
 
   /** Hands in what another tab said: commands, or the leader's words. Tells whether the leader's state is needed. */
@@ -454,6 +446,12 @@ export class Port {
   #outText(): string {
     const from = this.words[WORD.outAddress]!;
     return readText(this.#bytes, from, from + this.words[WORD.outLength]!);
+  }
+
+  #next(what: 'transmit' | 'store' | 'news' | 'commands'): Uint8Array<ArrayBuffer> | undefined {
+    const any = this.#replica[what]();
+    this.refresh();
+    return any ? this.#takeOut() : undefined;
   }
 
   #takeOut(): Uint8Array<ArrayBuffer> {

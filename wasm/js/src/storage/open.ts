@@ -1,7 +1,9 @@
 /** Choosing and opening the storage of a replica, and making sure that nobody else uses it. */
 
+import { pause } from '../clock.js';
 import { reason, SanderlingError } from '../errors.js';
 import { platform } from '../platform.js';
+import { Election } from '../tabs/election.js';
 import type { Store } from './batch.js';
 import { openIndexedDb } from './indexeddb.js';
 
@@ -44,32 +46,18 @@ export async function openStore(
 
 /** Holds the lock of a name, so that two tabs never write one database; returns what lets go of it. */
 async function lock(name: string): Promise<() => void> {
-  const locks = globalThis.navigator?.locks as LockManager | undefined;
+  const { locks } = globalThis.navigator ?? {};
   if (!locks) throw new SanderlingError('STORAGE', 'this page has no Web Locks (it is not served securely), so tabs could collide');
+  const election = new Election(locks, lockName(name));
   // A page that is being reloaded meets the lock of its former self for a moment.
-  const release = (await tryLock(locks, name)) ?? (await pause(RELOAD_MS).then(() => tryLock(locks, name)));
-  if (!release) throw new SanderlingError('LOCKED', `another tab has '${name}' open`);
-  return release;
+  if (!(await election.take()) && !(await pause(RELOAD_MS).then(() => election.take())))
+    throw new SanderlingError('LOCKED', `another tab has '${name}' open`);
+  return () => election.cede();
 }
 
 /** The lock that the writer of a storage holds. */
 export function lockName(name: string): string {
   return `sanderling:${name}`;
-}
-
-function tryLock(locks: LockManager, name: string): Promise<(() => void) | undefined> {
-  return new Promise((resolve, reject) => {
-    const hold = (granted: Lock | null): Promise<void> | undefined => {
-      if (granted) return new Promise((release) => resolve(release));
-      resolve(undefined);
-      return undefined;
-    };
-    locks.request(lockName(name), { ifAvailable: true }, hold).catch(reject);
-  });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 const RELOAD_MS = 250;

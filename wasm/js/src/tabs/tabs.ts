@@ -225,7 +225,7 @@ export class Tabs {
     const { port } = this.#host;
     port.listen(this.#own.channels, []);
     for (const [key, value] of this.#own.presence) port.presence(key, value);
-    this.#lose((letter) => letter.kind === 'remote');
+    this.#lose();
     for (const [{ kind }, resolve, reject] of this.#asked.values())
       (kind === 'stored' ? this.#host.stored() : this.#changed()).then(resolve, reject);
     this.#asked.clear();
@@ -256,7 +256,7 @@ export class Tabs {
         const asks = port.hear(letter.bytes, false);
         if (letter.kind === 'state') this.#arrive();
         if (letter.kind === 'lead') {
-          this.#lose((asked) => asked.kind === 'remote');
+          this.#lose();
           for (const [asked] of this.#asked.values()) this.#post.send(asked);
         }
         if (asks || letter.kind === 'lead') this.#join(asks);
@@ -332,10 +332,10 @@ export class Tabs {
     });
   }
 
-  /** Gives up what can't be answered any more. */
-  #lose(which: (letter: Letter) => boolean): void {
-    for (const [id, [letter, , reject]] of [...this.#asked])
-      if (which(letter)) {
+  /** Gives up calls that nobody can answer any more. */
+  #lose(): void {
+    for (const [id, [{ kind }, , reject]] of [...this.#asked])
+      if (kind === 'remote') {
         this.#asked.delete(id);
         reject(new SanderlingError('LOST', 'the tab with the connection is gone; whether the call ran is not known'));
       }
