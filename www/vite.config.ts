@@ -13,7 +13,9 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   plugins: [markdown(), contentSecurityPolicy(), offline()],
-  resolve: { alias: { sanderling: here('../wasm/js/dist/browser.js') } },
+  resolve: {
+    alias: { 'sanderling/inspect': here('../wasm/js/dist/inspect.js'), sanderling: here('../wasm/js/dist/browser.js') },
+  },
   // While developing, the wasm is read from the package's folder, and the server answers the replication socket.
   server: {
     fs: { allow: [here('.'), here('../wasm/js/dist')] },

@@ -5,9 +5,14 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { initSync, Replica } from '../../wasm/js/pkg/sanderling.js';
+import * as glue from '../../wasm/js/pkg/sanderling_bg.js';
 
-const { memory } = initSync({ module: readFileSync(new URL('../../wasm/js/pkg/sanderling_bg.wasm', import.meta.url)) });
+const module = new WebAssembly.Module(readFileSync(new URL('../../wasm/js/pkg/sanderling_bg.wasm', import.meta.url)));
+const { exports } = new WebAssembly.Instance(module, { './sanderling_bg.js': glue });
+glue.__wbg_set_wasm(exports);
+exports.__wbindgen_start();
+const { Replica } = glue;
+const { memory } = exports;
 const WORD = { outAddress: 2, outLength: 3, scratchAddress: 4, state: 6, pending: 7, seq: 8, bytesIn: 10, bytesOut: 12, timeout: 14, eventSeq: 18 };
 
 /** What a step does, in the order of the numbers. */

@@ -40,7 +40,8 @@ async function buildPackage() {
   await Promise.all([
     build({
       ...shared,
-      entryPoints: ENTRIES.map((name) => `src/entrypoints/${name}.ts`),
+      entryPoints: ['src/inspect.ts', ...ENTRIES.map((name) => `src/entrypoints/${name}.ts`)],
+      entryNames: '[name]',
       outdir: 'dist',
       splitting: true,
       chunkNames: 'chunks/[name]-[hash]',
@@ -54,7 +55,7 @@ async function buildPackage() {
       loader: { '.wasm': 'binary' },
     }),
     copyFile('pkg/sanderling_bg.wasm', 'dist/sanderling.wasm'),
-    copyFile('pkg/sanderling.d.ts', 'dist/types/pkg/sanderling.d.ts'),
+    ...['sanderling', 'sanderling_bg'].map((name) => copyFile(`pkg/${name}.d.ts`, `dist/types/pkg/${name}.d.ts`)),
   ]);
 }
 
@@ -74,6 +75,8 @@ async function runTests() {
   });
   // The files by name, because Node 20 takes a folder and no pattern here, and Node 22 the reverse.
   const files = names.map((name) => `.test/${name.replace(/\.ts$/, '.js')}`);
-  const { status } = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...files], { stdio: 'inherit' });
+  // A test that fails leaves its replicas open, which would keep its process alive.
+  const options = ['--enable-source-maps', '--test', '--test-timeout=240000'];
+  const { status } = spawnSync(process.execPath, [...options, ...files], { stdio: 'inherit' });
   process.exitCode = status ?? 1;
 }

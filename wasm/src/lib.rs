@@ -10,6 +10,7 @@ mod tabs;
 mod talk;
 mod words;
 
+use sanderling_core::command::table;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 pub use replica::Replica;
@@ -19,4 +20,12 @@ pub use replica::Replica;
 #[must_use]
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// Returns the names of the commands that a replica offers as methods, with a space between them.
+#[wasm_bindgen(js_name = commandNames)]
+#[must_use]
+pub fn command_names() -> String {
+    let names: Vec<_> = table::all().filter(|row| row.is_method()).map(|row| row.name).collect();
+    names.join(" ")
 }

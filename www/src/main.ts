@@ -5,6 +5,7 @@
  */
 
 import { open, type Sanderling } from 'sanderling';
+import { inspect } from 'sanderling/inspect';
 import './style/page.css';
 import { Console } from './console/view.js';
 import { DocsView } from './docs/view.js';
@@ -49,7 +50,7 @@ async function start(): Promise<void> {
   const console = new Console({
     run: ([name = '', ...words]) => {
       const before = db.lastSeq;
-      const reply = db.inspect(typeof name === 'string' ? name : textOf(name), ...words);
+      const reply = inspect(db, typeof name === 'string' ? name : textOf(name), ...words);
       if (db.lastSeq !== before) guesses.add(db.lastSeq, [name, ...words], reply);
       return reply;
     },

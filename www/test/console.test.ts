@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ReplyNode } from 'sanderling';
+import type { ReplyNode } from 'sanderling/inspect';
 import { completions, help, hint } from '../src/console/help.js';
 import { asResp2, printReply } from '../src/console/print.js';
 import { COMMANDS } from '../src/commands.gen.js';

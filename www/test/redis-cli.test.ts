@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ReplyNode } from 'sanderling';
+import type { ReplyNode } from 'sanderling/inspect';
 import { printReply } from '../src/console/print.js';
 import { quoteBytes, quoteWord, splitWords } from '../src/console/words.js';
 import { bytesOf } from '../src/text.js';

@@ -118,6 +118,17 @@ impl Command {
         own.into_iter().chain(by_flag.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name))
     }
 
+    /// Whether a replica offers the command as a method. Transactions and the connection have calls of their own there,
+    /// and what is for operators belongs to the server.
+    #[must_use]
+    pub fn is_method(&self) -> bool {
+        !matches!(self.group, Group::Transactions | Group::Connection)
+            && !self.flags.has(Flags::SERVER_ONLY)
+            && !self.flags.has(Flags::ADMIN)
+            && self.subcommands.is_empty()
+            && self.name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    }
+
     /// Whether a call of `words` words, the name included, has the right length.
     pub fn accepts(&self, words: usize) -> bool {
         let words = i32::try_from(words).unwrap_or(i32::MAX);

@@ -7,7 +7,7 @@
  */
 
 import { now, pause } from './clock.js';
-import { COMMAND_NAMES, type CommandMethods } from './commands.gen.js';
+import type { CommandMethods } from './commands.gen.js';
 import { Emitter } from './emitter.js';
 import { reason, SanderlingError } from './errors.js';
 import { Life } from './lifecycle.js';
@@ -15,7 +15,7 @@ import { Link, type LinkOwner, syncUrl, type WebSocketConstructor } from './link
 import { Mirror } from './mirror.js';
 import { asStorageError, Persister } from './persister.js';
 import { type Arg, type Args, type Page, type Port, WORD } from './port.js';
-import type { Reply, ReplyNode } from './reply.js';
+import type { Reply } from './reply.js';
 import type { Store } from './storage/batch.js';
 import { type Persistence, persistence } from './storage/persistence.js';
 import { type Status, statusOf } from './status.js';
@@ -97,6 +97,7 @@ export class Sanderling {
     tabs?: TabsOptions,
   ) {
     this.#port = port;
+    Sanderling.#offer(port.commandNames);
     this.#persister = new Persister(port, (error, isMemory) => {
       this.warn(error, isMemory);
       this.#schedule();
@@ -121,13 +122,15 @@ export class Sanderling {
     this.#tabs = tabs && new Tabs(hostOf(parts), tabs);
   }
 
-  static {
-    for (const name of COMMAND_NAMES) {
-      if (name in this.prototype) continue;
-      const run = function (this: Sanderling, ...args: Args[]): Reply {
+  /** Makes the engine's commands methods. */
+  static #offer(names: readonly string[]): void {
+    for (const name of names) {
+      addMethod(Buffers.prototype, name, function (this: Buffers, ...args) {
+        return this.db.callBuffer(name, ...args);
+      });
+      addMethod(this.prototype, name, function (this: Sanderling, ...args) {
         return this.#run(name, args, 0);
-      };
-      Object.defineProperty(this.prototype, name, { value: run, configurable: true, writable: true });
+      });
     }
   }
 
@@ -149,10 +152,10 @@ export class Sanderling {
     return thrown(this.#port.reply(true));
   }
 
-  /** Runs any command and returns its reply as a tree that says what each part is. An error reply is not thrown. */
-  inspect(name: string, ...args: Args[]): ReplyNode {
+  /** Runs any command by its name and returns its reply as the engine wrote it, in RESP3. An error reply is not thrown. */
+  callRaw(name: string, ...args: Args[]): Bytes {
     this.#execute(name, args, 0);
-    return this.#port.node();
+    return this.#port.raw();
   }
 
   /**
@@ -542,20 +545,12 @@ export class Sanderling {
 
 /** Commands whose replies carry bytes. */
 class Buffers {
-  readonly #db: Sanderling;
+  constructor(readonly db: Sanderling) {}
+}
 
-  constructor(db: Sanderling) {
-    this.#db = db;
-  }
-
-  static {
-    for (const name of COMMAND_NAMES) {
-      const run = function (this: Buffers, ...args: Args[]): Reply<Bytes> {
-        return this.#db.callBuffer(name, ...args);
-      };
-      Object.defineProperty(this.prototype, name, { value: run, configurable: true, writable: true });
-    }
-  }
+/** Adds a method, unless there is one. */
+function addMethod<This>(prototype: This & object, name: string, value: (this: This, ...args: Args[]) => Reply<Bytes>): void {
+  if (!(name in prototype)) Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
 }
 
 function thrown<T>(reply: T): Exclude<T, SanderlingError> {

@@ -1,5 +1,5 @@
 /**
- * The commands as methods: their names, and how each is called.
+ * The commands as methods: how each is called.
  *
  * Generated from the command table by `cargo xtask codegen`: do not edit.
  */
@@ -285,7 +285,3 @@ export interface CommandMethods<A, V> {
   /** Stores the union of multiple sorted sets in a key. Since 2.0.0. Cost: O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and M being the number of elements in the resulting sorted set. */
   zunionstore(destination: A, numkeys: A, key: A, ...more: A[]): ReplyOf<'zunionstore', V>;
 }
-
-/** The names of all methods, which are those of the commands. */
-export const COMMAND_NAMES =
-  'append bitcount bitfield bitop bitpos copy dbsize decr decrby del exists expire expireat expiretime flushall flushdb get getbit getdel getex getrange getset hdel hexists hget hgetall hincrby hincrbyfloat hkeys hlen hmget hmset hrandfield hscan hset hsetnx hstrlen hvals incr incrby incrbyfloat keys lcs lindex linsert llen lmove lmpop lolwut lpop lpos lpush lpushx lrange lrem lset ltrim mget move mset msetnx persist pexpire pexpireat pexpiretime psetex pttl randomkey rename renamenx role rpop rpoplpush rpush rpushx sadd scan scard sdiff sdiffstore set setbit setex setnx setrange sinter sintercard sinterstore sismember smembers smismember smove sort spop srandmember srem sscan strlen substr sunion sunionstore time touch ttl type unlink zadd zcard zcount zdiff zdiffstore zincrby zinter zintercard zinterstore zlexcount zmpop zmscore zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrangestore zrank zrem zremrangebylex zremrangebyrank zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore zunion zunionstore'.split(' ') as (keyof CommandMethods<never, never>)[];

@@ -5,7 +5,7 @@ export { SanderlingError } from './errors.js';
 export type { WebSocketConstructor, WebSocketLike } from './link.js';
 export { open, type OpenOptions } from './open.js';
 export type { Arg, Args, Entry, Page } from './port.js';
-export type { Reply, ReplyNode } from './reply.js';
+export type { Reply } from './reply.js';
 export type { Status } from './status.js';
 export type { StorageOption } from './storage/open.js';
 export type { TokenSource } from './token.js';

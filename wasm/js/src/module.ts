@@ -5,12 +5,16 @@
  * provides it here; the rest of the package awaits `engine()` and never asks where it runs.
  */
 
-import init, * as bindings from '../pkg/sanderling.js';
+import * as glue from '../pkg/sanderling_bg.js';
 
 /** The instantiated module. */
 export interface Engine {
-  /** The functions and classes that it exports. */
-  readonly bindings: typeof bindings;
+  /** A replica in it. */
+  readonly Replica: typeof glue.Replica;
+  /** Returns its version. */
+  readonly version: typeof glue.version;
+  /** Returns the commands that a replica offers. */
+  readonly commandNames: typeof glue.commandNames;
   /** Its memory. */
   readonly memory: WebAssembly.Memory;
 }
@@ -34,13 +38,24 @@ export function engine(): Promise<Engine> {
 
 async function start(): Promise<Engine> {
   if (!load) throw new Error('no wasm source: import the package by its name, not one of its inner files');
-  const input = await load();
+  const { exports } = await instantiate(await load(), { './sanderling_bg.js': glue });
+  glue.__wbg_set_wasm(exports);
+  const { memory, __wbindgen_start: begin } = exports as { memory: WebAssembly.Memory; __wbindgen_start: () => void };
+  begin();
+  const { Replica, version, commandNames } = glue;
+  return { Replica, version, commandNames, memory };
+}
+
+async function instantiate(input: WasmInput, imports: WebAssembly.Imports): Promise<WebAssembly.Instance> {
   // workerd refuses to compile from bytes but instantiates a module at once; the others stream or compile off-thread.
-  const { memory } =
-    input instanceof WebAssembly.Module
-      ? bindings.initSync({ module: input })
-      : await init({ module_or_path: input });
-  return { bindings, memory };
+  if (input instanceof WebAssembly.Module) return new WebAssembly.Instance(input, imports);
+  if (!(input instanceof URL)) return (await WebAssembly.instantiate(input, imports)).instance;
+  const response = await fetch(input);
+  if (!response.ok) throw new Error(`the engine cannot be loaded: ${input.href} answers ${response.status}`);
+  // Only what is said to be wasm may be compiled while it comes.
+  const isStream = response.headers.get('content-type')?.startsWith('application/wasm');
+  const source = isStream ? WebAssembly.instantiateStreaming(response, imports) : WebAssembly.instantiate(await response.arrayBuffer(), imports);
+  return (await source).instance;
 }
 
 let load: (() => WasmInput | Promise<WasmInput>) | undefined;

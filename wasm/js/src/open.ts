@@ -76,7 +76,7 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
   const tabs: TabsOptions | undefined = sharing && {
     ...sharing,
     name: lockName(name),
-    release: instance.bindings.version(),
+    release: instance.version(),
     globs: subscribe,
     url: options.connect === false ? null : (url ?? null),
   };

@@ -13,11 +13,11 @@
  * kept across one.
  */
 
-import type { Replica } from '../pkg/sanderling.js';
+import type { Replica } from '../pkg/sanderling_bg.js';
 import { now } from './clock.js';
 import { SanderlingError } from './errors.js';
 import type { Engine } from './module.js';
-import { readNode, readReply, type Reply, type ReplyNode } from './reply.js';
+import { readReply, type Reply } from './reply.js';
 import { encodeText, readText, writeText } from './text.js';
 
 /** One argument as a user passes it. */
@@ -86,6 +86,8 @@ export class Port {
   /** Whether the last call awaits an acknowledgement. */
   queued = false;
 
+  /** The commands that are methods. */
+  readonly commandNames: readonly string[];
   readonly #replica: Replica;
   readonly #memory: WebAssembly.Memory;
   #bytes: Uint8Array<ArrayBuffer> = NO_BYTES;
@@ -99,8 +101,9 @@ export class Port {
   #count = 0;
 
   constructor(engine: Engine, subscribe: readonly string[]) {
+    this.commandNames = engine.commandNames().split(' ');
     this.#memory = engine.memory;
-    this.#replica = new engine.bindings.Replica(this.identity, subscribe.map(encodeText), now(), entropy(), entropy());
+    this.#replica = new engine.Replica(this.identity, subscribe.map(encodeText), now(), entropy(), entropy());
     this.refresh();
   }
 
@@ -138,9 +141,9 @@ export class Port {
     return readReply(this.#bytes, this.words[WORD.outAddress]!, binary);
   }
 
-  /** The reply of the last call, as a tree. */
-  node(): ReplyNode {
-    return readNode(this.#bytes, this.words[WORD.outAddress]!);
+  /** The reply of the last call, in RESP3. */
+  raw(): Uint8Array<ArrayBuffer> {
+    return this.#takeOut();
   }
 
   /** Hands a message of the server in. */

@@ -1,8 +1,6 @@
 /**
- * Reading of replies, which the engine writes in RESP3.
- *
- * Two readers of one format: `readReply` makes the values that a program works with, `readNode` a tree that still says
- * what each part was, for a console. The engine wrote the bytes, so a malformed reply is a bug and throws `ENGINE`.
+ * Reading of replies, which the engine writes in RESP3, into the values that a program works with; inspect.ts reads them
+ * for a console. The engine wrote the bytes, so a malformed reply is a bug and throws `ENGINE`.
  */
 
 import { replyError, SanderlingError } from './errors.js';
@@ -23,16 +21,6 @@ export type Reply<V = string> =
   | Reply<V>[]
   | { [field: string]: Reply<V> };
 
-/** A reply in which each part says what it is. */
-export type ReplyNode =
-  | { type: 'status' | 'error' | 'string' | 'verbatim'; text: string; bytes: Uint8Array<ArrayBuffer> }
-  | { type: 'integer'; value: number | bigint }
-  | { type: 'double'; value: number; text: string }
-  | { type: 'boolean'; value: boolean }
-  | { type: 'null' }
-  | { type: 'array' | 'set' | 'push'; items: ReplyNode[] }
-  | { type: 'map'; entries: [ReplyNode, ReplyNode][] };
-
 /** Reads the reply at `start`. An error reply is returned, not thrown. */
 export function readReply(bytes: Uint8Array, start: number, binary: false): Reply;
 export function readReply(bytes: Uint8Array, start: number, binary: boolean): Reply<Uint8Array<ArrayBuffer>>;
@@ -40,13 +28,6 @@ export function readReply(bytes: Uint8Array, start: number, binary: boolean): Re
   source = bytes;
   at = start;
   return value(binary);
-}
-
-/** Reads the reply at `start` as a tree. */
-export function readNode(bytes: Uint8Array, start: number): ReplyNode {
-  source = bytes;
-  at = start;
-  return node();
 }
 
 // The reader's place is kept outside of it, so that a reply costs no allocation but its own values.
@@ -102,62 +83,6 @@ function value(binary: boolean): Reply<Uint8Array<ArrayBuffer>> {
   }
 }
 
-function node(): ReplyNode {
-  switch (source[at++]) {
-    case STATUS:
-      return text('status', lineEnd(), 2);
-    case ERROR:
-      return text('error', lineEnd(), 2);
-    case BULK:
-      return text('string', bulkEnd(), 2);
-    case VERBATIM: {
-      const to = bulkEnd();
-      at += FORMAT_BYTES;
-      return text('verbatim', to, 2);
-    }
-    case INTEGER:
-      return { type: 'integer', value: integer() };
-    case BIG_NUMBER:
-      return { type: 'integer', value: BigInt(line()) };
-    case DOUBLE: {
-      const text = line();
-      return { type: 'double', value: double(text), text };
-    }
-    case BOOLEAN:
-      return { type: 'boolean', value: line() === 't' };
-    case NULL:
-      at += 2;
-      return { type: 'null' };
-    case ARRAY:
-      return { type: 'array', items: nodes() };
-    case SET:
-      return { type: 'set', items: nodes() };
-    case PUSH:
-      return { type: 'push', items: nodes() };
-    case MAP: {
-      const count = integer() as number;
-      const entries: [ReplyNode, ReplyNode][] = [];
-      for (let index = 0; index < count; index++) entries.push([node(), node()]);
-      return { type: 'map', entries };
-    }
-    default:
-      throw malformed();
-  }
-}
-
-function nodes(): ReplyNode[] {
-  const count = integer() as number;
-  const items: ReplyNode[] = [];
-  for (let index = 0; index < count; index++) items.push(node());
-  return items;
-}
-
-function text(type: 'status' | 'error' | 'string' | 'verbatim', to: number, skip: number): ReplyNode {
-  const bytes = source.slice(at, to);
-  at = to + skip;
-  return { type, text: readText(bytes, 0, bytes.length), bytes };
-}
-
 /** Reads the length of a string and returns where the string ends; it begins at `at`. */
 function bulkEnd(): number {
   const length = integer() as number;
@@ -182,14 +107,9 @@ function integer(): number | bigint {
   return negative ? -number : number;
 }
 
-function lineEnd(): number {
+function line(): string {
   const end = source.indexOf(CR, at);
   if (end < 0) throw malformed();
-  return end;
-}
-
-function line(): string {
-  const end = lineEnd();
   const text = readText(source, at, end);
   at = end + 2;
   return text;

@@ -15,6 +15,18 @@ for (const name of ['sanderling', 'sanderling/inline'])
     await db.close();
   });
 
+test('sanderling/inspect says what each part of a reply is', async () => {
+  const names = ['sanderling', 'sanderling/inspect'] as const;
+  const { open } = (await import(names[0])) as typeof import('../src/index.js');
+  const { inspect } = (await import(names[1])) as typeof import('../src/inspect.js');
+  const db = await open({ name: 'inspected' });
+  assert.equal(inspect(db, 'SADD', 's', 'a').type, 'integer');
+  const a = { type: 'string', text: 'a', bytes: new TextEncoder().encode('a') };
+  assert.deepEqual(inspect(db, 'SMEMBERS', 's'), { type: 'set', items: [a] });
+  assert.equal(inspect(db, 'GET', 's').type, 'error');
+  await db.close();
+});
+
 test('the JavaScript that a page loads is at most 15 KB after brotli', () => {
   const folder = new URL('../dist/', import.meta.url);
   let bytes = 0;

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { SanderlingError } from '../src/errors.js';
-import { readNode, readReply, type Reply } from '../src/reply.js';
+import { readNode } from '../src/inspect.js';
+import { readReply, type Reply } from '../src/reply.js';
 import { isWellFormed, readText, writeText } from '../src/text.js';
 import { Random, withSeeds } from './engine.js';
 
@@ -24,7 +25,7 @@ function read(text: string, before = ''): Reply {
   return readReply(bytesOf(before + text), Buffer.byteLength(before), false);
 }
 
-function bytesOf(text: string): Uint8Array {
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
@@ -81,7 +82,7 @@ test('as bytes, a string is what it was, and field names stay text', () => {
 });
 
 test('a tree says what each part is', () => {
-  assert.deepEqual(readNode(bytesOf('*3\r\n+OK\r\n$2\r\nhi\r\n-ERR no\r\n'), 0), {
+  assert.deepEqual(readNode(bytesOf('*3\r\n+OK\r\n$2\r\nhi\r\n-ERR no\r\n')), {
     type: 'array',
     items: [
       { type: 'status', text: 'OK', bytes: bytesOf('OK') },
@@ -89,15 +90,17 @@ test('a tree says what each part is', () => {
       { type: 'error', text: 'ERR no', bytes: bytesOf('ERR no') },
     ],
   });
-  assert.deepEqual(readNode(bytesOf('%1\r\n:1\r\n,2.50\r\n'), 0), {
+  assert.deepEqual(readNode(bytesOf('%1\r\n:1\r\n,2.50\r\n')), {
     type: 'map',
     entries: [[{ type: 'integer', value: 1 }, { type: 'double', value: 2.5, text: '2.50' }]],
   });
 });
 
 test('a malformed reply is an error, not a guess', () => {
-  for (const text of ['', '!', ':12', ':1x\r\n', '*1\r\n', '+OK'])
+  for (const text of ['', '!', ':12', ':1x\r\n', '*1\r\n', '+OK']) {
     assert.throws(() => read(text), { code: 'ENGINE' }, JSON.stringify(text));
+    assert.throws(() => readNode(bytesOf(text)), SyntaxError, JSON.stringify(text));
+  }
 });
 
 test('a text is written as the platform encodes it, and read back', () =>

@@ -1,6 +1,6 @@
 /** Prints replies as redis-cli does on a terminal, in either protocol. */
 
-import type { ReplyNode } from 'sanderling';
+import type { ReplyNode } from 'sanderling/inspect';
 import { textOf } from '../text.js';
 import { quoteBytes } from './words.js';
 

@@ -4,7 +4,7 @@
  * It knows the elements of the page and what redis-cli looks like; it must never know how the replica syncs.
  */
 
-import type { ReplyNode } from 'sanderling';
+import type { ReplyNode } from 'sanderling/inspect';
 import { byId, el } from '../dom.js';
 import { textIfUtf8, textOf } from '../text.js';
 import { completions, help, hint, type Completion } from './help.js';

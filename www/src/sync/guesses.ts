@@ -1,6 +1,7 @@
 /** What the console's writes were and what the replica guessed of them, to say later what the server decided instead. */
 
-import type { Reply, ReplyNode } from 'sanderling';
+import type { Reply } from 'sanderling';
+import type { ReplyNode } from 'sanderling/inspect';
 import { asResp2, printReply } from '../console/print.js';
 import { quoteWord } from '../console/words.js';
 

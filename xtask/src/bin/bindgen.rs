@@ -4,8 +4,11 @@
 //! differ from the macro's. Usage: `xtask-bindgen INPUT.wasm OUTPUT_FOLDER NAME`.
 
 use std::env;
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use wasm_bindgen_cli_support::Bindgen;
 
 fn main() -> ExitCode {
@@ -24,12 +27,11 @@ fn main() -> ExitCode {
 }
 
 fn bind(input: &str, folder: &str, name: &str) -> anyhow::Result<()> {
-    Bindgen::new()
-        .input_path(input)
-        .web(true)?
-        .typescript(true)
-        // Each runtime finds the wasm in its own way, and a default path would be followed by every bundler.
-        .omit_default_module_path(true)
-        .out_name(name)
-        .generate(folder)
+    // Of what is made for bundlers only the glue is used, which does not load the wasm: each runtime does that in its own
+    // way, and `wasm/js/src/module.ts` knows them.
+    Bindgen::new().input_path(input).bundler(true)?.typescript(true).out_name(name).generate(folder)?;
+    let types =
+        format!("export * from './{name}.js';\nexport function __wbg_set_wasm(exports: WebAssembly.Exports): void;\n");
+    let path = Path::new(folder).join(format!("{name}_bg.d.ts"));
+    fs::write(&path, types).with_context(|| format!("cannot write {}", path.display()))
 }

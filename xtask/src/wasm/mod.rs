@@ -85,4 +85,4 @@ fn package() -> PathBuf {
 
 /// What wasm-opt is told. It reads the allowed instructions from the module's own `target_features` section.
 const WASM_OPT: &[&str] = &["-O3"];
-const OUTPUTS: [&str; 3] = ["sanderling.js", "sanderling.d.ts", "sanderling_bg.wasm"];
+const OUTPUTS: [&str; 4] = ["sanderling_bg.js", "sanderling_bg.d.ts", "sanderling.d.ts", "sanderling_bg.wasm"];

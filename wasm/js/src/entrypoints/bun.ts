@@ -4,9 +4,10 @@ import path from './sanderling.wasm' with { type: 'file' };
 import { readFileSync } from 'node:fs';
 import { provide } from '../module.js';
 import { platform } from '../platform.js';
+import { openDirectory } from '../storage/directory.js';
 
 // Relative in what `bun build` writes, and absolute otherwise.
 provide(() => new Uint8Array(readFileSync(new URL(path as string, import.meta.url))));
-platform.directory = async (...args) => (await import('../storage/directory.js')).openDirectory(...args);
+platform.directory = openDirectory;
 
 export * from '../index.js';

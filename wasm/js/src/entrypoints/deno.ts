@@ -3,8 +3,9 @@
 import handle from './deno-module.js';
 import { provide } from '../module.js';
 import { platform } from '../platform.js';
+import { openDirectory } from '../storage/directory.js';
 
 provide(() => handle);
-platform.directory = async (...args) => (await import('../storage/directory.js')).openDirectory(...args);
+platform.directory = openDirectory;
 
 export * from '../index.js';

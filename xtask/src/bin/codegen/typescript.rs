@@ -1,13 +1,13 @@
 //! The TypeScript of the command table: the methods that the npm package offers, and the table that the page shows.
 
-use sanderling_core::command::{Command, Flags, Group, Keys};
+use sanderling_core::command::{Command, Flags, Keys};
 
 use crate::syntax::{Parameters, parameters};
 
-/// Returns an interface with one method a command that makes sense in a replica, and the list of their names.
+/// Returns an interface with one method for each command that a replica offers.
 pub(crate) fn methods(rows: &[&Command]) -> String {
-    let rows: Vec<_> = rows.iter().filter(|row| is_method(row)).collect();
-    let mut text = header("The commands as methods: their names, and how each is called.");
+    let rows: Vec<_> = rows.iter().filter(|row| row.is_method()).collect();
+    let mut text = header("The commands as methods: how each is called.");
     text += "import type { ReplyOf } from './replies.js';\n\n";
     text +=
         "/** One method for each command; `A` is what goes in as an argument, `V` what a string in a reply is. */\n";
@@ -16,11 +16,7 @@ pub(crate) fn methods(rows: &[&Command]) -> String {
         text += &format!("  /** {} Since {}. Cost: {}. */\n", comment(row.summary), row.since, comment(row.complexity));
         text += &format!("  {0}({1}): ReplyOf<'{0}', V>;\n", row.name, signature(&parameters(row.syntax)));
     }
-    text += "}\n\n/** The names of all methods, which are those of the commands. */\n";
-    text += "export const COMMAND_NAMES =\n  '";
-    text += &rows.iter().map(|row| row.name).collect::<Vec<_>>().join(" ");
-    text += "'.split(' ') as (keyof CommandMethods<never, never>)[];\n";
-    text
+    text + "}\n"
 }
 
 /// Returns the table with its documentation, as data.
@@ -49,16 +45,6 @@ pub(crate) fn table(rows: &[&Command]) -> String {
         text += &object(row, 1);
     }
     text + "];\n"
-}
-
-/// Tells whether a replica offers the command as a method. Transactions and the connection have calls of their own
-/// there, and what is for operators belongs to the server.
-fn is_method(row: &Command) -> bool {
-    !matches!(row.group, Group::Transactions | Group::Connection)
-        && !row.flags.has(Flags::SERVER_ONLY)
-        && !row.flags.has(Flags::ADMIN)
-        && row.subcommands.is_empty()
-        && row.name.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
 fn signature(parameters: &Parameters) -> String {
