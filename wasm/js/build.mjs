@@ -40,7 +40,7 @@ async function buildPackage() {
   await Promise.all([
     build({
       ...shared,
-      entryPoints: ['src/inspect.ts', ...ENTRIES.map((name) => `src/entrypoints/${name}.ts`)],
+      entryPoints: ['src/cache.ts', 'src/inspect.ts', ...ENTRIES.map((name) => `src/entrypoints/${name}.ts`)],
       entryNames: '[name]',
       outdir: 'dist',
       splitting: true,

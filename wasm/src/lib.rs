@@ -3,6 +3,7 @@
 //! It translates and nothing more. It must never know of IndexedDB, WebSockets or tabs: those belong to the TypeScript
 //! around it, which hands in time and entropy with every call.
 
+mod memory;
 mod packed;
 mod page;
 mod replica;

@@ -258,6 +258,8 @@ impl Replica {
         self.words.set_wide(Word::Seq, status.seq.unwrap_or_default().0);
         self.words.set_wide(Word::BytesIn, status.bytes_in);
         self.words.set_wide(Word::BytesOut, status.bytes_out);
+        self.words.set(Word::Memory, u32::try_from(self.replica.memory_bytes()).unwrap_or(u32::MAX));
+        self.words.set(Word::Evicted, self.replica.evicted() as u32);
         self.words.set_wide(Word::Timeout, self.replica.next_timeout().map_or(u64::MAX, |at| at.0));
     }
 

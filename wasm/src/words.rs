@@ -19,6 +19,8 @@ pub(crate) enum Word {
     LastSeq = 16,
     EventSeq = 18,
     Acknowledged = 20,
+    Memory = 22,
+    Evicted = 23,
 }
 
 /// The block. Boxed, so that its address stays what it was when JavaScript asked for it.
@@ -51,4 +53,4 @@ pub(crate) fn address_of<T>(slice: &[T]) -> u32 {
     slice.as_ptr() as usize as u32
 }
 
-const COUNT: usize = 22;
+const COUNT: usize = 24;

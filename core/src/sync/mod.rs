@@ -51,4 +51,4 @@ pub use message::{
     ServerLimits, Start, ToHub, ToReplica, VERSION, Welcome,
 };
 pub use peer::{Message, PeerId};
-pub use replica::{Event, LoadError, Replica, ReplicaOptions, State, Status, StoreBatch, StoreOp, SyncError};
+pub use replica::{Event, Eviction, LoadError, Replica, ReplicaOptions, State, Status, StoreBatch, StoreOp, SyncError};

@@ -39,6 +39,8 @@ pub enum Bug {
     DeletedOutsideInterest,
     /// The replica watches an expired key as if it still had its value.
     WatchedExpired,
+    /// The replica answers that a key which it has evicted doesn't exist.
+    EvictedAsAbsent,
     /// The leader of a browser's tabs doesn't tell the others what became of their commands.
     ForgottenRelay,
     /// A tab that is given the state drops its own commands that the leader doesn't know.
@@ -49,7 +51,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::SkippedDedup,
         Self::ForgottenOrigin,
         Self::ShownBeforeDurable,
@@ -66,6 +68,7 @@ impl Bug {
         Self::FlushedWhileLoading,
         Self::DeletedOutsideInterest,
         Self::WatchedExpired,
+        Self::EvictedAsAbsent,
         Self::ForgottenRelay,
         Self::ForgottenFollower,
         Self::TrustedLeader,

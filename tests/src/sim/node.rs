@@ -7,7 +7,7 @@ use sanderling_core::{
     format::{ClientId, LogSeq},
     hash::Rng,
     resp::{Value, decode_value},
-    sync::{Event, Grant, Interest, Message, PeerId, Replica, ReplicaOptions, State, StoreOp},
+    sync::{Event, Eviction, Grant, Interest, Message, PeerId, Replica, ReplicaOptions, State, StoreOp},
 };
 
 use super::{
@@ -85,6 +85,8 @@ pub(super) struct Node {
     interest: Vec<Vec<u8>>,
     /// It may not read secrets.
     pub(super) is_restricted: bool,
+    /// The bytes that its data may take.
+    budget: Option<usize>,
     pub(super) connection: Option<Connection>,
     pub(super) store: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Milliseconds by which its clock is ahead of the server's.
@@ -109,11 +111,14 @@ impl Node {
         };
         let interest: Vec<Vec<u8>> = interest.iter().map(|glob| glob.as_bytes().to_vec()).collect();
         let skew_ms = rng.below(120_000);
+        // A few keys fit, or some dozen.
+        let budget = (rng.below(3) == 0).then(|| 1_500 + 1_500 * rng.index(4));
         Self {
             index,
-            replica: make_replica(index, 0, &interest, now_ms + skew_ms),
+            replica: make_replica(index, 0, &interest, budget, now_ms + skew_ms),
             interest,
             is_restricted: rng.below(2) == 0,
+            budget,
             connection: None,
             store: BTreeMap::new(),
             skew_ms,
@@ -133,9 +138,19 @@ impl Node {
         }
     }
 
-    /// Whether it should have a key.
+    /// Whether it should answer for a key as the server would.
     pub(super) fn holds(&self, key: &[u8]) -> bool {
-        self.replica.known().contains(key) && self.grant().may_read(key)
+        self.replica.is_known(key) && self.grant().may_read(key)
+    }
+
+    /// Whether some of what it wants is unknown to it.
+    pub(super) fn has_budget(&self) -> bool {
+        self.budget.is_some()
+    }
+
+    /// Asks for a key that may have been evicted.
+    pub(super) fn fetch(&mut self, key: &[u8]) -> bool {
+        self.replica.known().contains(key) && self.replica.fetch(&[key])
     }
 
     /// What it shows: nothing that it doesn't want.
@@ -182,7 +197,7 @@ impl Node {
         self.waiting.clear();
         self.asked.clear();
         self.seq_shown = 0;
-        self.replica = make_replica(self.index, self.runs, &self.interest, now_ms);
+        self.replica = make_replica(self.index, self.runs, &self.interest, self.budget, now_ms);
         let pairs: Vec<_> = self.store.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         self.replica.load(&pairs).expect("an undamaged store loads");
     }
@@ -231,6 +246,9 @@ impl Node {
 
     /// Takes the replica's messages and events. Returns the tokens of the commands that were answered.
     pub(super) fn drain(&mut self, report: &mut Report) -> Vec<u64> {
+        let before = self.replica.evicted();
+        self.replica.shrink();
+        report.note_many("evictions", self.replica.evicted() - before);
         if let Some(connection) = &mut self.connection {
             while let Some(message) = self.replica.poll_transmit() {
                 connection.up.push_back(message);
@@ -260,6 +278,10 @@ impl Node {
                     report.note("requests that were declined");
                     continue;
                 }
+                Event::Fetched { .. } => {
+                    report.note("fetched keys");
+                    continue;
+                }
                 _ => continue,
             };
             let waiting = self.waiting.pop_front().expect("what is answered was pushed");
@@ -282,7 +304,7 @@ impl Node {
 /// What a restricted replica may read.
 const ALLOWED: [&str; 3] = ["k:*", "ledger:*", "bulk:*"];
 
-fn make_replica(index: usize, run: u64, interest: &[Vec<u8>], now_ms: u64) -> Replica {
+fn make_replica(index: usize, run: u64, interest: &[Vec<u8>], budget: Option<usize>, now_ms: u64) -> Replica {
     let mut client = [0; 16];
     client[..8].copy_from_slice(&(index as u64).to_le_bytes());
     client[8..].copy_from_slice(&run.to_le_bytes());
@@ -293,5 +315,9 @@ fn make_replica(index: usize, run: u64, interest: &[Vec<u8>], now_ms: u64) -> Re
         seed: index as u64 * 1000 + run,
         limits: Limits::DEFAULT,
     };
-    Replica::new(options, Env::new(now_ms, 0))
+    let mut replica = Replica::new(options, Env::new(now_ms, 0));
+    if let Some(bytes_max) = budget {
+        replica.limit_memory(bytes_max, if index.is_multiple_of(2) { Eviction::Lru } else { Eviction::Lfu });
+    }
+    replica
 }

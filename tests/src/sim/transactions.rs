@@ -35,6 +35,9 @@ impl World {
         }
         let env = self.env(self.nodes[index].skew_ms);
         let key = format!("ledger:{}", char::from(b'A' + index as u8));
+        if self.misses(index, &key) {
+            return;
+        }
         let key = key.as_bytes();
         let (now, may_go_back) = (UnixMillis(self.now_ms), self.nodes[index].may_go_back);
         let is_free_there = is_free(&self.server.engine, key, now);

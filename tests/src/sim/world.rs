@@ -188,6 +188,11 @@ impl World {
             }
             return;
         }
+        let target = if words[0] == b"RENAME" { String::from_utf8_lossy(words[2]).into_owned() } else { key.clone() };
+        if [format!("ledger:{index}"), key, target].iter().any(|key| self.misses(index, key)) {
+            return;
+        }
+        let node = &mut self.nodes[index];
         let token = self.oracle.issue(index);
         let (ledger, token_text) = (format!("ledger:{index}"), token.to_string());
         let entry: [&[u8]; 3] = [b"RPUSH", ledger.as_bytes(), token_text.as_bytes()];
@@ -203,6 +208,22 @@ impl World {
         node.pushed_last().token = token;
         let (last, _) = node.call(env, &[b"LINDEX", ledger.as_bytes(), b"-1"]);
         assert_eq!(last, Value::Bulk(token_text.into_bytes()), "a replica reads its own write");
+    }
+
+    /// Whether a replica with a budget doesn't know a key any more; then it asks for it.
+    pub(super) fn misses(&mut self, index: usize, key: &str) -> bool {
+        let env = self.env(self.nodes[index].skew_ms);
+        let node = &mut self.nodes[index];
+        if !node.has_budget() {
+            return false;
+        }
+        let (reply, _) = node.call(env, &[b"EXISTS", key.as_bytes()]);
+        let misses = matches!(&reply, Value::Error(text) if text.starts_with("UNKNOWN"));
+        if misses {
+            self.report.note("reads of unknown keys");
+            node.fetch(key.as_bytes());
+        }
+        misses
     }
 
     /// Somebody writes with redis-cli.
@@ -292,6 +313,10 @@ impl World {
         let ledger = format!("ledger:{index}");
         let node = &mut self.nodes[index];
         let (shown, _) = node.call(env, &[b"LRANGE", ledger.as_bytes(), b"0", b"-1"]);
+        // What it is to show it has asked for.
+        if node.has_budget() && matches!(&shown, Value::Error(text) if text.starts_with("UNKNOWN")) {
+            return;
+        }
         let Value::Array(shown) = shown else { panic!("a ledger is a list, not {shown:?}") };
         for token in node.waiting.iter().map(|waiting| waiting.token).filter(|token| *token != 0) {
             self.report.note("own writes looked for");

@@ -110,6 +110,8 @@ async function workerd() {
     assert.equal((await fetch(url('greeting'))).status, 404);
     assert.equal(await (await fetch(url('greeting'), { method: 'PUT', body: 'hello from the edge' })).text(), 'OK');
     assert.equal(await (await fetch(url('greeting'))).text(), 'hello from the edge');
+    const pages = await Promise.all([1, 2, 3].map(async () => (await fetch(url('cached:page'))).text()));
+    assert.deepEqual(new Set(pages), new Set(['cached:page, rendered 1']), 'a page is rendered once');
     if (server.url) await meets(server.url, url);
   } finally {
     worker.kill();

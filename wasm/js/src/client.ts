@@ -10,6 +10,7 @@ import { now, pause } from './clock.js';
 import type { CommandMethods } from './commands.gen.js';
 import { Emitter } from './emitter.js';
 import { reason, SanderlingError } from './errors.js';
+import type { Fetches, FetchOptions } from './fetches.js';
 import { Life } from './lifecycle.js';
 import { Link, type LinkOwner, syncUrl, type WebSocketConstructor } from './link.js';
 import { Mirror } from './mirror.js';
@@ -62,10 +63,13 @@ export class Sanderling {
   readonly buffers: Commands<Bytes>;
 
   readonly #port: Port;
-  readonly #mirror = new Mirror();
+  readonly #mirror: Mirror;
   readonly #events = new Emitter<Events>();
   readonly #subscriptions = new Subscriptions();
   readonly #talk = new Talk();
+  #fetches: Fetches | undefined;
+  readonly #memoryMax: number | null;
+  #evicted = 0;
   readonly #link: Link;
   readonly #persister: Persister;
   readonly #life: Life;
@@ -95,9 +99,12 @@ export class Sanderling {
     webSocket: () => Promise<WebSocketConstructor>,
     token?: TokenSource,
     tabs?: TabsOptions,
+    memoryMax: number | null = null,
   ) {
     this.#port = port;
     Sanderling.#offer(port.commandNames);
+    this.#memoryMax = memoryMax;
+    this.#mirror = memoryMax === null ? new Mirror() : new Mirror(Math.min(MIRROR_MAX, memoryMax / 8));
     this.#persister = new Persister(port, (error, isMemory) => {
       this.warn(error, isMemory);
       this.#schedule();
@@ -206,6 +213,50 @@ export class Sanderling {
   /** Holds the keys of some globs no more. */
   async unsubscribe(...globs: string[]): Promise<void> {
     await this.#subscribe([], globs);
+  }
+
+  /**
+   * Whether reading a key answers: with its value, or with nothing because there is none. If not, a read throws
+   * `UNKNOWN`: the key lies outside of what was subscribed to, or the memory budget made the replica forget it.
+   */
+  knows(key: string): boolean {
+    this.#assertOpen();
+    return this.#port.knows(key) === 2;
+  }
+
+  /**
+   * Resolves when reading the keys answers, after asking the server if need be. A key outside of what was subscribed to is
+   * held from then on, as long as memory allows. Rejects with `OFFLINE` if there is no connection, or it ends before the
+   * answer, and with `TIMEOUT`.
+   */
+  async fetch(keys: string | readonly string[], options: FetchOptions = {}): Promise<void> {
+    const list = typeof keys === 'string' ? [keys] : keys;
+    if (list.every((key) => this.knows(key))) return;
+    const { Fetches } = await import('./fetches.js').catch((cause: unknown) => {
+      throw this.error('OFFLINE', 'a key is unknown here, and a part of the package cannot be loaded', { cause });
+    });
+    this.#assertOpen();
+    const port = this.#port;
+    this.#fetches ??= new Fetches({
+      knows: (key) => port.knows(key),
+      // Not by `status`, which remembers what its listeners have been told.
+      state: () => statusOf(port, this.#link, this.#persister.kind, this.#tabs, undefined).state,
+      ask: (keys) => {
+        (this.#tabs ?? port).fetch(keys);
+        this.#schedule();
+      },
+      subscribe: (glob) => this.subscribe(glob),
+      unsubscribe: (glob) => void this.unsubscribe(glob).catch(() => undefined),
+      error: (code, text) => this.error(code, text),
+    });
+    await this.#fetches.fetch(list, options);
+  }
+
+  /** What the data takes in the engine's memory, in bytes, the most that it may, and how many keys were forgotten for it. */
+  get budget(): { readonly used: number; readonly max: number | null; readonly evicted: number } {
+    this.#assertOpen();
+    this.#port.status();
+    return { used: this.#port.words[WORD.memory]!, max: this.#memoryMax, evicted: this.#port.words[WORD.evicted]! };
   }
 
   /**
@@ -326,6 +377,7 @@ export class Sanderling {
     this.#mirror.clear();
     for (const { reject } of this.#settled.splice(0)) reject(closedError());
     this.#talk.close(closedError());
+    this.#fetches?.close(closedError());
     await this.#persister.close().catch((error: unknown) => this.warn(asStorageError(error)));
     this.#tabs?.close();
     this.#events.emit('status', this.#status);
@@ -371,6 +423,7 @@ export class Sanderling {
     this.#seen = this.#port.words[WORD.changes]!;
     if (flushed) this.#mirror.clear();
     else for (const key of keys) this.#mirror.drop(key);
+    this.#fetches?.changed(keys, flushed);
     if (!this.#events.has('change') && this.#subscriptions.isEmpty) return;
     if (flushed) this.#flushed = true;
     for (const key of keys) this.#changed.add(key);
@@ -420,15 +473,18 @@ export class Sanderling {
       if (kind === 'corrected') this.#events.emit('correction', { seq: event.seq, reply: event.reply });
       else if (kind === 'refused') this.#refuse(event.seq, event.reply);
       else if (kind === 'declined') this.warn(new SanderlingError('DECLINED', reason(event.reply)));
+      else if (kind === 'fetched') this.#fetches?.answered(event.keys);
       else {
         if (kind === 'message') this.#tabs?.message(event.channel, event.message);
         this.#talk.handle(event);
       }
     }
+    if (this.#memoryMax !== null) this.#shrink();
     this.#tabs?.drain();
     this.#catchUp();
     this.#notify();
     port.status();
+    this.#fetches?.handle();
     this.#settle();
     this.#armTimer();
     // Chromium holds up a message whose task also begins a transaction. Timers of a hidden page may be late by a minute.
@@ -437,6 +493,17 @@ export class Sanderling {
     else this.#persister.now();
     this.#queued = false;
     this.#tellStatus();
+  }
+
+  /** Forgets keys that do not fit, and lets the engine know now and then which ones are read in the mirror. */
+  #shrink(): void {
+    if (this.#port.shrink()) setTimeout(() => this.#schedule());
+    const evicted = this.#port.words[WORD.evicted]!;
+    if (((evicted - this.#evicted) >>> 0) < EVICTED_PER_AGE) return;
+    this.#evicted = evicted;
+    const reads = this.#mirror.takeReads();
+    this.#mirror.age();
+    if (reads.length > 0) this.#port.noteUses(reads);
   }
 
   #refuse(seq: number, reply: Reply): void {
@@ -495,6 +562,16 @@ export class Sanderling {
   #assertOpen(): void {
     if (this.#port.isFree) throw closedError();
     this.#port.refresh();
+  }
+
+  /** @internal Whether the replica keeps what is written at a key. */
+  isOfInterest(key: string): boolean {
+    return this.#port.isFree || this.#port.knows(key) > 0;
+  }
+
+  /** @internal An error of the package, for its modules that stand alone. */
+  error(code: string, text: string, options?: ErrorOptions): SanderlingError {
+    return new SanderlingError(code, text, options);
   }
 
   /** @internal The storage is gone: the replica goes on from memory. */
@@ -568,3 +645,7 @@ const TIMER_MS_MAX = 60_000;
 const LATE_MS = 5_000;
 /** How long a tab that closes waits for another one to store its commands. */
 const HANDOVER_MS_MAX = 2_000;
+/** After so many forgotten keys the engine is told which ones are read in the mirror: an age of it. */
+const EVICTED_PER_AGE = 128;
+/** Code units of one generation of the mirror, if there is a budget. */
+const MIRROR_MAX = 8 * 1024 * 1024;

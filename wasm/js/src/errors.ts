@@ -10,9 +10,10 @@ export class SanderlingError extends Error {
      * `ERR`, `WRONGTYPE`, … for what a command answered. Of the package itself: `CLOSED` (the replica was closed),
      * `OPTIONS` (an option or argument makes no sense), `WEBSOCKET` (there is nothing to connect with), `CONNECTION`
      * (a failure of the network, which will be tried again), `LOST`
-     * (no reply to a call on the server), `SYNC` (the server refused the connection for good), `UNAUTHORIZED` (it
-     * refused the token), `DECLINED` (more than the server takes: of channels, presence or patterns, or a message that
-     * is too long),
+     * (no reply to a call on the server), `OFFLINE` (a key is unknown and nobody can be asked), `TIMEOUT` (nobody answered in
+     * time), `LOAD` (a stale value could not be loaded again), `SYNC` (the server refused the connection for good),
+     * `UNAUTHORIZED` (it refused the token), `DECLINED` (more than the server takes: of channels, presence or patterns, or
+     * a message that is too long),
      * `STORAGE` (the storage failed or is unavailable), `QUOTA` (it is full), `LOCKED` (another tab or process holds it),
      * `DELETED` (what was stored was deleted), `UPGRADED` (a newer release stores here: the page is to be reloaded),
      * `DAMAGED` (its content could not be read and was set aside), `ENGINE` (the engine itself failed).

@@ -2,6 +2,7 @@
 
 export { type Bytes, type Commands, type Events, Sanderling, type Transaction } from './client.js';
 export { SanderlingError } from './errors.js';
+export type { FetchOptions } from './fetches.js';
 export type { WebSocketConstructor, WebSocketLike } from './link.js';
 export { open, type OpenOptions } from './open.js';
 export type { Arg, Args, Entry, Page } from './port.js';

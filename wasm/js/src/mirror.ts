@@ -4,6 +4,9 @@
  * It is exact because its owner drops every key that the engine says has changed before it answers from here. Only
  * strings without a deadline and absent keys are kept. Two generations bound it: when the young one is full it becomes
  * the old one, and what is read there moves over; what is not read for a whole generation is gone.
+ *
+ * The engine does not see what is read here. Where it has to know, its owner ages the mirror now and then: what is read
+ * afterwards moves over again, and is noted.
  */
 
 /** A bounded map from key to string, or to `null` where there is no such key. */
@@ -11,7 +14,14 @@ export class Mirror {
   /** The young generation, for the fast way of a reader: what is in it is exact and needs nothing else. */
   young = new Map<string, string | null>();
   #old = new Map<string, string | null>();
-  #room = ROOM;
+  readonly #size: number;
+  #room: number;
+  #reads: string[] | undefined;
+
+  /** Makes an empty mirror of two generations of `size` code units. */
+  constructor(size = ROOM) {
+    this.#size = this.#room = size;
+  }
 
   /** What a key holds; `undefined` if the mirror does not know. */
   get(key: string): string | null | undefined {
@@ -21,6 +31,7 @@ export class Mirror {
     if (old !== undefined) {
       this.#old.delete(key);
       this.set(key, old);
+      if (this.#reads && this.#reads.length < READS_MAX) this.#reads.push(key);
     }
     return old;
   }
@@ -29,13 +40,23 @@ export class Mirror {
   set(key: string, value: string | null): void {
     const size = key.length + (value?.length ?? 0) + ENTRY_SIZE;
     if (size > SIZE_MAX) return;
-    if (this.#room < size) {
-      this.#old = this.young;
-      this.young = new Map();
-      this.#room = ROOM;
-    }
+    if (this.#room < size) this.age();
     this.#room -= size;
     this.young.set(key, value);
+  }
+
+  /** Makes the young generation the old one. */
+  age(): void {
+    this.#old = this.young;
+    this.young = new Map();
+    this.#room = this.#size;
+  }
+
+  /** The keys that were read for the first time since the mirror was aged, and then noted. Begins to note them. */
+  takeReads(): readonly string[] {
+    const reads = this.#reads ?? [];
+    this.#reads = [];
+    return reads;
   }
 
   /** Forgets a key. */
@@ -48,7 +69,7 @@ export class Mirror {
   clear(): void {
     this.young = new Map();
     this.#old = new Map();
-    this.#room = ROOM;
+    this.#room = this.#size;
   }
 }
 
@@ -56,5 +77,7 @@ export class Mirror {
 const ROOM = 8 * 1024 * 1024;
 /** What an entry takes beside its texts, about. */
 const ENTRY_SIZE = 32;
+/** Reads that are noted between two looks at them: the others are no less hot, but nobody will miss them. */
+const READS_MAX = 1024;
 /** The longest entry that is kept. */
 const SIZE_MAX = 4096;

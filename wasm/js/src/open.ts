@@ -29,6 +29,10 @@ export interface OpenOptions {
    * the token expires; what it throws counts as a connection that failed.
    */
   readonly token?: TokenSource;
+  /** The most that the data may take in memory, in bytes. Beyond it keys are forgotten, and fetched again on demand. */
+  readonly maxMemory?: number;
+  /** Which keys are forgotten first: those not used for the longest time (`'lru'`, the default), or least often. */
+  readonly eviction?: 'lru' | 'lfu';
   /** What to connect with, where it is not to be the global one. */
   readonly WebSocket?: WebSocketConstructor;
   /** `false`: start with the network switched off. */
@@ -42,12 +46,15 @@ export interface OpenOptions {
  * with `OPTIONS` when an option makes no sense.
  */
 export async function open(options: OpenOptions = {}): Promise<Sanderling> {
-  const { name = 'default', subscribe = ['*'] } = options;
+  const { name = 'default', subscribe = ['*'], maxMemory, eviction = 'lru' } = options;
   if (typeof name !== 'string' || name === '') throw new SanderlingError('OPTIONS', 'the name must be a string, and not empty');
   if (!Array.isArray(subscribe) || subscribe.some((glob) => typeof glob !== 'string'))
     throw new SanderlingError('OPTIONS', 'subscribe must be a list of globs');
   if (!['undefined', 'string', 'function'].includes(typeof options.token))
     throw new SanderlingError('OPTIONS', 'the token must be a string, or a function that returns one');
+  if (maxMemory !== undefined && !(maxMemory >= MEMORY_MIN && maxMemory <= MEMORY_MAX))
+    throw new SanderlingError('OPTIONS', 'maxMemory is a number of bytes, from 64 KB to 4 GB');
+  if (eviction !== 'lru' && eviction !== 'lfu') throw new SanderlingError('OPTIONS', "eviction is 'lru' or 'lfu'");
   const url = options.url === undefined ? undefined : syncUrl(options.url);
 
   const warnings: SanderlingError[] = [];
@@ -61,7 +68,11 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
     return undefined;
   });
   let [instance, store] = await Promise.all([engine(), opening]);
-  const newPort = (): Port => new Port(instance, subscribe);
+  const newPort = (): Port => {
+    const port = new Port(instance, subscribe);
+    if (maxMemory !== undefined) port.limitMemory(maxMemory, eviction);
+    return port;
+  };
   let port: Port | undefined;
   if (store)
     try {
@@ -80,7 +91,8 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
     globs: subscribe,
     url: options.connect === false ? null : (url ?? null),
   };
-  db = new Sanderling(port ?? newPort(), store, reopen, () => findWebSocket(options.WebSocket), options.token, tabs);
+  const webSocket = (): Promise<WebSocketConstructor> => findWebSocket(options.WebSocket);
+  db = new Sanderling(port ?? newPort(), store, reopen, webSocket, options.token, tabs, maxMemory ?? null);
   await Promise.race([db.arrived, pause(ARRIVAL_MS_MAX)]);
   tellLater(db, warnings, store);
   if (url !== undefined) {
@@ -103,6 +115,9 @@ async function share(
   const isLeader = await election.take().catch(() => undefined);
   return isLeader === undefined ? undefined : { locks, election, isLeader };
 }
+
+const MEMORY_MIN = 64 * 1024;
+const MEMORY_MAX = 2 ** 32 - 1;
 
 /** Tells what happened while nobody could listen yet. */
 function tellLater(db: Sanderling, warnings: readonly SanderlingError[], store: Store | undefined): void {

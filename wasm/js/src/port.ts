@@ -51,6 +51,10 @@ export const WORD = {
   eventSeq: 18,
   /** The last of this replica's own commands that the server has answered. */
   acknowledged: 20,
+  /** The bytes that the data takes. */
+  memory: 22,
+  /** Counts keys that were forgotten for lack of memory. */
+  evicted: 23,
 } as const;
 
 /** What the replica is doing, by the engine's account. */
@@ -58,7 +62,8 @@ export const STATES = ['offline', 'connecting', 'syncing', 'live'] as const;
 
 /** What the engine has to tell. */
 export type EngineEvent =
-  | { kind: 'state' | 'resynced' | 'fetched' }
+  | { kind: 'state' | 'resynced' }
+  | { kind: 'fetched'; keys: string[] }
   | { kind: 'subscribed'; seq: number }
   | { kind: 'message'; channel: string; message: string }
   | { kind: 'corrected' | 'refused' | 'notSubscribed' | 'reply' | 'declined'; seq: number; reply: Reply };
@@ -190,6 +195,7 @@ export class Port {
       const reply = readReply(this.#bytes, this.words[WORD.outAddress]!, false);
       return { kind, seq: this.number(WORD.eventSeq), reply };
     }
+    if (kind === 'fetched') return { kind, keys: this.#outKeys() };
     return kind && { kind };
   }
 
@@ -326,15 +332,38 @@ export class Port {
   touched(): Touched {
     const flushed = this.#replica.touched();
     this.refresh();
-    const keys: string[] = [];
-    let at = this.words[WORD.outAddress]!;
-    const end = at + this.words[WORD.outLength]!;
-    while (at < end) {
-      const from = at + 4;
-      at = from + readU32(this.#bytes, at);
-      keys.push(readText(this.#bytes, from, at));
-    }
-    return { flushed, keys };
+    return { flushed, keys: this.#outKeys() };
+  }
+
+  /** Bounds what the data may take; keys that were not used for long go first, or those that were used least often. */
+  limitMemory(bytes: number, eviction: 'lru' | 'lfu'): void {
+    this.#replica.limit_memory(bytes, eviction === 'lfu');
+  }
+
+  /** Forgets keys that do not fit; tells whether there are more. */
+  shrink(): boolean {
+    const more = this.#replica.shrink();
+    this.refresh();
+    return more;
+  }
+
+  /** Says that keys were read without the engine. */
+  noteUses(keys: readonly string[]): void {
+    this.#replica.note_uses(this.#pack(keys));
+  }
+
+  /** Asks the server for unknown keys of the interest; tells whether there is a connection. */
+  fetch(keys: readonly string[]): boolean {
+    return this.#replica.fetch(this.#pack(keys));
+  }
+
+  /** 2: reading the key answers; 1: it is of interest but unknown; 0: it is not of interest. */
+  knows(key: string): number {
+    this.#begin();
+    this.#putBytes(encodeText(key));
+    const knows = this.#replica.knows(this.#at - this.#base);
+    this.refresh();
+    return knows;
   }
 
   /** Brings the words about the replica's status up to date. */
@@ -446,6 +475,18 @@ export class Port {
     return { ok: code === 0, mayRetry: code === 1, text: code === 0 ? '' : this.#outText() };
   }
 
+  #outKeys(): string[] {
+    const keys: string[] = [];
+    let at = this.words[WORD.outAddress]!;
+    const end = at + this.words[WORD.outLength]!;
+    while (at < end) {
+      const from = at + 4;
+      at = from + readU32(this.#bytes, at);
+      keys.push(readText(this.#bytes, from, at));
+    }
+    return keys;
+  }
+
   #outText(): string {
     const from = this.words[WORD.outAddress]!;
     return readText(this.#bytes, from, from + this.words[WORD.outLength]!);
@@ -507,7 +548,7 @@ const EVENTS = [
   'fetched',
   'declined',
 ] as const;
-const WORD_COUNT = 22;
+const WORD_COUNT = 24;
 const NO_WORDS = new Uint32Array(0);
 const NO_BYTES = new Uint8Array(0);
 

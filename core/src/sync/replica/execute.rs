@@ -109,12 +109,19 @@ impl Replica {
         entry.map_or(0, Entry::digest)
     }
 
-    /// Refuses keys that the replica doesn't hold: it can't know their values.
-    fn check_interest(&self, row: &Command, args: &[&[u8]]) -> Result<()> {
+    /// Refuses keys whose values the replica doesn't know, unless the call needn't know them.
+    fn check_interest(&mut self, row: &Command, args: &[&[u8]]) -> Result<()> {
+        let looks_beyond = matches!(row.name, "sort" | "sort_ro") && args.iter().any(|word| word.contains(&b'*'));
+        if looks_beyond && !self.holes.is_empty() {
+            return Err(Error::new("UNKNOWN keys that a pattern leads to may not be held by this replica"));
+        }
+        let is_blind = is_blind(row.name, args);
         for position in row.key_positions(args) {
-            if let Some(key) = args.get(position)
-                && !self.is_known(key)
-            {
+            let Some(key) = args.get(position) else { continue };
+            if let Some(budget) = &mut self.budget {
+                budget.note_use(key);
+            }
+            if !(self.is_known(key) || is_blind && self.known.contains(key)) {
                 return Err(Error::owned(format!(
                     "UNKNOWN key '{}' isn't held by this replica: subscribe to it or fetch it",
                     key.get(..key.len().min(128)).unwrap_or_default().escape_ascii()
@@ -203,6 +210,18 @@ struct Write {
     conditions: Vec<(Box<[u8]>, u64)>,
     transaction: bool,
 }
+
+/// Whether a call gives its keys values whatever they hold: it needn't know them.
+pub(super) fn is_blind(name: &str, args: &[&[u8]]) -> bool {
+    let is_condition = |word: &&[u8]| LOOKING.iter().any(|option| word.eq_ignore_ascii_case(option));
+    match name {
+        "set" => !args.iter().skip(3).any(is_condition),
+        _ => matches!(name, "mset" | "setex" | "psetex"),
+    }
+}
+
+/// The options with which `SET` looks at what is there.
+const LOOKING: [&[u8]; 4] = [b"nx", b"xx", b"get", b"keepttl"];
 
 fn is_write(words: &[&[u8]]) -> bool {
     command::find_row(words).is_ok_and(|(row, _)| row.flags.has(Flags::WRITE))

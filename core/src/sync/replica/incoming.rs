@@ -1,8 +1,8 @@
 //! What the hub says: welcomes, loads, batches, answers.
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
-use super::{Link, Replica, SyncError, events::Event, events::State, pending::Touch};
+use super::{Link, Replica, SyncError, events::Event, events::State, pending::Touch, room::Room};
 use crate::{
     effect::Change,
     env::Env,
@@ -20,6 +20,8 @@ pub(super) struct Added {
     id: u32,
     /// Runs of effects, in order.
     parts: Vec<Vec<u8>>,
+    /// What of it may still be taken in.
+    room: Room,
 }
 
 impl Replica {
@@ -72,13 +74,7 @@ impl Replica {
         }
         match &mut self.link {
             Link::Offline | Link::Greeting { .. } => return Err(SyncError::Unexpected("data before the welcome")),
-            Link::Starting { held, .. } => {
-                let is_end = matches!(message, ToReplica::LoadEnd { .. });
-                held.push(bytes.to_vec());
-                if is_end {
-                    self.finish_start(env)?;
-                }
-            }
+            Link::Starting { .. } => self.handle_starting(env, &message, bytes)?,
             Link::Live { .. } => self.handle_live(message)?,
         }
         self.check_identities()
@@ -149,44 +145,104 @@ impl Replica {
             }
             Start::Load => {}
         }
-        self.link = Link::Starting { welcome, held: Vec::new(), heard_at: env.now, asked: false };
+        self.link =
+            Link::Starting { welcome, held: Vec::new(), room: Room::default(), heard_at: env.now, asked: false };
         self.events.push_back(Event::State(State::Loading));
         Ok(())
     }
 
+    /// Keeps what brings the replica up to date until all of it is there.
+    fn handle_starting(&mut self, env: Env, message: &ToReplica<'_>, bytes: &[u8]) -> Result<(), SyncError> {
+        let begun = matches!(message, ToReplica::LoadBegin(_)).then(|| self.make_room());
+        let Link::Starting { held, room, .. } = &mut self.link else { return Ok(()) };
+        if let Some(begun) = begun {
+            *room = begun;
+        }
+        match message {
+            ToReplica::Chunk(chunk) => match room.take(chunk) {
+                Some(fits) => held.push(ToReplica::Chunk(fits.into()).encode()),
+                None => held.push(bytes.to_vec()),
+            },
+            _ => held.push(bytes.to_vec()),
+        }
+        match message {
+            ToReplica::LoadEnd { .. } => self.end_load(env),
+            ToReplica::Fetched { effects, .. } => {
+                self.note_answer(self.check_fetched(effects)?.len());
+                self.end_load(env)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a load in at its end. What was left out of it and a pending command has come to need is asked for before.
+    fn end_load(&mut self, env: Env) -> Result<(), SyncError> {
+        let Link::Starting { room, .. } = &self.link else { return Ok(()) };
+        if room.is_full() {
+            let late: Vec<Box<[u8]>> = self.needed_keys().filter(|key| room.leaves_out(key)).collect();
+            let Link::Starting { room, .. } = &mut self.link else { return Ok(()) };
+            if room.asks_for(&late) {
+                self.talk.fetches.extend(late);
+                self.send_fetches();
+            }
+            if self.talk.fetching > 0 {
+                return Ok(());
+            }
+        }
+        self.finish_start(env)
+    }
+
+    fn make_room(&self) -> Room {
+        match &self.budget {
+            Some(budget) => Room::new(budget.bytes_max, self.needed_keys().collect()),
+            None => Room::default(),
+        }
+    }
+
     /// Takes in all that came since the welcome as one step.
     fn finish_start(&mut self, env: Env) -> Result<(), SyncError> {
-        let Link::Starting { welcome, held, .. } = core::mem::replace(&mut self.link, Link::Offline) else {
+        let Link::Starting { welcome, held, room, .. } = core::mem::replace(&mut self.link, Link::Offline) else {
             return Ok(());
         };
-        let mut messages = Vec::with_capacity(held.len());
         for bytes in &held {
-            let message = ToReplica::decode(bytes).map_err(SyncError::Malformed)?;
-            match &message {
+            match &ToReplica::decode(bytes).map_err(SyncError::Malformed)? {
                 ToReplica::Batch(batch) => self.check_batch(batch)?,
                 // Checked when they came.
                 ToReplica::Chunk(_) => {}
                 ToReplica::LoadBegin(LoadScope::Everything | LoadScope::Buckets { .. }) => {}
                 ToReplica::LoadEnd { through } if *through >= welcome.seq => {}
+                // It was asked for and checked.
+                ToReplica::Fetched { through, .. } if *through >= welcome.seq => {}
                 _ => return Err(SyncError::Unexpected("something else than a load at the start")),
             }
-            messages.push(message);
         }
         self.take_back(&Touch::everything());
-        self.holes.clear();
+        let is_partial = room.is_full();
+        let was_complete = self.holes.is_empty();
+        let was_known: Vec<Box<[u8]>> = room.needed().filter(|key| self.is_known(key)).cloned().collect();
+        self.holes.clear(is_partial);
         self.set_token(&welcome, welcome.seq);
-        for message in &messages {
-            match message {
+        for bytes in held {
+            // Each is let go of as soon as it is taken in: what is held and what is known needn't both fit in memory.
+            let Ok(message) = ToReplica::decode(&bytes) else { continue };
+            match &message {
                 ToReplica::LoadBegin(LoadScope::Everything) => {
                     self.store.begin_generation();
                     self.drop_keys(|_| true);
                     self.tell_flush();
+                    self.reveal(room.needed());
                 }
                 ToReplica::LoadBegin(LoadScope::Buckets { bits, buckets }) => {
                     let gone = self.drop_keys(|key| buckets.binary_search(&bucket_of(key, *bits)).is_ok());
                     self.tell_confirmed(&gone);
+                    let is_loaded = |key: &[u8]| buckets.binary_search(&bucket_of(key, *bits)).is_ok();
+                    self.reveal(room.needed().filter(|key| is_loaded(key) || was_known.contains(*key)));
                 }
-                ToReplica::Chunk(bytes) => self.confirm(bytes),
+                ToReplica::Chunk(bytes) => self.confirm(bytes, true),
+                ToReplica::Fetched { through, effects } => {
+                    self.take_fetched(effects)?;
+                    self.arrive(*through);
+                }
                 ToReplica::Batch(batch) => self.take_batch(batch),
                 ToReplica::LoadEnd { through } => self.arrive(*through),
                 _ => {}
@@ -197,6 +253,13 @@ impl Replica {
         }
         self.link = Link::Live { heard_at: env.now, asked: false };
         self.store.note_head();
+        if is_partial {
+            self.note_unknown();
+            self.fetch_needed();
+        }
+        if is_partial || !was_complete {
+            self.tell_everything();
+        }
         self.events.push_back(Event::Resynced);
         self.events.push_back(Event::State(State::Live));
         Ok(())
@@ -215,11 +278,12 @@ impl Replica {
                 if self.subscriptions.front().is_none_or(|front| front.id != id) {
                     return Err(SyncError::Unexpected("keys that weren't asked for"));
                 }
-                self.added = Some(Added { id, parts: Vec::new() });
+                self.added = Some(Added { id, parts: Vec::new(), room: self.make_room() });
             }
             ToReplica::Chunk(bytes) => {
                 self.check_effects(&bytes)?;
-                self.take_loading(&bytes);
+                let fits = self.added.as_mut().and_then(|added| added.room.take(&bytes));
+                self.take_loading(fits.as_deref().unwrap_or(&bytes));
             }
             ToReplica::LoadEnd { through } => {
                 let Some(added) = self.added.take() else {
@@ -234,8 +298,8 @@ impl Replica {
                 if through < self.seq() {
                     return Err(SyncError::Unexpected("values that go back"));
                 }
-                self.check_effects(&effects)?;
-                self.take_fetched(&effects);
+                let keys = self.take_fetched(&effects)?;
+                self.note_answer(keys);
                 self.arrive(through);
             }
             ToReplica::Unsubscribed { id } => self.finish_removal(id)?,
@@ -256,34 +320,67 @@ impl Replica {
         match (&mut self.added, &self.link) {
             (Some(added), _) => added.parts.push(bytes.to_vec()),
             // At the start everything is taken in at once.
-            (None, _) => self.confirm(bytes),
+            (None, _) => self.confirm(bytes, true),
         }
     }
 
     fn finish_added(&mut self, added: Added, through: LogSeq) {
+        if added.room.is_full() {
+            self.thin_out();
+            self.tell_sparse();
+        }
         self.know_added(added.id);
-        for bytes in &added.parts {
+        for bytes in added.parts {
             // A key that a glob had before is live, and not part of the load.
-            self.take_foreign(bytes);
+            self.take_foreign(&bytes, true);
+        }
+        if added.room.is_full() {
+            self.fetch_needed();
         }
         self.arrive(through);
         self.resolve_subscription(added.id);
     }
 
-    /// Takes in the values of keys that were fetched.
-    fn take_fetched(&mut self, bytes: &[u8]) {
-        let mut keys = Vec::new();
-        for (_, effect) in effects(bytes).flatten() {
-            if matches!(effect.change, Change::Put(_) | Change::Delete(_)) {
-                self.holes.remove(&*effect.key);
-                self.pending.try_all_again();
-                keys.push(effect.key.to_vec());
-            }
+    /// Takes in the values of keys that were fetched, and returns how many there are. Those that aren't of interest any more
+    /// are left out.
+    fn take_fetched(&mut self, bytes: &[u8]) -> Result<usize, SyncError> {
+        let keys = self.check_fetched(bytes)?;
+        if let Some(budget) = &mut self.budget {
+            keys.iter().for_each(|key| budget.note_fetch(key));
         }
-        self.take_foreign(bytes);
-        self.talk.fetching = self.talk.fetching.saturating_sub(keys.len());
-        self.send_fetches();
+        self.pending.try_all_again();
+        self.take_foreign(bytes, true);
+        let count = keys.len();
         self.events.push_back(Event::Fetched { keys });
+        Ok(count)
+    }
+
+    /// Checks that these are values of keys, and returns the keys.
+    fn check_fetched(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, SyncError> {
+        let mut keys = Vec::new();
+        for effect in effects(bytes) {
+            let (db, effect) = effect.map_err(|_| SyncError::Malformed("effects that can't be read"))?;
+            if db != self.db || !matches!(effect.change, Change::Put(_) | Change::Delete(_)) {
+                return Err(SyncError::Unexpected("something else than values of keys"));
+            }
+            keys.push(effect.key.to_vec());
+        }
+        Ok(keys)
+    }
+
+    /// Takes in that so many of the keys that were asked for have come, and asks for more.
+    fn note_answer(&mut self, keys: usize) {
+        self.talk.fetching = self.talk.fetching.saturating_sub(keys);
+        self.send_fetches();
+    }
+
+    /// Asks for what pending commands need and nobody knows here.
+    fn fetch_needed(&mut self) {
+        let keys: Vec<Box<[u8]>> = self.needed_keys().filter(|key| !self.is_known(key)).collect();
+        let keys: Vec<&[u8]> = keys.iter().map(|key| &**key).collect();
+        if !keys.is_empty() {
+            self.fetch(&keys);
+        }
     }
 
     /// Takes in that everything up to a position is known.

@@ -3,14 +3,22 @@
 //! ```text
 //!  known          what the data is complete for: what hello says, and the token is good for
 //!  subscriptions  changes on their way, in order; each becomes part of `known` when the hub has seen to it
-//!  holes          keys of the interest whose values were forgotten
+//!  holes          keys of the interest whose values are unknown all the same
 //! ```
 
 use alloc::{boxed::Box, format, vec::Vec};
 
-use super::{Link, Replica, SyncError, events::Event, pending::Touch, talk::in_resp3, too_long};
+use super::{
+    Link, Replica, SyncError,
+    events::Event,
+    execute::is_blind,
+    pending::{Command, Touch},
+    talk::in_resp3,
+    too_long,
+};
 use crate::{
     blob::Blob,
+    command,
     effect::{Change, Effect},
     env::Env,
     error::Error,
@@ -19,6 +27,7 @@ use crate::{
         message::ToHub,
         planted::{self, Bug},
     },
+    types::string::{Expiry, StringChange},
 };
 
 /// A change of interest that the hub hasn't seen to yet.
@@ -49,22 +58,18 @@ impl Replica {
         &self.known
     }
 
-    /// Forgets the value of a key, to save memory; what batches say of it is dropped. Refused, with `false`, while a
-    /// pending command touches it.
-    pub fn forget(&mut self, key: &[u8]) -> bool {
-        let mut touch = Touch::default();
-        touch.add_key(key);
-        if !self.is_known(key) || !self.pending.disturbed_by(&touch).is_empty() {
-            return false;
-        }
-        self.drop_keys(|other| other == key);
-        self.holes.insert(key.into());
-        self.store.note_forgotten(key);
-        true
+    /// Whether reading a key answers: its value, or that it doesn't exist. To be called after [`Replica::settle`].
+    pub fn is_known(&self, key: &[u8]) -> bool {
+        let is_hole = || {
+            self.holes.hides(key)
+                && self.pending.touching(key).next().is_none()
+                && self.engine.keyspace().db(self.db).find(key).is_none()
+        };
+        self.known.contains(key) && (self.holes.is_empty() || planted::has(Bug::EvictedAsAbsent) || !is_hole())
     }
 
-    /// Asks for the values of forgotten keys; [`Event::Fetched`] tells that they are there, of some now and of others
-    /// later if they are more than the server takes at once. Returns whether there is a connection to ask.
+    /// Asks for the values of unknown keys of the interest; [`Event::Fetched`] tells that they are there, of some now and
+    /// of others later if they are more than the server takes at once. Returns whether there is a connection to ask.
     pub fn fetch(&mut self, keys: &[&[u8]]) -> bool {
         let is_live = matches!(self.link, Link::Live { .. });
         if is_live {
@@ -97,9 +102,16 @@ impl Replica {
         }
     }
 
-    /// Whether the value of a key is known.
-    pub(super) fn is_known(&self, key: &[u8]) -> bool {
-        self.known.contains(key) && (self.holes.is_empty() || !self.holes.contains(key))
+    /// Whether all that a pending command reads is known.
+    pub(super) fn knows_enough_for(&self, command: &Command) -> bool {
+        command.conditions.iter().all(|(key, _)| self.is_known(key))
+            && command.calls.iter().all(|call| {
+                let words = call.words();
+                let Ok((row, _)) = command::find_row(&words) else { return true };
+                let is_blind = is_blind(row.name, &words);
+                let mut keys = row.key_positions(&words).filter_map(|at| words.get(at));
+                keys.all(|key| if is_blind { self.known.contains(key) } else { self.is_known(key) })
+            })
     }
 
     /// Whether an effect is on a key that the replica is to hold, or is about to.
@@ -109,15 +121,38 @@ impl Replica {
         self.known.concerns(effect) || is_coming()
     }
 
-    /// Whether an effect is on a key whose value it is good for: not one on a forgotten value. An effect that says all of
-    /// a value ends the forgetting.
-    pub(super) fn fills_no_hole(&mut self, effect: &Effect<'_>) -> bool {
-        match effect.change {
-            Change::Flush => self.holes.clear(),
-            Change::Put(_) | Change::Delete(_) => drop(self.holes.remove(&*effect.key)),
-            _ => return !self.holes.contains(&*effect.key),
+    /// Whether a confirmed effect leads to a value that is known: it says all of it, or what was before is known. What
+    /// nobody asked for isn't let in if there is no room.
+    pub(super) fn is_good(&self, effect: &Effect<'_>, was_asked_for: bool) -> bool {
+        let key = &effect.key;
+        let is_whole = match &effect.change {
+            Change::Flush => return true,
+            Change::Put(_) | Change::Delete(_) => true,
+            Change::String(StringChange::Set { expiry, .. }) => *expiry != Expiry::Keep,
+            _ => false,
+        };
+        !self.holes.hides(key)
+            || self.engine.keyspace().db(self.db).find(key).is_some()
+            || is_whole && (was_asked_for || self.has_room(0))
+    }
+
+    /// Takes in that the value after a confirmed effect is known, and whether it can't be seen because of what is pending.
+    pub(super) fn note_known(&mut self, effect: &Effect<'_>, is_hidden: bool) {
+        if matches!(effect.change, Change::Flush) {
+            self.holes.clear(false);
+            return;
         }
-        true
+        let is_there = || self.engine.keyspace().db(self.db).find(&effect.key).is_some();
+        if !self.holes.is_sparse() || is_hidden || !is_there() {
+            self.holes.reveal(&effect.key);
+            if self.holes.is_sparse() && self.holes.are_many() {
+                let pending = &self.pending;
+                let dropped = self.holes.drop_after(&effect.key, |key| pending.needs(key));
+                if let Some(key) = dropped {
+                    self.engine.keyspace_mut().note_change(self.db, &key);
+                }
+            }
+        }
     }
 
     pub(super) fn begin_subscription(&mut self, subscription: Subscription) {
@@ -260,7 +295,13 @@ impl Replica {
         self.refresh_known();
         let known = self.known.clone();
         self.drop_keys(|key| !known.contains(key));
+        self.note_unknown();
         self.holes.retain(|key| known.contains(key));
+    }
+
+    /// Tells those who show data that any key which doesn't exist may be unknown now.
+    pub(super) fn note_unknown(&mut self) {
+        self.engine.keyspace_mut().note_flush(self.db, None);
     }
 
     fn refresh_known(&mut self) {

@@ -5,32 +5,34 @@
 //! ([`Replica::handle_message`], [`Replica::poll_transmit`]), stores what is to survive ([`Replica::poll_store`]), and
 //! tells its user what became of the guesses ([`Replica::poll_event`]).
 
+mod budget;
 mod events;
 mod execute;
+mod holes;
 mod incoming;
 mod interest;
 mod pending;
 mod push;
 mod rebase;
 mod restore;
+mod room;
 mod store;
 mod tabs;
 mod talk;
 #[cfg(test)]
 mod tests;
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeSet, VecDeque},
-    format, vec,
-    vec::Vec,
-};
+use alloc::{boxed::Box, collections::VecDeque, format, vec, vec::Vec};
 
+use budget::Budget;
+pub use budget::Eviction;
 pub use events::{Event, State, Status, SyncError};
+use holes::Holes;
 use incoming::Added;
 use interest::Subscription;
 use pending::PendingQueue;
 pub use restore::LoadError;
+use room::Room;
 use store::Store;
 pub use store::{StoreBatch, StoreOp};
 use tabs::Tabs;
@@ -88,8 +90,10 @@ pub struct Replica {
     /// The globs of the keys that it knows.
     globs: Vec<Vec<u8>>,
     known: Interest,
-    /// Keys of these whose values it has forgotten.
-    holes: BTreeSet<Box<[u8]>>,
+    /// Keys of these whose values it doesn't know all the same.
+    holes: Holes,
+    /// How much memory the data may take, if that is bounded.
+    budget: Option<Box<Budget>>,
     subscriptions: VecDeque<Subscription>,
     /// How many of these the hub was asked for on this connection.
     subscriptions_sent: usize,
@@ -142,6 +146,8 @@ enum Link {
     Starting {
         welcome: Welcome,
         held: Vec<Vec<u8>>,
+        /// What of it may still be taken in.
+        room: Room,
         heard_at: UnixMillis,
         asked: bool,
     },
@@ -177,7 +183,8 @@ impl Replica {
             pushed_through: ClientSeq(0),
             known: Interest::new(options.interest.iter().map(Vec::as_slice)),
             globs: options.interest,
-            holes: BTreeSet::new(),
+            holes: Holes::default(),
+            budget: None,
             subscriptions: VecDeque::new(),
             subscriptions_sent: 0,
             catching_up: Vec::new(),
@@ -223,7 +230,8 @@ impl Replica {
             db: self.db,
             clients: self.named.iter().map(|client| (*client, self.answered(*client))).collect(),
             interest: self.globs.iter().map(|glob| Blob::from(glob.as_slice())).collect(),
-            resume: self.token,
+            // With memory enough, what was forgotten for the lack of it is to come back.
+            resume: self.token.filter(|_| self.budget.is_some() || !self.holes.is_sparse()),
             credit: CREDIT_BYTES,
         };
         let message = ToHub::Hello(hello).encode();

@@ -220,7 +220,7 @@ impl PendingQueue {
         match &pending.footprint {
             Footprint::Everything => self.queue.front().is_some_and(|first| first.command.order == order),
             Footprint::Keys(keys) => {
-                keys.iter().all(|key| self.touching(key).and_then(VecDeque::front).is_some_and(|at| *at == order))
+                keys.iter().all(|key| self.sharing(key).and_then(VecDeque::front).is_some_and(|at| *at == order))
             }
         }
     }
@@ -237,7 +237,7 @@ impl PendingQueue {
         let mut seen = BTreeMap::<u64, VecDeque<u64>>::new();
         for key in &touch.keys {
             if seen.insert(hash_of(key), VecDeque::new()).is_none() {
-                candidates.extend(self.touching(key).into_iter().flatten().copied().map(Reverse));
+                candidates.extend(self.sharing(key).into_iter().flatten().copied().map(Reverse));
             }
         }
         let mut disturbed: Vec<u64> = Vec::new();
@@ -253,7 +253,7 @@ impl PendingQueue {
                 Footprint::Keys(keys) => {
                     for key in keys {
                         if seen.insert(hash_of(key), VecDeque::new()).is_none() {
-                            let orders = self.touching(key).into_iter().flatten().copied();
+                            let orders = self.sharing(key).into_iter().flatten().copied();
                             candidates.extend(orders.filter(|other| *other > order).map(Reverse));
                         }
                     }
@@ -335,18 +335,38 @@ impl PendingQueue {
         }
     }
 
+    /// Whether a command rests on a key's value.
+    pub(super) fn needs(&self, key: &[u8]) -> bool {
+        let waits = |pending: &Pending| match &pending.footprint {
+            Footprint::Keys(keys) => !pending.applied && keys.contains(key),
+            Footprint::Everything => true,
+        };
+        !self.everything.is_empty() || self.touching(key).next().is_some() || self.from(self.unapplied_from).any(waits)
+    }
+
+    /// The applied commands that touch a key by its name, ascending.
+    pub(super) fn touching(&self, key: &[u8]) -> impl Iterator<Item = u64> {
+        let touches = |order: &u64| match self.get(*order).map(|pending| &pending.footprint) {
+            Some(Footprint::Keys(keys)) => keys.contains(key),
+            _ => false,
+        };
+        self.sharing(key).into_iter().flatten().copied().filter(touches)
+    }
+
+    /// The keys that commands touch by their names.
+    pub(super) fn keys(&self) -> BTreeSet<Box<[u8]>> {
+        let mut touch = Touch::default();
+        for pending in &self.queue {
+            if let Footprint::Keys(keys) = &pending.footprint {
+                keys.iter().for_each(|key| touch.add_key(key));
+            }
+        }
+        touch.keys
+    }
+
     /// Whether a client has commands here.
     pub(super) fn holds(&self, client: ClientId) -> bool {
         self.queue.iter().any(|pending| pending.command.client == client)
-    }
-
-    /// Whether keys of a command are outside of what `known` says.
-    pub(super) fn reaches_beyond(&self, order: u64, known: impl Fn(&[u8]) -> bool) -> bool {
-        let Some(pending) = self.get(order) else { return false };
-        match &pending.footprint {
-            Footprint::Keys(keys) => !keys.iter().all(|key| known(key)),
-            Footprint::Everything => !pending.command.named().keys.iter().all(|key| known(key)),
-        }
     }
 
     /// Forgets what was pushed: the connection has ended. Only commands from a place on are to be pushed on the next.
@@ -434,7 +454,8 @@ impl PendingQueue {
         }
     }
 
-    fn touching(&self, key: &[u8]) -> Option<&VecDeque<u64>> {
+    /// The applied commands on keys that share what a key hashes to.
+    fn sharing(&self, key: &[u8]) -> Option<&VecDeque<u64>> {
         self.by_key.get(&hash_of(key))
     }
 }

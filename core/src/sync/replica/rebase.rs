@@ -29,7 +29,7 @@ impl Replica {
         while let Some(order) = self.pending.next_unapplied(from) {
             from = order + 1;
             // A command on keys that aren't known any more is the server's alone.
-            if self.pending.reaches_beyond(order, |key| self.is_known(key)) {
+            if !self.pending.get(order).is_some_and(|pending| self.knows_enough_for(&pending.command)) {
                 continue;
             }
             let Some(command) = self.pending.lend(order) else { return };
@@ -82,7 +82,7 @@ impl Replica {
     pub(super) fn take_batch(&mut self, batch: &Batch<'_>) {
         for item in &batch.items {
             match item {
-                Item::Foreign(bytes) => self.take_foreign(bytes),
+                Item::Foreign(bytes) => self.take_foreign(bytes, false),
                 Item::Loading(bytes) => self.take_loading(bytes),
                 Item::Own { client, seq, reply, effects } => self.take_own(*client, *seq, reply.as_deref(), effects),
                 Item::AsGuessed { client, through } => self.take_guessed(*client, *through),
@@ -91,14 +91,14 @@ impl Replica {
         self.arrive(batch.through);
     }
 
-    /// Takes in what others did.
-    pub(super) fn take_foreign(&mut self, bytes: &[u8]) {
+    /// Takes in what others did; if it `was_asked_for`, whether or not there is room for keys that weren't known.
+    pub(super) fn take_foreign(&mut self, bytes: &[u8], was_asked_for: bool) {
         if !self.pending.is_empty() {
             let mut touch = Touch::default();
             touch.add_effects(bytes);
             self.take_back(&touch);
         }
-        self.confirm(bytes);
+        self.confirm(bytes, was_asked_for);
     }
 
     fn take_own(&mut self, client: u32, seq: ClientSeq, reply: Option<&[u8]>, bytes: &[u8]) {
@@ -106,7 +106,7 @@ impl Replica {
         match self.pending.find(client, seq) {
             Some(order) => self.take_answer(order, reply, bytes),
             None => {
-                self.take_foreign(bytes);
+                self.take_foreign(bytes, false);
                 self.know_client(client, seq);
             }
         }
@@ -135,22 +135,30 @@ impl Replica {
         let as_it_stands = self.pending.stands_first(order)
             && self.pending.get(order).is_some_and(|pending| *pending.outcome.effects == *bytes);
         if as_it_stands {
+            if !self.holes.is_empty() {
+                // Others that touch the key hide what is confirmed of it: it may not be there.
+                effects(bytes).flatten().for_each(|(_, effect)| {
+                    let is_hidden = self.pending.touching(&effect.key).nth(1).is_some();
+                    self.note_known(&effect, is_hidden);
+                });
+            }
             self.store.put_confirmed(bytes);
             return;
         }
         let mut touch = self.pending.touch_of(order);
         touch.add_effects(bytes);
         self.take_back(&touch);
-        self.apply_confirmed(bytes);
+        self.apply_confirmed(bytes, true);
     }
 
-    /// Applies confirmed effects, and has them stored and told. What they touch was taken back before.
-    pub(super) fn confirm(&mut self, bytes: &[u8]) {
+    /// Applies confirmed effects, and has them stored and told. What they touch was taken back before. What isn't known
+    /// stays so, unless an effect says all of a value, and there is room or it `was_asked_for`.
+    pub(super) fn confirm(&mut self, bytes: &[u8], was_asked_for: bool) {
         self.tell_confirmed(bytes);
-        self.apply_confirmed(bytes);
+        self.apply_confirmed(bytes, was_asked_for);
     }
 
-    fn apply_confirmed(&mut self, bytes: &[u8]) {
+    fn apply_confirmed(&mut self, bytes: &[u8], was_asked_for: bool) {
         let wants_all = || effects(bytes).flatten().all(|(_, effect)| self.wants(&effect));
         if self.holes.is_empty() && (self.known.is_everything() || wants_all()) {
             effects(bytes).flatten().for_each(|(db, effect)| {
@@ -161,8 +169,9 @@ impl Replica {
         }
         let mut confirmed = Vec::new();
         for (db, effect) in effects(bytes).flatten() {
-            if self.wants(&effect) && self.fills_no_hole(&effect) {
+            if self.wants(&effect) && self.is_good(&effect, was_asked_for) {
                 self.engine.apply(db, &effect);
+                self.note_known(&effect, false);
                 effect.encode(db, &mut confirmed);
             }
         }

@@ -111,23 +111,20 @@ pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Resul
 }
 
 impl Replica {
-    /// Applies a part of the data: a chunk, or records and before them the keys that they leave forgotten.
+    /// Applies a part of the data: a chunk, or records and before them what changed of what isn't known.
     fn load_part(&mut self, key: &[u8], value: &[u8]) -> Result<(), LoadError> {
-        let (frame, rest) = sound_frame(key, value)?;
-        let (frame, forgotten) = match frame.kind {
-            FrameKind::Forgotten => (sound_frame(key, rest)?.0, postcard::from_bytes(frame.payload).ok()),
-            _ => (frame, Some(Vec::new())),
-        };
-        let forgotten: Vec<Vec<u8>> = forgotten.ok_or_else(|| invalid(key))?;
+        let (mut frame, rest) = sound_frame(key, value)?;
+        if frame.kind == FrameKind::Forgotten {
+            self.holes.restore(postcard::from_bytes(frame.payload).map_err(|_| invalid(key))?);
+            frame = sound_frame(key, rest)?.0;
+        }
         if !matches!(frame.kind, FrameKind::Chunk | FrameKind::Records) {
             return Err(invalid(key));
         }
         for effect in effects(frame.payload) {
             let (db, effect) = effect.map_err(|_| invalid(key))?;
-            self.fills_no_hole(&effect);
             self.engine.apply(db, &effect);
         }
-        self.holes.extend(forgotten.into_iter().map(Vec::into_boxed_slice));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!  head                     Frame(Head)       format, generation, counts, token, globs, what the server accepts
 //!  base/GGGGGGGG/NNNNNNNN   Frame(Chunk)      the confirmed data when generation G began
-//!  tail/GGGGGGGG/NNNNNNNN   Frame(Forgotten)? keys whose values are forgotten after what follows
+//!  tail/GGGGGGGG/NNNNNNNN   Frame(Forgotten)? what isn't known after what follows, if that changed
 //!                           Frame(Records)    effects confirmed since, in order
 //!  pend/OOOOOOOOOOOOOOOO    Frame(Pending)*   commands without an answer, in the order in which they ran
 //! ```
@@ -13,17 +13,13 @@
 //! has outgrown the base and the shell has time, a new generation begins; otherwise what is written is as long as what
 //! changed.
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeSet, VecDeque},
-    format,
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, format, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     Replica,
+    holes::Holes,
     pending::{Command, PendingQueue, Touch},
 };
 use crate::{
@@ -67,8 +63,6 @@ pub(super) struct Store {
     pub(super) tail_bytes: usize,
     /// Confirmed effects since the last batch was taken.
     confirmed: Vec<u8>,
-    /// Keys whose values were forgotten since then.
-    forgotten: Vec<Box<[u8]>>,
     /// What stands in the stored head.
     pub(super) token: Option<ResumeToken>,
     head_changed: bool,
@@ -139,13 +133,6 @@ impl Store {
         }
     }
 
-    /// Takes in that a key's value was forgotten.
-    pub(super) fn note_forgotten(&mut self, key: &[u8]) {
-        if !self.stopped && !self.whole {
-            self.forgotten.push(key.into());
-        }
-    }
-
     /// Takes in that other keys are known, or that the server accepts something else.
     pub(super) fn note_head(&mut self) {
         self.head_changed = true;
@@ -167,7 +154,7 @@ impl Store {
     /// Has the next batch begin a new generation.
     pub(super) fn begin_generation(&mut self) {
         self.whole = true;
-        (self.confirmed, self.forgotten) = (Vec::new(), Vec::new());
+        self.confirmed = Vec::new();
     }
 
     /// Begins a new generation if the tail has outgrown the base. Returns whether the next batch does.
@@ -179,16 +166,15 @@ impl Store {
     }
 
     /// Puts what was confirmed since the last batch into this one.
-    fn write_tail(&mut self, holes: &BTreeSet<Box<[u8]>>, batch: &mut StoreBatch) {
-        let forgotten = core::mem::take(&mut self.forgotten);
+    fn write_tail(&mut self, holes: &mut Holes, batch: &mut StoreBatch) {
         let confirmed = core::mem::take(&mut self.confirmed);
-        if confirmed.is_empty() && forgotten.is_empty() {
+        let changes = holes.take_changes();
+        if confirmed.is_empty() && changes.is_none() {
             return;
         }
         let mut value = Vec::new();
-        if !forgotten.is_empty() {
-            let still: Vec<&[u8]> = forgotten.iter().filter(|key| holes.contains(*key)).map(|key| &**key).collect();
-            let payload = postcard::to_extend(&still, Vec::new()).unwrap_or_default();
+        if let Some(changes) = changes {
+            let payload = postcard::to_extend(&changes, Vec::new()).unwrap_or_default();
             encode_frame(FrameKind::Forgotten, &payload, &mut value);
         }
         encode_frame(FrameKind::Records, &confirmed, &mut value);
@@ -250,7 +236,7 @@ impl Replica {
         if core::mem::take(&mut self.store.whole) {
             self.write_base(&mut batch);
         }
-        self.store.write_tail(&self.holes, &mut batch);
+        self.store.write_tail(&mut self.holes, &mut batch);
         self.write_head(&mut batch);
         self.store.write_pending(&self.pending, self.next_order, &mut batch);
         (!batch.ops.is_empty()).then_some(batch)
@@ -282,7 +268,7 @@ impl Replica {
         store.generation = store.generation.wrapping_add(1);
         (store.base_count, store.base_bytes, store.tail_count, store.tail_bytes) = (0, 0, 0, 0);
         store.head_changed = true;
-        store.forgotten = self.holes.iter().cloned().collect();
+        self.holes.change_all();
         self.engine.snapshot(
             |other, _| other == db,
             |chunk| {

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     LoadError, Replica, SyncError,
+    holes::Unknown,
     pending::{Command, Pending, Touch},
     restore,
     store::StoredCommand,
@@ -113,8 +114,8 @@ enum Item<'a> {
     Pending(StoredCommand),
     /// The globs are these.
     Interest(Vec<Vec<u8>>),
-    /// The values of these keys aren't known.
-    Forgotten(Vec<Vec<u8>>),
+    /// What isn't known.
+    Forgotten(Unknown),
 }
 
 impl Replica {
@@ -171,9 +172,7 @@ impl Replica {
         self.take_back(&Touch::everything());
         let mut items = Vec::new();
         items.push(Item::Interest(self.globs.clone()));
-        let db = self.db;
-        self.engine.snapshot(|other, _| other == db, |chunk| items.push(Item::Confirmed(chunk.into())));
-        items.push(Item::Forgotten(self.holes.iter().map(|key| key.to_vec()).collect()));
+        self.add_data(&mut items);
         items.extend(self.clients.iter().map(|(client, seq)| answered(*client, *seq, None, &[])));
         items.extend(self.pending.iter().map(|pending| pending_item(&pending.command)));
         encode(&self.told(Kind::State, self.tabs.number, items))
@@ -289,6 +288,23 @@ impl Replica {
         self.tell_confirmed(&bytes);
     }
 
+    /// Has all data told, and what isn't known: those who hear it may know other keys than this one did.
+    pub(super) fn tell_everything(&mut self) {
+        if self.is_telling() {
+            self.tell_flush();
+            let mut items = core::mem::take(&mut self.tabs.items);
+            self.add_data(&mut items);
+            self.tabs.items = items;
+        }
+    }
+
+    /// Has it told that only what is there is known.
+    pub(super) fn tell_sparse(&mut self) {
+        if self.is_telling() {
+            self.tabs.items.push(Item::Forgotten(Unknown::sparse()));
+        }
+    }
+
     /// Has it told what became of a command.
     pub(super) fn tell_answered(&mut self, command: &Command, reply: Option<&[u8]>, effects: &[u8]) {
         let is_forgotten = planted::has(Bug::ForgottenRelay) && command.client != self.client;
@@ -347,6 +363,13 @@ impl Replica {
         self.tabs.news.push_back(news);
     }
 
+    /// Adds all confirmed data and what isn't known. Nothing pending may be applied.
+    fn add_data(&self, items: &mut Vec<Item<'static>>) {
+        let db = self.db;
+        self.engine.snapshot(|other, _| other == db, |chunk| items.push(Item::Confirmed(chunk.into())));
+        items.push(Item::Forgotten(self.holes.unknown()));
+    }
+
     fn told<'a>(&self, kind: Kind, number: u64, items: Vec<Item<'a>>) -> Told<'a> {
         Told { epoch: self.tabs.epoch, number, kind, token: self.token, clock: self.clock, items }
     }
@@ -370,11 +393,11 @@ impl Replica {
     fn take_told(&mut self, told: Told<'_>) -> Result<(), SyncError> {
         for item in told.items {
             match item {
-                Item::Confirmed(bytes) => self.take_foreign(&bytes),
+                Item::Confirmed(bytes) => self.take_foreign(&bytes, false),
                 Item::Answered { client, seq, reply, effects } => match self.pending.find(client, seq) {
                     Some(order) => self.take_answer(order, reply.as_deref(), &effects),
                     None => {
-                        self.take_foreign(&effects);
+                        self.take_foreign(&effects, false);
                         self.know_client(client, seq);
                     }
                 },
@@ -383,7 +406,10 @@ impl Replica {
                     self.globs = globs;
                     self.keep_known();
                 }
-                Item::Forgotten(keys) => self.holes = keys.into_iter().map(Vec::into_boxed_slice).collect(),
+                Item::Forgotten(unknown) => {
+                    self.holes.restore(unknown);
+                    self.note_unknown();
+                }
             }
         }
         (self.token, self.clock) = (told.token, told.clock);
@@ -426,7 +452,7 @@ impl Replica {
         self.take_back(&Touch::everything());
         let before = self.pending.take_all();
         self.engine.apply(self.db, &Effect::new(&[], Change::Flush));
-        self.holes.clear();
+        self.holes.clear(false);
         self.token = None;
         before
     }

@@ -19,17 +19,17 @@ use crate::{
 };
 
 /// A server with one replica, between which messages wait until they are let through.
-struct Pair {
-    engine: Engine,
-    hub: Hub,
+pub(super) struct Pair {
+    pub(super) engine: Engine,
+    pub(super) hub: Hub,
     client: SessionId,
-    replica: Replica,
-    peer: PeerId,
+    pub(super) replica: Replica,
+    pub(super) peer: PeerId,
     now: u64,
 }
 
 impl Pair {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut pair = Self::offline(HubOptions::default(), make_replica(1, &["*"]));
         pair.connect();
         pair.exchange();
@@ -87,24 +87,24 @@ impl Pair {
         }
     }
 
-    fn env(&self) -> Env {
+    pub(super) fn env(&self) -> Env {
         Env::new(self.now, 9)
     }
 
-    fn call_server(&mut self, line: &str) {
+    pub(super) fn call_server(&mut self, line: &str) {
         let env = self.env();
         self.engine.execute(env, self.client, &words(line), &mut Vec::new());
         self.hub.commit(&mut self.engine, env.now);
     }
 
-    fn call(&mut self, line: &str) -> Value {
+    pub(super) fn call(&mut self, line: &str) -> Value {
         let (env, mut reply) = (self.env(), Vec::new());
         self.replica.execute(env, &words(line), &mut reply);
         decode_value(&reply).unwrap().unwrap().0
     }
 
     /// Lets what the hub has for the replica through, in one message at least for each call.
-    fn bring_down(&mut self) {
+    pub(super) fn bring_down(&mut self) {
         self.hub.handle_durable(self.hub.seq());
         self.hub.begin_round();
         let env = self.env();
@@ -113,7 +113,7 @@ impl Pair {
         }
     }
 
-    fn exchange(&mut self) {
+    pub(super) fn exchange(&mut self) {
         for _ in 0..5 {
             let env = self.env();
             while let Some(message) = self.replica.poll_transmit() {

@@ -31,6 +31,7 @@ export type Letter =
   | { readonly kind: 'remote'; readonly id: number; readonly name: string; readonly args: readonly Args[] }
   | { readonly kind: 'stored'; readonly id: number }
   | { readonly kind: 'publish'; readonly channel: string; readonly message: Arg }
+  | { readonly kind: 'fetch'; readonly keys: readonly string[] }
   | { readonly kind: 'network'; readonly url: string | null }
   /** What came of it. */
   | { readonly kind: 'answer'; readonly id: number; readonly reply: Reply; readonly error?: readonly [code: string, message: string] }

@@ -165,6 +165,12 @@ export class Tabs {
     return this.shared?.status.state === 'live';
   }
 
+  /** Asks the server for keys; the leader tells everybody what they hold. */
+  fetch(keys: readonly string[]): void {
+    if (this.isLeader) this.#host.port.fetch(keys);
+    else this.#post.send({ kind: 'fetch', keys });
+  }
+
   /** Has the leader switch the network. */
   network(url: string | null): void {
     this.#post.send({ kind: 'network', url });
@@ -289,6 +295,8 @@ export class Tabs {
         return void this.#answer(from, letter.id, this.#host.stored());
       case 'publish':
         return void port.publish(letter.channel, letter.message);
+      case 'fetch':
+        return void port.fetch(letter.keys);
       case 'network':
         return this.#host.network(letter.url);
       case 'remote':

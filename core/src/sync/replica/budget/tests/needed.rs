@@ -1,0 +1,64 @@
+//! What pending commands rest on is there while they wait, however little room there is.
+
+use alloc::{format, string::String};
+
+use super::{Eviction, World};
+use crate::{resp::Value, sync::State};
+
+fn text(world: &mut World, key: &str) -> String {
+    match world.pair.call(&format!("GET {key}")) {
+        Value::Bulk(text) => String::from_utf8(text).unwrap(),
+        other => panic!("{key} is {other:?}"),
+    }
+}
+
+/// One message down, and whatever there is up.
+fn step(world: &mut World) {
+    let env = world.pair.env();
+    while let Some(message) = world.pair.replica.poll_transmit() {
+        world.pair.hub.handle_message(&mut world.pair.engine, env, world.pair.peer, &message);
+    }
+    world.pair.hub.handle_durable(world.pair.hub.seq());
+    world.pair.hub.begin_round();
+    if let Some((_, message)) = world.pair.hub.poll_transmit(&world.pair.engine) {
+        world.pair.replica.handle_message(env, &message).unwrap();
+    }
+}
+
+#[test]
+fn a_load_that_does_not_fit_leaves_out_nothing_that_pending_commands_touch() {
+    let mut world = World::new(Eviction::Lru);
+    world.hang_up();
+    for number in 0..20_000 {
+        world.pair.call_server(&format!("SET k:{number} {}", "x".repeat(30)));
+    }
+    assert_eq!(world.pair.call("APPEND k:19999 mine"), Value::Integer(4));
+    assert_eq!(world.pair.call("INCR absent"), Value::Integer(1));
+    world.pair.replica.token = None;
+    world.connect();
+    while world.pair.replica.status().state != State::Loading {
+        step(&mut world);
+    }
+    for _ in 0..3 {
+        step(&mut world);
+    }
+    assert_eq!(world.pair.replica.status().state, State::Loading, "it comes in several parts");
+    // A command that shares a key with an earlier one, and two on keys of which one passed by a while ago.
+    for line in ["MULTI", "APPEND k:19999 more", "APPEND k:3 more", "INCR other", "EXEC"] {
+        world.pair.call(line);
+    }
+    let mut steps = 0;
+    while world.pair.replica.status().state != State::Live || world.pair.replica.status().pending > 0 {
+        step(&mut world);
+        steps += 1;
+        assert!(steps < 1_000, "it comes to an end");
+        assert!(text(&mut world, "k:19999").ends_with("minemore"));
+        assert!(text(&mut world, "k:3").ends_with("more"));
+        assert_eq!((text(&mut world, "absent"), text(&mut world, "other")), ("1".into(), "1".into()));
+    }
+    let x = "x".repeat(30);
+    assert_eq!(text(&mut world, "k:19999"), format!("{x}minemore"));
+    assert_eq!(text(&mut world, "k:3"), format!("{x}more"));
+    let held = world.pair.replica.engine().keyspace().db(0).len();
+    assert!(held < 1_000, "{held} keys");
+}
