@@ -11,22 +11,18 @@ mod tabs;
 mod talk;
 mod words;
 
+use core::iter;
+
 use sanderling_core::command::table;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 pub use replica::Replica;
 
-/// Returns the version of this build, the same text as the package's.
+/// Returns the version of this build, the same text as the package's, and the names of the commands that a replica offers
+/// as methods, with a space between them.
 #[wasm_bindgen]
 #[must_use]
-pub fn version() -> String {
-    env!("CARGO_PKG_VERSION").to_owned()
-}
-
-/// Returns the names of the commands that a replica offers as methods, with a space between them.
-#[wasm_bindgen(js_name = commandNames)]
-#[must_use]
-pub fn command_names() -> String {
-    let names: Vec<_> = table::all().filter(|row| row.is_method()).map(|row| row.name).collect();
-    names.join(" ")
+pub fn about() -> String {
+    let names = table::all().filter(|row| row.is_method()).map(|row| row.name);
+    iter::once(env!("CARGO_PKG_VERSION")).chain(names).collect::<Vec<_>>().join(" ")
 }

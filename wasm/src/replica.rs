@@ -26,25 +26,20 @@ pub struct Replica {
 
 #[wasm_bindgen]
 impl Replica {
-    /// Makes a replica that holds nothing and is offline. `identity` is 16 random bytes, `subscribe` the globs of its
-    /// keys, as bytes.
+    /// Makes a replica that holds nothing and is offline. `options` are the 16 random bytes of its identity and then the
+    /// globs of its keys, packed like the words of a call.
     ///
     /// # Errors
-    /// If one of them isn't what is said above.
+    /// If they aren't.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        identity: &[u8],
-        subscribe: Vec<js_sys::Uint8Array>,
-        now_ms: f64,
-        entropy_low: u32,
-        entropy_high: u32,
-    ) -> Result<Self, js_sys::Error> {
+    pub fn new(options: &[u8], now_ms: f64, entropy_low: u32, entropy_high: u32) -> Result<Self, js_sys::Error> {
         let env = env(now_ms, entropy_low, entropy_high);
-        let identity = identity.try_into();
-        let identity = identity.map_err(|_| js_sys::Error::new("the identity of a replica is 16 bytes"))?;
+        let (identity, globs) =
+            options.split_first_chunk().ok_or_else(|| wrong("the identity of a replica is 16 bytes"))?;
+        let interest = packed::with_words(globs, |globs| globs.iter().map(|glob| glob.to_vec()).collect());
         let options = ReplicaOptions {
-            client: ClientId(identity),
-            interest: subscribe.iter().map(js_sys::Uint8Array::to_vec).collect(),
+            client: ClientId(*identity),
+            interest: interest.ok_or_else(|| wrong("the globs of a replica are packed words"))?,
             db: 0,
             seed: env.entropy,
             limits: Limits::DEFAULT,
@@ -331,6 +326,10 @@ impl Replica {
         self.words.set(Word::ScratchAddress, address_of(&self.scratch));
         self.words.set(Word::ScratchLength, u32::try_from(self.scratch.len()).unwrap_or(u32::MAX));
     }
+}
+
+fn wrong(what: &str) -> js_sys::Error {
+    js_sys::Error::new(what)
 }
 
 pub(crate) fn env(now_ms: f64, entropy_low: u32, entropy_high: u32) -> Env {

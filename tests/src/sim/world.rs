@@ -82,6 +82,7 @@ impl World {
             99 if self.rng.below(2) == 0 => self.crash_replica(index),
             100 => self.change_interest(index),
             101 => self.stall(index),
+            102 | 103 => self.read(index),
             104 => self.burst_calls(index),
             105 => self.burst_interest(index),
             106 => self.burst_talk(index),
@@ -208,6 +209,17 @@ impl World {
         node.pushed_last().token = token;
         let (last, _) = node.call(env, &[b"LINDEX", ledger.as_bytes(), b"-1"]);
         assert_eq!(last, Value::Bulk(token_text.into_bytes()), "a replica reads its own write");
+    }
+
+    /// Somebody looks at a few keys in a tab, and asks for those that were forgotten.
+    fn read(&mut self, index: usize) {
+        for _ in 0..3 {
+            let key = match self.rng.below(3) {
+                0 => format!("k:{}", self.rng.below(10)),
+                _ => format!("bulk:{}", self.rng.below(40)),
+            };
+            self.misses(index, &key);
+        }
     }
 
     /// Whether a replica with a budget doesn't know a key any more; then it asks for it.

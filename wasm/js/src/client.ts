@@ -9,13 +9,13 @@
 import { now, pause } from './clock.js';
 import type { CommandMethods } from './commands.gen.js';
 import { Emitter } from './emitter.js';
-import { reason, SanderlingError } from './errors.js';
+import { closedError, reason, SanderlingError } from './errors.js';
 import type { Fetches, FetchOptions } from './fetches.js';
 import { Life } from './lifecycle.js';
 import { Link, type LinkOwner, syncUrl, type WebSocketConstructor } from './link.js';
 import { Mirror } from './mirror.js';
 import { asStorageError, Persister } from './persister.js';
-import { type Arg, type Args, type Page, type Port, WORD } from './port.js';
+import { type Arg, type Args, type Page, type Port, Word } from './port.js';
 import type { Reply } from './reply.js';
 import type { Store } from './storage/batch.js';
 import { type Persistence, persistence } from './storage/persistence.js';
@@ -110,7 +110,7 @@ export class Sanderling {
       this.#schedule();
     });
     this.#persister.start(store, { anew: false });
-    this.#seen = port.words[WORD.changes]!;
+    this.#seen = port.words[Word.Changes]!;
     port.touched();
     this.#link = new Link(this.#linkOwner(), webSocket, token);
     this.buffers = new Buffers(this) as unknown as Commands<Bytes>;
@@ -143,7 +143,7 @@ export class Sanderling {
 
   /** Returns the string value of a key. As fast as a `Map` for keys that are read often. */
   get(key: Args): string | null {
-    if (this.#port.words[WORD.changes] !== this.#seen) this.#catchUp();
+    if (this.#port.words[Word.Changes] !== this.#seen) this.#catchUp();
     const value = this.#mirror.young.get(key as string);
     return value !== undefined ? value : this.#getFromEngine(key);
   }
@@ -256,7 +256,7 @@ export class Sanderling {
   get budget(): { readonly used: number; readonly max: number | null; readonly evicted: number } {
     this.#assertOpen();
     this.#port.status();
-    return { used: this.#port.words[WORD.memory]!, max: this.#memoryMax, evicted: this.#port.words[WORD.evicted]! };
+    return { used: this.#port.words[Word.Memory]!, max: this.#memoryMax, evicted: this.#port.words[Word.Evicted]! };
   }
 
   /**
@@ -304,7 +304,7 @@ export class Sanderling {
   /** The number of the command that was queued for the server last. */
   get lastSeq(): number {
     this.#assertOpen();
-    return this.#port.number(WORD.lastSeq);
+    return this.#port.number(Word.LastSeq);
   }
 
   /** Resolves when the server has acknowledged every command so far. */
@@ -396,9 +396,9 @@ export class Sanderling {
       this.#queued = true;
       this.#schedule();
     }
-    if (port.words[WORD.session] !== this.#session) {
+    if (port.words[Word.Session] !== this.#session) {
       // While a transaction is open a read answers `QUEUED`: the mirror must not answer in its place.
-      this.#session = port.words[WORD.session]!;
+      this.#session = port.words[Word.Session]!;
       this.#mirror.clear();
     }
   }
@@ -418,9 +418,9 @@ export class Sanderling {
   #catchUp(): void {
     this.#assertOpen();
     this.#port.refresh();
-    if (this.#port.words[WORD.changes] === this.#seen) return;
+    if (this.#port.words[Word.Changes] === this.#seen) return;
     const { flushed, keys } = this.#port.touched();
-    this.#seen = this.#port.words[WORD.changes]!;
+    this.#seen = this.#port.words[Word.Changes]!;
     if (flushed) this.#mirror.clear();
     else for (const key of keys) this.#mirror.drop(key);
     this.#fetches?.changed(keys, flushed);
@@ -498,7 +498,7 @@ export class Sanderling {
   /** Forgets keys that do not fit, and lets the engine know now and then which ones are read in the mirror. */
   #shrink(): void {
     if (this.#port.shrink()) setTimeout(() => this.#schedule());
-    const evicted = this.#port.words[WORD.evicted]!;
+    const evicted = this.#port.words[Word.Evicted]!;
     if (((evicted - this.#evicted) >>> 0) < EVICTED_PER_AGE) return;
     this.#evicted = evicted;
     const reads = this.#mirror.takeReads();
@@ -524,15 +524,15 @@ export class Sanderling {
 
   #settle(): void {
     if (this.#settled.length === 0) return;
-    const pending = this.#port.words[WORD.pending]!;
-    const acknowledged = pending === 0 ? Infinity : this.#port.number(WORD.acknowledged);
+    const pending = this.#port.words[Word.Pending]!;
+    const acknowledged = pending === 0 ? Infinity : this.#port.number(Word.Acknowledged);
     const waiting = this.#settled;
     this.#settled = waiting.filter(({ seq }) => seq > acknowledged);
     for (const { seq, resolve } of waiting) if (seq <= acknowledged) resolve();
   }
 
   #armTimer(): void {
-    const at = this.#port.number(WORD.timeout);
+    const at = this.#port.number(Word.Timeout);
     // Each message puts the time off; a timer that fires too early only asks again.
     if (at >= this.#timerAt || at > Number.MAX_SAFE_INTEGER) return;
     clearTimeout(this.#timer);
@@ -633,10 +633,6 @@ function addMethod<This>(prototype: This & object, name: string, value: (this: T
 function thrown<T>(reply: T): Exclude<T, SanderlingError> {
   if (reply instanceof SanderlingError) throw reply;
   return reply as Exclude<T, SanderlingError>;
-}
-
-function closedError(): SanderlingError {
-  return new SanderlingError('CLOSED', 'the replica was closed');
 }
 
 /** No timer is set for longer: one that fires too early only asks again, and long ones overflow. */

@@ -35,3 +35,8 @@ export function replyError(text: string): SanderlingError {
 export function reason(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error);
 }
+
+/** What whoever still waits is told when the replica is closed. */
+export function closedError(): SanderlingError {
+  return new SanderlingError('CLOSED', 'the replica was closed');
+}

@@ -87,7 +87,7 @@ export async function open(options: OpenOptions = {}): Promise<Sanderling> {
   const tabs: TabsOptions | undefined = sharing && {
     ...sharing,
     name: lockName(name),
-    release: instance.version(),
+    release: instance.version,
     globs: subscribe,
     url: options.connect === false ? null : (url ?? null),
   };

@@ -27,35 +27,35 @@ export type Arg = string | number | bigint | Uint8Array;
 export type Args = Arg | readonly Args[] | ReadonlyMap<Arg, Arg> | { readonly [field: string]: Arg };
 
 /** Where each word stands; the same order as in the engine's `words`. */
-export const WORD = {
+export const enum Word {
   /** Counts changes of the keyspace: by it a mirror knows that it is stale. */
-  changes: 0,
+  Changes = 0,
   /** 1 while a transaction is open and commands are queued instead of run. */
-  session: 1,
-  outAddress: 2,
-  outLength: 3,
-  scratchAddress: 4,
-  scratchLength: 5,
+  Session = 1,
+  OutAddress = 2,
+  OutLength = 3,
+  ScratchAddress = 4,
+  ScratchLength = 5,
   /** An index in STATES. */
-  state: 6,
-  pending: 7,
+  State = 6,
+  Pending = 7,
   /** Two words each, the low one first. */
-  seq: 8,
-  bytesIn: 10,
-  bytesOut: 12,
+  Seq = 8,
+  BytesIn = 10,
+  BytesOut = 12,
   /** Milliseconds since the epoch; all ones: there is nothing to wait for. */
-  timeout: 14,
+  Timeout = 14,
   /** The number of the command that was queued last. */
-  lastSeq: 16,
+  LastSeq = 16,
   /** What an event is about. */
-  eventSeq: 18,
+  EventSeq = 18,
   /** The last of this replica's own commands that the server has answered. */
-  acknowledged: 20,
+  Acknowledged = 20,
   /** The bytes that the data takes. */
-  memory: 22,
+  Memory = 22,
   /** Counts keys that were forgotten for lack of memory. */
-  evicted: 23,
-} as const;
+  Evicted = 23,
+}
 
 /** What the replica is doing, by the engine's account. */
 export const STATES = ['offline', 'connecting', 'syncing', 'live'] as const;
@@ -106,9 +106,13 @@ export class Port {
   #count = 0;
 
   constructor(engine: Engine, subscribe: readonly string[]) {
-    this.commandNames = engine.commandNames().split(' ');
+    this.commandNames = engine.commandNames;
     this.#memory = engine.memory;
-    this.#replica = new engine.Replica(this.identity, subscribe.map(encodeText), now(), entropy(), entropy());
+    const length = (number: number): number[] => [number, number >> 8, number >> 16, number >> 24];
+    const globs = subscribe.map(encodeText);
+    const packed = globs.flatMap((glob) => [...length(glob.length), ...glob]);
+    const options = Uint8Array.from([...this.identity, ...length(globs.length), ...packed]);
+    this.#replica = new engine.Replica(options, now(), entropy(), entropy());
     this.refresh();
   }
 
@@ -143,7 +147,7 @@ export class Port {
 
   /** The reply of the last call. */
   reply(binary: boolean): Reply<Uint8Array<ArrayBuffer>> {
-    return readReply(this.#bytes, this.words[WORD.outAddress]!, binary);
+    return readReply(this.#bytes, this.words[Word.OutAddress]!, binary);
   }
 
   /** The reply of the last call, in RESP3. */
@@ -158,7 +162,7 @@ export class Port {
     return this.#verdict(this.#replica.message(message.length, now(), entropy(), entropy()));
   }
 
-  /** Says that the time of `WORD.timeout` has come. */
+  /** Says that the time of `Word.Timeout` has come. */
   timeout(): Verdict {
     return this.#verdict(this.#replica.timeout(now(), entropy(), entropy()));
   }
@@ -184,16 +188,16 @@ export class Port {
   event(): EngineEvent | undefined {
     const kind = EVENTS[this.#replica.event()];
     this.refresh();
-    if (kind === 'subscribed') return { kind, seq: this.number(WORD.eventSeq) };
+    if (kind === 'subscribed') return { kind, seq: this.number(Word.EventSeq) };
     if (kind === 'message') {
-      const at = this.words[WORD.outAddress]! + 4;
+      const at = this.words[Word.OutAddress]! + 4;
       const end = at + readU32(this.#bytes, at - 4);
       const length = readU32(this.#bytes, end);
       return { kind, channel: readText(this.#bytes, at, end), message: readText(this.#bytes, end + 4, end + 4 + length) };
     }
     if (kind && kind !== 'state' && kind !== 'resynced' && kind !== 'fetched') {
-      const reply = readReply(this.#bytes, this.words[WORD.outAddress]!, false);
-      return { kind, seq: this.number(WORD.eventSeq), reply };
+      const reply = readReply(this.#bytes, this.words[Word.OutAddress]!, false);
+      return { kind, seq: this.number(Word.EventSeq), reply };
     }
     if (kind === 'fetched') return { kind, keys: this.#outKeys() };
     return kind && { kind };
@@ -409,8 +413,8 @@ export class Port {
 
   #begin(): void {
     if (this.words.length === 0) this.refresh();
-    this.#base = this.#at = this.words[WORD.scratchAddress]!;
-    this.#end = this.#base + this.words[WORD.scratchLength]!;
+    this.#base = this.#at = this.words[Word.ScratchAddress]!;
+    this.#end = this.#base + this.words[Word.ScratchLength]!;
     this.#count = 0;
   }
 
@@ -477,8 +481,8 @@ export class Port {
 
   #outKeys(): string[] {
     const keys: string[] = [];
-    let at = this.words[WORD.outAddress]!;
-    const end = at + this.words[WORD.outLength]!;
+    let at = this.words[Word.OutAddress]!;
+    const end = at + this.words[Word.OutLength]!;
     while (at < end) {
       const from = at + 4;
       at = from + readU32(this.#bytes, at);
@@ -488,8 +492,8 @@ export class Port {
   }
 
   #outText(): string {
-    const from = this.words[WORD.outAddress]!;
-    return readText(this.#bytes, from, from + this.words[WORD.outLength]!);
+    const from = this.words[Word.OutAddress]!;
+    return readText(this.#bytes, from, from + this.words[Word.OutLength]!);
   }
 
   #next(what: 'transmit' | 'store' | 'news' | 'commands'): Uint8Array<ArrayBuffer> | undefined {
@@ -499,8 +503,8 @@ export class Port {
   }
 
   #takeOut(): Uint8Array<ArrayBuffer> {
-    const from = this.words[WORD.outAddress]!;
-    return this.#bytes.slice(from, from + this.words[WORD.outLength]!);
+    const from = this.words[Word.OutAddress]!;
+    return this.#bytes.slice(from, from + this.words[Word.OutLength]!);
   }
 }
 

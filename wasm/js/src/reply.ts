@@ -37,46 +37,46 @@ let at = 0;
 function value(binary: boolean): Reply<Uint8Array<ArrayBuffer>> {
   const kind = source[at++];
   switch (kind) {
-    case BULK: {
+    case Byte.Bulk: {
       const to = bulkEnd();
       const from = at;
       at = to + 2;
       return binary ? source.slice(from, to) : readText(source, from, to);
     }
-    case INTEGER:
+    case Byte.Integer:
       return integer();
-    case STATUS:
+    case Byte.Status:
       return line();
-    case NULL:
+    case Byte.Null:
       at += 2;
       return null;
-    case ARRAY:
-    case SET:
-    case PUSH: {
+    case Byte.Array:
+    case Byte.Set:
+    case Byte.Push: {
       const count = integer() as number;
       const items: Reply<Uint8Array<ArrayBuffer>>[] = [];
       for (let index = 0; index < count; index++) items.push(value(binary));
       return items;
     }
-    case MAP: {
+    case Byte.Map: {
       const count = integer() as number;
       const fields: { [field: string]: Reply<Uint8Array<ArrayBuffer>> } = {};
       for (let index = 0; index < count; index++) put(fields, String(value(false)), value(binary));
       return fields;
     }
-    case DOUBLE:
+    case Byte.Double:
       return double(line());
-    case BOOLEAN:
+    case Byte.Boolean:
       return line() === 't';
-    case ERROR:
+    case Byte.Error:
       return replyError(line());
-    case VERBATIM: {
+    case Byte.Verbatim: {
       const to = bulkEnd();
       const from = at + FORMAT_BYTES;
       at = to + 2;
       return readText(source, from, to);
     }
-    case BIG_NUMBER:
+    case Byte.BigNumber:
       return BigInt(line());
     default:
       throw malformed();
@@ -91,15 +91,15 @@ function bulkEnd(): number {
 
 function integer(): number | bigint {
   const from = at;
-  const negative = source[at] === MINUS;
+  const negative = source[at] === Byte.Minus;
   if (negative) at++;
   let number = 0;
   let digit: number;
-  while ((digit = source[at]! - ZERO) >= 0 && digit <= 9) {
+  while ((digit = source[at]! - Byte.Zero) >= 0 && digit <= 9) {
     number = number * 10 + digit;
     at++;
   }
-  if (source[at] !== CR) throw malformed();
+  if (source[at] !== Byte.Cr) throw malformed();
   // Past 2^53 the sum above has lost digits, and the text is read once more.
   if (number > Number.MAX_SAFE_INTEGER) number = NaN;
   at += 2;
@@ -108,7 +108,7 @@ function integer(): number | bigint {
 }
 
 function line(): string {
-  const end = source.indexOf(CR, at);
+  const end = source.indexOf(Byte.Cr, at);
   if (end < 0) throw malformed();
   const text = readText(source, at, end);
   at = end + 2;
@@ -132,22 +132,41 @@ function malformed(): SanderlingError {
   return new SanderlingError('ENGINE', `the engine wrote a malformed reply (at byte ${at})`);
 }
 
-const code = (character: string): number => character.charCodeAt(0);
-const STATUS = code('+');
-const ERROR = code('-');
-const INTEGER = code(':');
-const BULK = code('$');
-const ARRAY = code('*');
-const MAP = code('%');
-const SET = code('~');
-const PUSH = code('>');
-const NULL = code('_');
-const BOOLEAN = code('#');
-const DOUBLE = code(',');
-const VERBATIM = code('=');
-const BIG_NUMBER = code('(');
-const CR = code('\r');
-const MINUS = code('-');
-const ZERO = code('0');
+/** The bytes that say what follows, and others that stand for themselves. */
+const enum Byte {
+  /** `+` */
+  Status = 43,
+  /** `-` */
+  Error = 45,
+  /** `:` */
+  Integer = 58,
+  /** `$` */
+  Bulk = 36,
+  /** `*` */
+  Array = 42,
+  /** `%` */
+  Map = 37,
+  /** `~` */
+  Set = 126,
+  /** `>` */
+  Push = 62,
+  /** `_` */
+  Null = 95,
+  /** `#` */
+  Boolean = 35,
+  /** `,` */
+  Double = 44,
+  /** `=` */
+  Verbatim = 61,
+  /** `(` */
+  BigNumber = 40,
+  /** `\r` */
+  Cr = 13,
+  /** `-` */
+  Minus = 45,
+  /** `0` */
+  Zero = 48,
+}
+
 /** A verbatim string begins with its format, `txt:`. */
 const FORMAT_BYTES = 4;

@@ -1,7 +1,7 @@
 /** How a replica stands: the connection, the position in the log, what is pending. */
 
 import type { Link } from './link.js';
-import { type Port, STATES, WORD } from './port.js';
+import { type Port, STATES, Word } from './port.js';
 import type { Tabs } from './tabs/tabs.js';
 
 /** How a replica stands. */
@@ -33,13 +33,13 @@ export function statusOf(
   before: Status | undefined,
 ): Status {
   port.status();
-  const open = STATES[port.words[WORD.state]!]!;
+  const open = STATES[port.words[Word.State]!]!;
   const now: Status = {
     state: link.state === 'off' ? 'offline' : link.state === 'open' ? open : link.state,
-    seq: port.number(WORD.seq),
-    pending: port.words[WORD.pending]!,
-    bytesIn: port.number(WORD.bytesIn),
-    bytesOut: port.number(WORD.bytesOut),
+    seq: port.number(Word.Seq),
+    pending: port.words[Word.Pending]!,
+    bytesIn: port.number(Word.BytesIn),
+    bytesOut: port.number(Word.BytesOut),
     attempt: link.attempt,
     retryAt: link.retryAt,
     lastFailure: link.lastFailure,

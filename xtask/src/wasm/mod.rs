@@ -35,7 +35,8 @@ pub(crate) fn build() -> Result<()> {
     })?;
     let compiled = paths::wasm_target().join("wasm32-unknown-unknown/wasm/sanderling_wasm.wasm");
     let lock = paths::root().join("Cargo.lock");
-    let stamp = Stamp::new("wasm", &[compiled.clone(), lock], &WASM_OPT.join(" "))?;
+    let binder = paths::root().join("xtask/src/bin/bindgen.rs");
+    let stamp = Stamp::new("wasm", &[compiled.clone(), lock, binder], &WASM_OPT.join(" "))?;
     let outputs = OUTPUTS.map(|name| package().join(name));
     if stamp.is_fresh(&outputs) {
         return Ok(());

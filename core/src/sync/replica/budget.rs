@@ -8,7 +8,7 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-use super::Replica;
+use super::{Link, Replica};
 use crate::{
     effect::Effect,
     hash::{Rng, hash},
@@ -159,10 +159,10 @@ impl Replica {
     }
 
     /// Forgets the value of a key, to save memory; what batches say of it is dropped. Refused, with `false`, while a
-    /// pending command touches it.
+    /// pending command touches it, and while a load is coming.
     pub fn forget(&mut self, key: &[u8]) -> bool {
         self.settle();
-        if !self.is_known(key) || self.is_needed(key) {
+        if self.is_loading() || !self.is_known(key) || self.is_needed(key) {
             return false;
         }
         self.evict(key);
@@ -177,7 +177,7 @@ impl Replica {
     /// Forgets keys if the data takes more than it may: so many that it takes less than a millisecond. Returns whether
     /// there are more to forget. To be called between the turns of the user, who relies within one on what is known.
     pub fn shrink(&mut self) -> bool {
-        if self.has_room(0) || self.in_transaction() {
+        if self.has_room(0) || self.in_transaction() || self.is_loading() {
             return false;
         }
         self.settle();
@@ -195,6 +195,11 @@ impl Replica {
         true
     }
 
+    /// Whether a load is coming. It brings what differs from what was there when it began: nothing may go until it is over.
+    fn is_loading(&self) -> bool {
+        matches!(self.link, Link::Starting { .. })
+    }
+
     /// Whether something rests on a key's value.
     fn is_needed(&self, key: &[u8]) -> bool {
         self.pending.needs(key) || self.watched.iter().any(|(other, _)| **other == *key)
@@ -208,7 +213,8 @@ impl Replica {
 
     /// Takes in that these keys don't exist, unless they are there or come.
     pub(super) fn reveal<'a>(&mut self, keys: impl Iterator<Item = &'a Box<[u8]>>) {
-        for key in keys.filter(|_| self.holes.is_sparse()) {
+        let is_sparse = self.holes.is_sparse();
+        for key in keys.filter(|_| is_sparse) {
             if self.engine.keyspace().db(self.db).find(key).is_none() {
                 self.holes.reveal(key);
             }

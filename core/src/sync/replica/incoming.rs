@@ -145,8 +145,7 @@ impl Replica {
             }
             Start::Load => {}
         }
-        self.link =
-            Link::Starting { welcome, held: Vec::new(), room: Room::default(), heard_at: env.now, asked: false };
+        self.link = Link::Starting { welcome, held: Vec::new(), room: Box::default(), heard_at: env.now, asked: false };
         self.events.push_back(Event::State(State::Loading));
         Ok(())
     }
@@ -156,7 +155,7 @@ impl Replica {
         let begun = matches!(message, ToReplica::LoadBegin(_)).then(|| self.make_room());
         let Link::Starting { held, room, .. } = &mut self.link else { return Ok(()) };
         if let Some(begun) = begun {
-            *room = begun;
+            **room = begun;
         }
         match message {
             ToReplica::Chunk(chunk) => match room.take(chunk) {

@@ -147,7 +147,7 @@ enum Link {
         welcome: Welcome,
         held: Vec<Vec<u8>>,
         /// What of it may still be taken in.
-        room: Room,
+        room: Box<Room>,
         heard_at: UnixMillis,
         asked: bool,
     },

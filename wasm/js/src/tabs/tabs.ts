@@ -12,7 +12,7 @@
  * when the lock that each tab holds for as long as it lives comes free.
  */
 
-import { SanderlingError } from '../errors.js';
+import { closedError, SanderlingError } from '../errors.js';
 import type { Arg, Args, Port } from '../port.js';
 import type { Reply } from '../reply.js';
 import { Election, type Locks } from './election.js';
@@ -218,7 +218,7 @@ export class Tabs {
     this.#options.election.cede();
     this.#self.cede();
     this.#post.close();
-    for (const [, , reject] of this.#asked.values()) reject(new SanderlingError('CLOSED', 'the replica was closed'));
+    for (const [, , reject] of this.#asked.values()) reject(closedError());
   }
 
   async #wait(): Promise<void> {

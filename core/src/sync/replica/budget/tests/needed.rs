@@ -3,7 +3,7 @@
 use alloc::{format, string::String};
 
 use super::{Eviction, World};
-use crate::{resp::Value, sync::State};
+use crate::{format::LogSeq, resp::Value, sync::State};
 
 fn text(world: &mut World, key: &str) -> String {
     match world.pair.call(&format!("GET {key}")) {
@@ -22,6 +22,37 @@ fn step(world: &mut World) {
     world.pair.hub.begin_round();
     if let Some((_, message)) = world.pair.hub.poll_transmit(&world.pair.engine) {
         world.pair.replica.handle_message(env, &message).unwrap();
+    }
+}
+
+/// A load of what differs takes for granted what didn't when it began.
+#[test]
+fn nothing_is_forgotten_while_what_differs_is_coming() {
+    let mut world = World::with(Eviction::Lru, 1024 * 1024);
+    for number in 0..100 {
+        world.pair.call_server(&format!("SET k:{number} {number}"));
+    }
+    world.pair.exchange();
+    world.hang_up();
+    for number in 100..2_000 {
+        world.pair.call_server(&format!("SET k:{number} {number}"));
+    }
+    if let Some(token) = &mut world.pair.replica.token {
+        token.seq = LogSeq(0);
+        token.log.0 ^= 1;
+    }
+    world.connect();
+    while world.pair.replica.status().state != State::Loading {
+        step(&mut world);
+    }
+    world.pair.replica.limit_memory(1, Eviction::Lru);
+    assert!(!world.pair.replica.shrink());
+    assert!(!world.pair.replica.forget(b"k:7"));
+    world.pair.replica.limit_memory(1024 * 1024, Eviction::Lru);
+    world.pair.exchange();
+    assert_eq!(world.pair.replica.status().state, State::Live);
+    for number in [0_u32, 7, 99, 1_999] {
+        assert_eq!(text(&mut world, &format!("k:{number}")), format!("{number}"));
     }
 }
 
