@@ -311,7 +311,8 @@ export class Sanderling {
   settled(): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(closedError());
-      this.#settled.push({ seq: this.lastSeq, resolve, reject });
+      // What an earlier run left behind goes before the first command of this one.
+      this.#settled.push({ seq: Math.max(this.lastSeq, 1), resolve, reject });
       this.#schedule();
     });
   }

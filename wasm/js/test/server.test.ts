@@ -161,6 +161,25 @@ test('a restart on a directory resumes: only what changed meanwhile comes over t
   assert.ok(second.status.bytesIn < 1000, `${second.status.bytesIn} bytes`);
 });
 
+test('settled waits for what an earlier run left behind', async (t) => {
+  const server = await Server.start(t);
+  const directory = await mkdtemp(join(tmpdir(), 'sanderling-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const options = { name: 'left', url: server.url, connect: false, storage: { directory } };
+  const first = await open(options);
+  first.set('while', 'offline');
+  await first.close();
+  const second = await open(options);
+  t.after(() => second.close());
+  let isSettled = false;
+  const settled = second.settled().then(() => (isSettled = true));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(isSettled, false);
+  second.connect();
+  await settled;
+  assert.equal(await server.call('GET', 'while'), 'offline');
+});
+
 /** A WebSocket that breaks now and then, before or after what it was to carry. */
 function breaking(random: Random): WebSocketConstructor {
   return class extends WebSocket {
