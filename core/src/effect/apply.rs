@@ -107,7 +107,7 @@ impl Keyspace {
                 }
                 return Applied { changed: count > 0, count, len: 0 };
             }
-            Change::String(change) => self.apply_string(db, key, change, want_undo, &mut kind),
+            Change::String(change) => self.apply_string(db, key, change, &mut kind),
             Change::List(change) => self.apply_collection::<List>(db, key, change, want_undo, &mut kind),
             Change::Set(change) => self.apply_collection::<Set>(db, key, change, want_undo, &mut kind),
             Change::Hash(change) => self.apply_collection::<Hash>(db, key, change, want_undo, &mut kind),
@@ -140,14 +140,7 @@ impl Keyspace {
         }
     }
 
-    fn apply_string(
-        &mut self,
-        db: u8,
-        key: &[u8],
-        change: &StringChange<'_>,
-        want_undo: bool,
-        kind: &mut Option<UndoKind>,
-    ) -> Applied {
+    fn apply_string(&mut self, db: u8, key: &[u8], change: &StringChange<'_>, kind: &mut Option<UndoKind>) -> Applied {
         let database = self.db_mut(db);
         if let StringChange::Set { value, expiry } = change {
             let replaced = database.change(key, |entry| {
@@ -156,10 +149,7 @@ impl Keyspace {
             });
             let before_expiry = match replaced {
                 Some((value, before)) => {
-                    if want_undo {
-                        let entry = Entry { key: key.into(), value, expires_at: before };
-                        *kind = Some(UndoKind::Restore(Box::new(entry)));
-                    }
+                    *kind = Some(UndoKind::Value { value, expires_at: before });
                     before
                 }
                 None => {

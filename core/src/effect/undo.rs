@@ -37,6 +37,8 @@ pub(super) enum UndoKind {
     Remove,
     /// It held this entry, which was moved out of the keyspace, not copied.
     Restore(Box<Entry>),
+    /// The key stayed, and held this value with this deadline.
+    Value { value: Value, expires_at: Option<UnixMillis> },
     /// It had this deadline.
     Expiry(Option<UnixMillis>),
     /// Its value changed in part.
@@ -85,6 +87,16 @@ impl Keyspace {
             }
             UndoKind::Restore(entry) => {
                 self.db_mut(db).replace(*entry);
+            }
+            UndoKind::Value { value, expires_at } => {
+                let database = self.db_mut(db);
+                let expired_at = database.change(&key, |entry| {
+                    entry.value = value;
+                    entry.expires_at
+                });
+                if expired_at.is_some_and(|at| at != expires_at) {
+                    database.set_expiry(&key, expires_at);
+                }
             }
             UndoKind::Expiry(before) => {
                 self.db_mut(db).set_expiry(&key, before);

@@ -125,9 +125,20 @@ impl Db {
 
     /// Puts a whole entry in place; returns what stood there.
     pub(crate) fn replace(&mut self, entry: Entry) -> Option<Entry> {
-        let before = self.remove(&entry.key);
-        self.insert_new(entry.key, entry.value, entry.expires_at);
-        before
+        let hash = hash(self.seed, &entry.key);
+        let Some(place) = self.table.find_mut(hash, |other| *other.key == *entry.key) else {
+            self.insert_new(entry.key, entry.value, entry.expires_at);
+            return None;
+        };
+        let (bytes, expires_at) = (entry.heap_bytes(), entry.expires_at);
+        let before = core::mem::replace(place, entry);
+        self.heap_bytes = self.heap_bytes + bytes - before.heap_bytes();
+        if let Some(at) = expires_at.filter(|_| expires_at != before.expires_at) {
+            self.expiring.push(at, hash);
+        }
+        self.volatile = self.volatile + usize::from(expires_at.is_some()) - usize::from(before.expires_at.is_some());
+        self.forget_stale_deadlines();
+        Some(before)
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Entry> {

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::{Link, Replica, SyncError, events::Event, events::State, pending::Touch, room::Room};
+use super::{Link, Replica, SyncError, events::Event, events::State, index::Touch, room::Room};
 use crate::{
     effect::Change,
     env::Env,

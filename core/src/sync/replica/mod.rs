@@ -10,6 +10,7 @@ mod events;
 mod execute;
 mod holes;
 mod incoming;
+mod index;
 mod interest;
 mod pending;
 mod push;

@@ -3,19 +3,14 @@
 //! Commands stand in the order in which they run on top of what is confirmed. An index from keys to commands finds those
 //! that something foreign disturbs, so that a rebase costs as much as there is to disturb, not as much as is pending.
 
-use alloc::{
-    boxed::Box,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
-    vec::Vec,
-};
-use core::cmp::Reverse;
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
+use super::index::{Footprint, Index, Touch};
 use crate::{
-    command::{self, Flags},
-    effect::{Change, Effect, Undo},
+    effect::Undo,
     env::{Env, UnixMillis},
-    format::{ClientId, ClientSeq, effects},
-    hash::hash,
+    format::{ClientId, ClientSeq},
+    order,
     session::Queued,
     sync::{
         guess::entropy_of,
@@ -62,20 +57,8 @@ pub(super) struct Pending {
     /// Its outcome is part of what is shown.
     pub(super) applied: bool,
     footprint: Footprint,
-}
-
-/// The keys that a command reads or writes.
-#[derive(Clone, Debug, PartialEq)]
-enum Footprint {
-    Keys(BTreeSet<Box<[u8]>>),
-    Everything,
-}
-
-/// Keys that something touches.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Touch {
-    keys: BTreeSet<Box<[u8]>>,
-    everything: bool,
+    /// The search that found it last.
+    found: u64,
 }
 
 /// Pending commands in the order in which they run.
@@ -83,11 +66,8 @@ pub(super) struct Touch {
 pub(super) struct PendingQueue {
     /// Ascending by their order.
     queue: VecDeque<Pending>,
-    /// The applied commands that touch each key, ascending. Of a key stands here what it hashes to: should two keys share
-    /// that, the commands on one are taken back for the other's sake, and run again.
-    by_key: BTreeMap<u64, VecDeque<u64>>,
-    /// The applied commands that may touch any key, ascending.
-    everything: VecDeque<u64>,
+    /// The applied commands that touch each key.
+    index: Index,
     /// From here on there may be commands that aren't applied.
     unapplied_from: u64,
     /// The last that was pushed on this connection.
@@ -110,10 +90,11 @@ impl PendingQueue {
         let outcome = outcome.unwrap_or_default();
         let footprint = Footprint::of(&command, &outcome.effects);
         match applied {
-            true => self.enter(order, &footprint),
+            true => self.index.enter(order, &footprint),
             false => self.unapplied_from = self.unapplied_from.min(order),
         }
-        let pending = Pending { command, told, outcome, refusal: None, pushed_effects: None, applied, footprint };
+        let pending =
+            Pending { command, told, outcome, refusal: None, pushed_effects: None, applied, footprint, found: 0 };
         let place = self.queue.partition_point(|other| other.command.order < order);
         self.queue.insert(place, pending);
     }
@@ -139,8 +120,8 @@ impl PendingQueue {
         pending.command.order = to;
         if pending.applied {
             let footprint = pending.footprint.clone();
-            self.leave(from, &footprint, false);
-            self.enter(to, &footprint);
+            self.index.leave(from, &footprint, false);
+            self.index.enter(to, &footprint);
         } else {
             self.unapplied_from = self.unapplied_from.min(to);
         }
@@ -182,8 +163,8 @@ impl PendingQueue {
     /// Removes a command. Cost: O(1) for the oldest.
     pub(super) fn remove(&mut self, order: u64) -> Option<Pending> {
         let pending = self.queue.remove(self.place(order)?)?;
-        self.leave(order, &pending.footprint, true);
-        debug_assert!(!self.queue.is_empty() || self.by_key.is_empty(), "keys that nothing pending touches");
+        self.index.leave(order, &pending.footprint, true);
+        debug_assert!(!self.queue.is_empty() || self.index.is_empty(), "keys that nothing pending touches");
         Some(pending)
     }
 
@@ -214,73 +195,73 @@ impl PendingQueue {
     /// stands. (What isn't applied has taken back with it all that came later and shared a key.)
     pub(super) fn stands_first(&self, order: u64) -> bool {
         let Some(pending) = self.get(order).filter(|pending| pending.applied) else { return false };
-        if self.everything.front().is_some_and(|first| *first < order) {
+        if self.index.everything().front().is_some_and(|first| *first < order) {
             return false;
         }
         match &pending.footprint {
             Footprint::Everything => self.queue.front().is_some_and(|first| first.command.order == order),
             Footprint::Keys(keys) => {
-                keys.iter().all(|key| self.sharing(key).and_then(VecDeque::front).is_some_and(|at| *at == order))
+                keys.iter().all(|key| self.index.sharing(key).and_then(VecDeque::front).is_some_and(|at| *at == order))
             }
         }
     }
 
     /// The applied commands that have to be taken back before something touches these keys: those that touch them, and
     /// those that come after one of these and share a key with it. Ascending. Cost: O(their number × their keys × log).
-    pub(super) fn disturbed_by(&self, touch: &Touch) -> Vec<u64> {
+    pub(super) fn disturbed_by(&mut self, touch: &Touch) -> Vec<u64> {
         if touch.everything {
             let applied = self.queue.iter().filter(|pending| pending.applied);
             return applied.map(|pending| pending.command.order).collect();
         }
-        let mut candidates: BinaryHeap<Reverse<u64>> = self.everything.iter().copied().map(Reverse).collect();
-        // A set in the form of the index: another kind of tree would be another kilobyte of wasm.
-        let mut seen = BTreeMap::<u64, VecDeque<u64>>::new();
-        for key in &touch.keys {
-            if seen.insert(hash_of(key), VecDeque::new()).is_none() {
-                candidates.extend(self.sharing(key).into_iter().flatten().copied().map(Reverse));
-            }
-        }
-        let mut disturbed: Vec<u64> = Vec::new();
-        while let Some(Reverse(order)) = candidates.pop() {
-            let Some(pending) = self.get(order).filter(|_| disturbed.last() != Some(&order)) else { continue };
+        let search = self.index.begin_search();
+        let mut found: Vec<u64> = self.index.everything().iter().copied().collect();
+        touch.keys.iter().for_each(|key| self.index.search(key, 0, &mut found));
+        let mut disturbed: Vec<u64> = Vec::with_capacity(found.len());
+        let mut all_after = u64::MAX;
+        while let Some(order) = found.pop() {
+            let Some(at) = self.place(order) else { continue };
+            let Some(pending) = self.queue.get_mut(at).filter(|pending| pending.found != search) else { continue };
+            pending.found = search;
             disturbed.push(order);
             match &pending.footprint {
-                Footprint::Everything => {
-                    let after = self.from(order + 1).filter(|pending| pending.applied);
-                    disturbed.extend(after.map(|pending| pending.command.order));
-                    break;
+                Footprint::Everything if order < all_after => {
+                    let after = self.queue.range(at..).take_while(|pending| pending.command.order <= all_after);
+                    found.extend(after.filter(|pending| pending.applied).map(|pending| pending.command.order));
+                    all_after = order;
                 }
-                Footprint::Keys(keys) => {
-                    for key in keys {
-                        if seen.insert(hash_of(key), VecDeque::new()).is_none() {
-                            let orders = self.sharing(key).into_iter().flatten().copied();
-                            candidates.extend(orders.filter(|other| *other > order).map(Reverse));
-                        }
-                    }
-                }
+                Footprint::Everything => {}
+                Footprint::Keys(keys) => keys.iter().for_each(|key| self.index.search(key, order, &mut found)),
             }
         }
+        self.put_in_order(&mut disturbed, search);
         disturbed
+    }
+
+    /// Puts the commands that a search found in their order.
+    fn put_in_order(&self, found: &mut Vec<u64>, search: u64) {
+        let (Some(first), Some(last)) = (found.iter().min().copied(), found.iter().max().copied()) else { return };
+        if (last - first) / FEW_BETWEEN > found.len() as u64 {
+            return order::sort(found);
+        }
+        found.clear();
+        let all = self.from(first).take_while(|pending| pending.command.order <= last);
+        found.extend(all.filter(|pending| pending.found == search).map(|pending| pending.command.order));
     }
 
     /// What a command touches.
     pub(super) fn touch_of(&self, order: u64) -> Touch {
-        self.get(order).map(|pending| pending.footprint.clone().touch()).unwrap_or_default()
+        self.get(order).map(|pending| pending.footprint.touch()).unwrap_or_default()
     }
 
     /// Takes the outcome of a command that is to be taken back.
     pub(super) fn take_undos(&mut self, order: u64) -> Vec<Undo> {
-        let Some(pending) = self.get_mut(order).filter(|pending| pending.applied) else { return Vec::new() };
+        let Some(at) = self.place(order) else { return Vec::new() };
+        let Some(pending) = self.queue.get_mut(at).filter(|pending| pending.applied) else { return Vec::new() };
         pending.applied = false;
-        let undos = core::mem::take(&mut pending.outcome.undos);
-        let footprint = core::mem::replace(&mut pending.footprint, Footprint::Everything);
         // It mostly enters again under the same keys.
-        self.leave(order, &footprint, false);
-        if let Some(pending) = self.get_mut(order) {
-            pending.footprint = footprint;
-        }
+        self.index.leave(order, &pending.footprint, false);
         self.unapplied_from = self.unapplied_from.min(order);
-        undos
+        core::mem::take(&mut pending.outcome.undos)
     }
 
     /// The first command from `from` on that isn't applied. Cost: O(1) if all are.
@@ -314,54 +295,55 @@ impl PendingQueue {
     /// `reply` is what a command replied for whose reply nobody waits: with it, the hub can be told what to expect.
     pub(super) fn set_outcome(&mut self, command: Command, outcome: Outcome, reply: Option<Box<[u8]>>) {
         let order = command.order;
-        let footprint = Footprint::of(&command, &outcome.effects);
         let was_pushed = self.pushed.is_some_and(|pushed| order <= pushed);
-        let Some(pending) = self.get_mut(order) else { return };
+        let Some(at) = self.place(order) else { return };
+        let Some(pending) = self.queue.get_mut(at) else { return };
         if let Some(reply) = reply.filter(|_| !was_pushed) {
             pending.told = Some(reply);
         }
         let before = core::mem::replace(&mut pending.outcome, outcome);
-        if was_pushed && pending.pushed_effects.is_none() && before.effects != pending.outcome.effects {
+        let is_same = before.effects == pending.outcome.effects;
+        if was_pushed && pending.pushed_effects.is_none() && !is_same {
             pending.pushed_effects = Some(before.effects);
         }
         (pending.command, pending.applied) = (command, true);
-        let before = core::mem::replace(&mut pending.footprint, Footprint::Everything);
-        if before != footprint {
-            self.leave(order, &before, true);
+        // To be taken back for the sake of a key that it touched once does no harm.
+        if !is_same && !pending.footprint.covers(&pending.outcome.effects) {
+            let footprint = Footprint::of(&pending.command, &pending.outcome.effects);
+            let before = core::mem::replace(&mut pending.footprint, footprint);
+            self.index.leave(order, &before, true);
         }
-        self.enter(order, &footprint);
-        if let Some(pending) = self.get_mut(order) {
-            pending.footprint = footprint;
-        }
+        self.index.enter(order, &pending.footprint);
     }
 
     /// Whether a command rests on a key's value.
     pub(super) fn needs(&self, key: &[u8]) -> bool {
         let waits = |pending: &Pending| match &pending.footprint {
-            Footprint::Keys(keys) => !pending.applied && keys.contains(key),
+            Footprint::Keys(_) => !pending.applied && pending.footprint.names(key),
             Footprint::Everything => true,
         };
-        !self.everything.is_empty() || self.touching(key).next().is_some() || self.from(self.unapplied_from).any(waits)
+        !self.index.everything().is_empty()
+            || self.touching(key).next().is_some()
+            || self.from(self.unapplied_from).any(waits)
     }
 
     /// The applied commands that touch a key by its name, ascending.
     pub(super) fn touching(&self, key: &[u8]) -> impl Iterator<Item = u64> {
-        let touches = |order: &u64| match self.get(*order).map(|pending| &pending.footprint) {
-            Some(Footprint::Keys(keys)) => keys.contains(key),
-            _ => false,
-        };
-        self.sharing(key).into_iter().flatten().copied().filter(touches)
+        let touches = |order: &u64| self.get(*order).is_some_and(|pending| pending.footprint.names(key));
+        self.index.sharing(key).into_iter().flatten().copied().filter(touches)
     }
 
-    /// The keys that commands touch by their names.
-    pub(super) fn keys(&self) -> BTreeSet<Box<[u8]>> {
-        let mut touch = Touch::default();
+    /// The keys that commands touch by their names, ascending.
+    pub(super) fn keys(&self) -> Vec<Box<[u8]>> {
+        let mut keys = Vec::new();
         for pending in &self.queue {
-            if let Footprint::Keys(keys) = &pending.footprint {
-                keys.iter().for_each(|key| touch.add_key(key));
+            if let Footprint::Keys(own) = &pending.footprint {
+                keys.extend(own.iter().cloned());
             }
         }
-        touch.keys
+        order::sort(&mut keys);
+        keys.dedup();
+        keys
     }
 
     /// Whether a client has commands here.
@@ -425,56 +407,6 @@ impl PendingQueue {
         self.pushed = pushed;
         taken
     }
-
-    fn enter(&mut self, order: u64, footprint: &Footprint) {
-        match footprint {
-            Footprint::Everything => insert(&mut self.everything, order),
-            Footprint::Keys(keys) => {
-                for key in keys {
-                    insert(self.by_key.entry(hash_of(key)).or_default(), order);
-                }
-            }
-        }
-    }
-
-    /// Takes a command out of the index, if it stands there, and where `for_good` the keys that nobody touches any more.
-    fn leave(&mut self, order: u64, footprint: &Footprint, for_good: bool) {
-        match footprint {
-            Footprint::Everything => remove(&mut self.everything, order),
-            Footprint::Keys(keys) => {
-                for key in keys.iter().map(|key| hash_of(key)) {
-                    if let Some(orders) = self.by_key.get_mut(&key) {
-                        remove(orders, order);
-                        if for_good && orders.is_empty() {
-                            self.by_key.remove(&key);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// The applied commands on keys that share what a key hashes to.
-    fn sharing(&self, key: &[u8]) -> Option<&VecDeque<u64>> {
-        self.by_key.get(&hash_of(key))
-    }
-}
-
-fn hash_of(key: &[u8]) -> u64 {
-    hash(0, key)
-}
-
-/// Adds a number to ascending ones; mostly it is the last.
-fn insert(orders: &mut VecDeque<u64>, order: u64) {
-    let at = orders.partition_point(|other| *other < order);
-    orders.insert(at, order);
-}
-
-/// Removes a number from ascending ones; mostly it is the first or the last.
-fn remove(orders: &mut VecDeque<u64>, order: u64) {
-    if let Ok(at) = orders.binary_search(&order) {
-        orders.remove(at);
-    }
 }
 
 impl Pending {
@@ -497,66 +429,6 @@ impl Command {
         let calls = self.calls.iter().map(of_call).sum::<usize>();
         2 * COUNT_BYTES + 1 + calls + self.conditions.iter().map(of_condition).sum::<usize>()
     }
-
-    /// The keys that it names; everything if it may touch others as well.
-    fn named(&self) -> Touch {
-        let mut touch = Touch::default();
-        for call in &self.calls {
-            let words = call.words();
-            let Ok((row, _)) = command::find_row(&words) else { return Touch::everything() };
-            touch.everything |= row.flags.has(Flags::ALL_KEYS);
-            row.key_positions(&words).filter_map(|at| words.get(at)).for_each(|key| touch.add_key(key));
-        }
-        self.conditions.iter().for_each(|(key, _)| touch.add_key(key));
-        touch
-    }
-}
-
-impl Touch {
-    /// The keys that a command names.
-    pub(super) fn of(command: &Command) -> Self {
-        Footprint::of(command, &[]).touch()
-    }
-
-    /// All keys.
-    pub(super) fn everything() -> Self {
-        Self { keys: BTreeSet::new(), everything: true }
-    }
-
-    /// Adds the keys of a run of effects.
-    pub(super) fn add_effects(&mut self, bytes: &[u8]) {
-        effects(bytes).flatten().for_each(|(_, effect)| self.add(&effect));
-    }
-
-    /// Adds a key.
-    pub(super) fn add_key(&mut self, key: &[u8]) {
-        if !self.keys.contains(key) {
-            self.keys.insert(key.into());
-        }
-    }
-
-    fn add(&mut self, effect: &Effect<'_>) {
-        match effect.change {
-            Change::Flush => self.everything = true,
-            _ => self.add_key(&effect.key),
-        }
-    }
-}
-
-impl Footprint {
-    /// The keys that a command names or was seen to change.
-    fn of(command: &Command, done: &[u8]) -> Self {
-        let mut touch = command.named();
-        touch.add_effects(done);
-        if touch.everything { Self::Everything } else { Self::Keys(touch.keys) }
-    }
-
-    fn touch(self) -> Touch {
-        match self {
-            Self::Keys(keys) => Touch { keys, everything: false },
-            Self::Everything => Touch::everything(),
-        }
-    }
 }
 
 /// What a length or a count takes at most: five times seven bits. Twice that holds any number.
@@ -567,3 +439,6 @@ const NOTHING_DONE: &[u8] = b"*0\r\n";
 
 /// Commands in one push: an acknowledgement can't be finer.
 const PUSH_COMMANDS_MAX: usize = 1024;
+
+/// Commands in a row are looked at one by one if at least one in so many is wanted; otherwise those that are are sorted.
+const FEW_BETWEEN: u64 = 8;

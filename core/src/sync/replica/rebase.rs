@@ -10,7 +10,8 @@ use alloc::{boxed::Box, vec::Vec};
 use super::{
     Replica, SyncError,
     events::Event,
-    pending::{Command, Outcome, Pending, Touch},
+    index::Touch,
+    pending::{Command, Outcome, Pending},
 };
 use crate::{
     effect::{Change, Effect, Removal},

@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Replica,
     holes::Holes,
-    pending::{Command, PendingQueue, Touch},
+    index::Touch,
+    pending::{Command, PendingQueue},
 };
 use crate::{
     env::UnixMillis,

@@ -25,7 +25,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     LoadError, Replica, SyncError,
     holes::Unknown,
-    pending::{Command, Pending, Touch},
+    index::Touch,
+    pending::{Command, Pending},
     restore,
     store::StoredCommand,
 };

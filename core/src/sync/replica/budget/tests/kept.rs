@@ -10,7 +10,7 @@ use crate::{
     hash::Rng,
     keyspace::Entry,
     resp::Value,
-    sync::{Eviction, Replica, replica::pending::Touch},
+    sync::{Eviction, Replica, replica::index::Touch},
 };
 
 /// What a replica says that it doesn't know.
