@@ -147,6 +147,24 @@ fn frames_that_are_none_are_closed_with_a_code() {
 }
 
 #[test]
+fn messages_that_never_end_are_held_within_a_bound() {
+    let server = Launch::sanderling().start();
+    let part = frame(0x00, &vec![0; 1 << 20]);
+    // Each stays below what a message may be; together they would be six hundred megabytes.
+    let mut sockets: Vec<Raw> = (0..40).map(|_| Raw::open(&server)).collect();
+    for socket in &mut sockets {
+        // The server may stop to take what it has no room for.
+        socket.0.set_write_timeout(Some(std::time::Duration::from_millis(100))).unwrap();
+        socket.write(&frame(0x02, b"begin"));
+        let _ = (0..15).all(|_| socket.write(&part));
+    }
+    undisturbed(&server);
+    drop(sockets);
+    let peak = peak_mb(&server);
+    assert!(peak < 256, "{peak} MB");
+}
+
+#[test]
 fn floods_cost_their_sender_the_connection_or_nothing() {
     let server = Launch::sanderling().start();
     let before = peak_mb(&server);
