@@ -111,8 +111,9 @@ pub(super) fn to_replica(script: &mut Script<'_>) -> Vec<u8> {
         12 => ToReplica::Fetched { through: LogSeq(script.number()), effects: run_of_effects(script) },
         13 => ToReplica::Unsubscribed { id: script.number() as u32 },
         14 => ToReplica::NotSubscribed { id: script.number() as u32, error: word(script) },
-        _ => match script.byte() % 2 {
+        _ => match script.byte() % 3 {
             0 => ToReplica::Reply { id: script.number() as u32, reply: word(script) },
+            1 => ToReplica::Declined { error: word(script) },
             _ => ToReplica::Message { channel: word(script), payload: word(script) },
         },
     };

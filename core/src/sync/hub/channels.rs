@@ -95,11 +95,13 @@ impl Hub {
         leave: &[Blob<'_>],
     ) -> Result<(), CloseReason> {
         let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
+        let mut declined = Vec::new();
         let channels_max = self.options.limits.peer_channels_max.min(peer.grant.limits.interest_patterns_max);
         let Some(following) = &mut peer.following else { return Ok(()) };
         for channel in join {
             if !peer.grant.may_use_channel(channel) {
-                return Err(CloseReason::Unauthorized("the token doesn't allow this channel"));
+                declined.push(channel);
+                continue;
             }
             let channel: Box<[u8]> = Box::from(&**channel);
             if !following.channels.contains(&channel) {
@@ -114,15 +116,27 @@ impl Hub {
             following.channels.retain(|other| **other != **channel);
             self.channels.leave(id, channel);
         }
+        for channel in declined {
+            self.decline(id, "channel", channel);
+        }
         Ok(())
     }
 
-    pub(super) fn handle_publish(&mut self, id: PeerId, channel: &[u8], payload: &[u8]) -> Result<(), CloseReason> {
+    /// Tells a replica that its token doesn't allow it something that has no answer of its own.
+    fn decline(&mut self, id: PeerId, what: &str, name: &[u8]) {
+        let name = name.get(..name.len().min(NAME_BYTES_MAX)).unwrap_or_default().escape_ascii();
+        let error = Error::owned(alloc::format!("NOPERM the token doesn't allow the {what} '{name}'"));
+        let mut reply = Vec::new();
+        Reply::new(&mut reply, Protocol::Resp3).error(&error);
+        self.send(id, &ToReplica::Declined { error: reply.into() });
+    }
+
+    pub(super) fn handle_publish(&mut self, id: PeerId, channel: &[u8], payload: &[u8]) {
         if self.peers.get(id.0).is_some_and(|peer| peer.grant.may_use_channel(channel)) {
             self.publish(channel, payload);
-            return Ok(());
+        } else {
+            self.decline(id, "channel", channel);
         }
-        Err(CloseReason::Unauthorized("the token doesn't allow this channel"))
     }
 
     /// Runs a call of a replica in a session of its own.
@@ -186,7 +200,8 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(id.0) else { return Ok(()) };
         let Some(following) = &mut peer.following else { return Ok(()) };
         if !peer.grant.may_write(key) {
-            return Err(CloseReason::Unauthorized("the token doesn't allow to write this key"));
+            self.decline(id, "presence", key);
+            return Ok(());
         }
         let (owned, session) = ((following.db, Box::from(key)), following.session);
         let Some(value) = value else {
@@ -252,3 +267,6 @@ const LEASE_MS: u64 = 60_000;
 
 /// How often its deadline is moved on.
 const RENEW_MS: u64 = 20_000;
+
+/// How much of the name of what isn't allowed is told.
+const NAME_BYTES_MAX: usize = 128;

@@ -95,7 +95,10 @@ impl Hub {
                 Ok(())
             }
             (ToHub::Listen { join, leave }, true) => self.handle_listen(id, &join, &leave),
-            (ToHub::Publish { channel, payload }, true) => self.handle_publish(id, &channel, &payload),
+            (ToHub::Publish { channel, payload }, true) => {
+                self.handle_publish(id, &channel, &payload);
+                Ok(())
+            }
             (ToHub::Presence { key, value }, true) => self.handle_presence(engine, env, id, &key, value.as_deref()),
             (ToHub::Join { client, acknowledged }, true) => self.handle_join(env, id, client, acknowledged),
         }

@@ -89,6 +89,12 @@ pub enum ToReplica<'a> {
         /// By this position the replica has been told of everything that `pushed` counts.
         head: LogSeq,
     },
+    /// The token doesn't allow something that has no answer of its own: a channel, or a key of presence.
+    Declined {
+        /// Which, as a RESP3 error.
+        #[serde(borrow)]
+        error: Blob<'a>,
+    },
 }
 
 /// What the hub answers first.

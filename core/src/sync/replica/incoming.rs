@@ -59,6 +59,10 @@ impl Replica {
                 self.handle_reply(id, &reply);
                 return Ok(());
             }
+            ToReplica::Declined { error } => {
+                self.events.push_back(Event::Declined { error: error.to_vec() });
+                return Ok(());
+            }
             // It changes nothing, so it keeps no order.
             ToReplica::NotSubscribed { id, error } => return self.refuse_subscription(id, &error),
             ToReplica::Message { channel, payload } => {

@@ -1,6 +1,6 @@
 //! Single talks with a hub, message by message.
 
-use alloc::{string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::{
     Engine, EngineOptions, Env, UnixMillis,
@@ -212,8 +212,19 @@ fn what_a_token_does_not_allow_is_refused_and_not_sent() {
     talk.call(&[b"MSET", b"a1", b"x", b"b1", b"x"]);
     let heard = talk.hear();
     assert!(!format_has(&heard, b"b1") && format_has(&heard, b"a1"), "{heard:?}");
-    talk.say(peer, &ToHub::Listen { join: blobs(&["gossip"]), leave: vec![] });
-    assert!(matches!(talk.closed(), Some(CloseReason::Unauthorized(_))));
+    // What has no answer of its own is declined, and the rest of it done.
+    talk.say(peer, &ToHub::Listen { join: blobs(&["gossip", "news"]), leave: vec![] });
+    talk.say(peer, &ToHub::Publish { channel: b"gossip".as_slice().into(), payload: b"x".as_slice().into() });
+    talk.say(peer, &ToHub::Presence { key: b"b".as_slice().into(), value: Some(b"x".as_slice().into()) });
+    let heard = talk.hear();
+    let declined = |(_, bytes): &(PeerId, Vec<u8>)| match ToReplica::decode(bytes).unwrap() {
+        ToReplica::Declined { error } => Some(String::from_utf8(error.to_vec()).unwrap()),
+        _ => None,
+    };
+    let declined: Vec<String> = heard.iter().filter_map(declined).collect();
+    let expected = |what: &str| format!("-NOPERM the token doesn't allow the {what}\r\n");
+    assert_eq!(declined, [expected("channel 'gossip'"), expected("channel 'gossip'"), expected("presence 'b'")]);
+    assert_eq!((talk.closed(), talk.hub.publish(b"news", b"x"), talk.hub.publish(b"gossip", b"x")), (None, 1, 0));
 }
 
 #[test]
