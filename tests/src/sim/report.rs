@@ -69,6 +69,8 @@ impl Report {
         "commands that were too long",
         "commands that were refused at once",
         "connections for other identities",
+        "rights changed",
+        "connections closed for other rights",
         "evictions",
         "fetched keys",
         "reads of unknown keys",

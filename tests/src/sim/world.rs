@@ -89,6 +89,7 @@ impl World {
             107 => self.call_too_long(index),
             108..110 => self.lock(index),
             110 => self.delete_and_unsubscribe(index),
+            113 if self.rng.below(2) == 0 => self.change_rights(index),
             111..114 if self.is_flushing => self.flush_while_loading(index),
             111 if self.rng.below(4) == 0 => self.crash_often(index),
             _ => self.server.expire(Env::new(self.now_ms, self.rng.next_u64())),
@@ -115,6 +116,7 @@ impl World {
             match reason {
                 CloseReason::FellBehind => self.report.note("replicas that fell behind"),
                 CloseReason::Replaced => self.report.note("connections replaced"),
+                CloseReason::RightsChanged => self.report.note("connections closed for other rights"),
                 _ => panic!("the hub closed an honest replica's connection: {reason:?}"),
             }
             self.hang_up(peer);
@@ -340,6 +342,16 @@ impl World {
     pub(super) fn change_interest(&mut self, index: usize) {
         let env = self.env(self.nodes[index].skew_ms);
         self.nodes[index].change_interest(env, &mut self.rng);
+    }
+
+    /// The replica's token is exchanged for one that lets it read more, or less.
+    fn change_rights(&mut self, index: usize) {
+        self.report.note("rights changed");
+        let node = &mut self.nodes[index];
+        node.is_restricted = !node.is_restricted;
+        if let Some(connection) = &node.connection {
+            self.server.hub.handle_grant(connection.peer, Ok(node.grant()));
+        }
     }
 
     /// The replica's socket takes nothing for a while, or takes everything again.
