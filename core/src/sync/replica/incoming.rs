@@ -72,7 +72,9 @@ impl Replica {
             }
             _ => {}
         }
-        if let (Link::Starting { .. }, ToReplica::Chunk(bytes)) = (&self.link, &message) {
+        if let (Link::Starting { room, .. }, ToReplica::Chunk(bytes)) = (&self.link, &message)
+            && !room.is_waiting()
+        {
             // While the hub makes the next one; what is left to be done at the end is what nobody overlaps.
             self.check_effects(bytes)?;
         }
@@ -149,7 +151,14 @@ impl Replica {
             }
             Start::Load => {}
         }
-        self.link = Link::Starting { welcome, held: Vec::new(), room: Box::default(), heard_at: env.now, asked: false };
+        self.link = Link::Starting {
+            welcome,
+            held: Vec::new(),
+            room: Box::default(),
+            later: Vec::new(),
+            heard_at: env.now,
+            asked: false,
+        };
         self.events.push_back(Event::State(State::Loading));
         Ok(())
     }
@@ -157,7 +166,17 @@ impl Replica {
     /// Keeps what brings the replica up to date until all of it is there.
     fn handle_starting(&mut self, env: Env, message: &ToReplica<'_>, bytes: &[u8]) -> Result<(), SyncError> {
         let begun = matches!(message, ToReplica::LoadBegin(_)).then(|| self.make_room());
-        let Link::Starting { held, room, .. } = &mut self.link else { return Ok(()) };
+        let Link::Starting { held, room, later, .. } = &mut self.link else { return Ok(()) };
+        if room.is_waiting() {
+            later.push(bytes.to_vec());
+            return match message {
+                ToReplica::Fetched { effects, .. } => {
+                    self.note_answer(self.check_fetched(effects)?.len());
+                    self.end_load(env)
+                }
+                _ => Ok(()),
+            };
+        }
         if let Some(begun) = begun {
             **room = begun;
         }
@@ -170,10 +189,6 @@ impl Replica {
         }
         match message {
             ToReplica::LoadEnd { .. } => self.end_load(env),
-            ToReplica::Fetched { effects, .. } => {
-                self.note_answer(self.check_fetched(effects)?.len());
-                self.end_load(env)
-            }
             _ => Ok(()),
         }
     }
@@ -204,7 +219,8 @@ impl Replica {
 
     /// Takes in all that came since the welcome as one step.
     fn finish_start(&mut self, env: Env) -> Result<(), SyncError> {
-        let Link::Starting { welcome, held, room, .. } = core::mem::replace(&mut self.link, Link::Offline) else {
+        let Link::Starting { welcome, held, room, later, .. } = core::mem::replace(&mut self.link, Link::Offline)
+        else {
             return Ok(());
         };
         for bytes in &held {
@@ -214,8 +230,6 @@ impl Replica {
                 ToReplica::Chunk(_) => {}
                 ToReplica::LoadBegin(LoadScope::Everything | LoadScope::Buckets { .. }) => {}
                 ToReplica::LoadEnd { through } if *through >= welcome.seq => {}
-                // It was asked for and checked.
-                ToReplica::Fetched { through, .. } if *through >= welcome.seq => {}
                 _ => return Err(SyncError::Unexpected("something else than a load at the start")),
             }
         }
@@ -242,10 +256,6 @@ impl Replica {
                     self.reveal(room.needed().filter(|key| is_loaded(key) || was_known.contains(*key)));
                 }
                 ToReplica::Chunk(bytes) => self.confirm(bytes, true),
-                ToReplica::Fetched { through, effects } => {
-                    self.take_fetched(effects)?;
-                    self.arrive(*through);
-                }
                 ToReplica::Batch(batch) => self.take_batch(batch),
                 ToReplica::LoadEnd { through } => self.arrive(*through),
                 _ => {}
@@ -258,13 +268,25 @@ impl Replica {
         self.store.note_head();
         if is_partial {
             self.note_unknown();
-            self.fetch_needed();
         }
         if is_partial || !was_complete {
             self.tell_everything();
         }
         self.events.push_back(Event::Resynced);
         self.events.push_back(Event::State(State::Live));
+        for bytes in later {
+            match ToReplica::decode(&bytes).map_err(SyncError::Malformed)? {
+                // That it has come was taken in before.
+                ToReplica::Fetched { through, effects } => {
+                    self.take_fetched(&effects)?;
+                    self.arrive(through);
+                }
+                message => self.handle_live(message)?,
+            }
+        }
+        if is_partial {
+            self.fetch_needed();
+        }
         Ok(())
     }
 

@@ -149,6 +149,8 @@ enum Link {
         held: Vec<Vec<u8>>,
         /// What of it may still be taken in.
         room: Box<Room>,
+        /// What came behind the load, while keys that it left out are waited for.
+        later: Vec<Vec<u8>>,
         heard_at: UnixMillis,
         asked: bool,
     },

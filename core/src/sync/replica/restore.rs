@@ -13,7 +13,7 @@ use super::{
     store::{FORMAT, Head, StoredCommand, part_key},
 };
 use crate::{
-    format::{Frame, FrameError, FrameKind, effects, split_frame},
+    format::{ClientId, ClientSeq, Frame, FrameError, FrameKind, effects, split_frame},
     session::Queued,
 };
 
@@ -49,7 +49,7 @@ pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Resul
         Some((key, value)) => {
             let (Frame { payload, .. }, _) = sound_frame(key, value)?;
             match postcard::take_from_bytes::<u16>(payload) {
-                Ok((FORMAT, _)) => Some(postcard::from_bytes::<Head>(payload).map_err(|_| invalid(key))?),
+                Ok((FORMAT, _)) => Some(stored_head(payload).ok_or_else(|| invalid(key))?),
                 Ok((format, _)) => return Err(LoadError::UnknownFormat(format)),
                 Err(_) => return Err(invalid(key)),
             }
@@ -57,8 +57,9 @@ pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Resul
         None => None,
     };
     let mut known = 0;
-    if let Some(head) = head {
+    if let Some((head, clients)) = head {
         known += 1;
+        clients.into_iter().for_each(|(client, answered)| replica.know_client(client, answered));
         for (name, count) in [("base", head.base_count), ("tail", head.tail_count)] {
             for index in 0..count {
                 let wanted = part_key(name, head.generation, index);
@@ -160,16 +161,7 @@ impl Replica {
                 }
             };
             while seq < stored.seq && self.pending.len() < self.limits.pending_commands_max {
-                let StoredCommand { order, client, now, .. } = stored;
-                self.hold(StoredCommand {
-                    order,
-                    client,
-                    seq,
-                    now,
-                    calls: Vec::new(),
-                    conditions: Vec::new(),
-                    transaction: true,
-                });
+                self.hold(stored.nothing_instead(seq));
                 seq = seq.next();
             }
             if seq == stored.seq && self.pending.len() < self.limits.pending_commands_max {
@@ -189,6 +181,12 @@ impl Replica {
 }
 
 impl StoredCommand {
+    /// What stands in the place of an earlier command of the same client that is missing: it does nothing.
+    pub(super) fn nothing_instead(&self, seq: ClientSeq) -> Self {
+        let Self { order, client, now, .. } = *self;
+        Self { order, client, seq, now, calls: Vec::new(), conditions: Vec::new(), transaction: true }
+    }
+
     pub(super) fn into_command(self, order: u64) -> Command {
         let queued = |call: Vec<Vec<u8>>| Queued(call.into_iter().map(Vec::into_boxed_slice).collect());
         Command {
@@ -213,6 +211,13 @@ fn invalid(key: &[u8]) -> LoadError {
 
 fn shown(key: &[u8]) -> String {
     String::from_utf8_lossy(key).into_owned()
+}
+
+/// What stands in a head, and how far the commands of several tabs were answered, if it says so.
+fn stored_head(payload: &[u8]) -> Option<(Head, Vec<(ClientId, ClientSeq)>)> {
+    let (head, rest) = postcard::take_from_bytes(payload).ok()?;
+    let clients = if rest.is_empty() { Vec::new() } else { postcard::from_bytes(rest).ok()? };
+    Some((head, clients))
 }
 
 fn stored_command(frame: Frame<'_>) -> Option<StoredCommand> {

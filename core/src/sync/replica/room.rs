@@ -37,6 +37,11 @@ impl Room {
         self.is_full
     }
 
+    /// Whether the load is over, and keys that it left out were asked for.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.rounds > 0
+    }
+
     /// The keys that are taken in whether there is room or not.
     pub(super) fn needed(&self) -> impl Iterator<Item = &Box<[u8]>> {
         self.needed.iter()

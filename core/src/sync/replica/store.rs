@@ -1,7 +1,8 @@
 //! What a replica leaves behind for its next run, as key-value pairs in any store that has transactions.
 //!
 //! ```text
-//!  head                     Frame(Head)       format, generation, counts, token, globs, what the server accepts
+//!  head                     Frame(Head)       format, generation, counts, token, globs, what the server accepts; of
+//!                                             tabs, how far each one's commands were answered
 //!  base/GGGGGGGG/NNNNNNNN   Frame(Chunk)      the confirmed data when generation G began
 //!  tail/GGGGGGGG/NNNNNNNN   Frame(Forgotten)? what isn't known after what follows, if that changed
 //!                           Frame(Records)    effects confirmed since, in order
@@ -295,7 +296,11 @@ impl Replica {
             globs: self.globs.clone(),
             accepts: self.accepts,
         };
-        let payload = postcard::to_extend(&head, Vec::new()).unwrap_or_default();
+        let mut payload = postcard::to_extend(&head, Vec::new()).unwrap_or_default();
+        // Another tab that leads next may never have heard what became of these commands.
+        if self.is_leading() {
+            payload = postcard::to_extend(&self.clients, payload).unwrap_or_default();
+        }
         batch.put(b"head".to_vec(), framed(FrameKind::Head, &payload));
     }
 }

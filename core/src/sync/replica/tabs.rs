@@ -152,6 +152,9 @@ impl Replica {
             self.next_order = UNORDERED;
             self.keep_unanswered(before);
         }
+        // Whoever begins has nobody who waits for what others did.
+        let pending = &self.pending;
+        self.clients.retain(|(client, _)| was_following || *client == self.client || pending.holds(*client));
         // Whoever begins has nobody who follows yet.
         let position = if was_following { self.position() } else { 0 };
         let epoch = (env.now.0 << 10 | env.entropy & 0x3ff).max(self.tabs.epoch + 1);
@@ -163,6 +166,12 @@ impl Replica {
         }
         // A former leader may have pushed what they still wait for: the hub is asked how far each has come.
         others.iter().for_each(|other| self.know_client(*other, ClientSeq(0)));
+        // Those that live are named before those that don't.
+        let clients = core::mem::take(&mut self.clients);
+        let (living, mut known): (Vec<_>, Vec<_>) =
+            clients.into_iter().partition(|(client, _)| others.contains(client));
+        known.extend(living);
+        self.clients = known;
         (encode(&self.told(Kind::Lead(position), 0, Vec::new())), loaded)
     }
 
@@ -204,12 +213,23 @@ impl Replica {
                 continue;
             }
             self.meet_client(client, seq);
-            let command = stored.into_command(self.next_order);
-            self.next_order += 1;
-            self.tell_pending(&command);
-            self.pending.push(command, None, None);
+            // The tab knows that these were answered, which this one may not have heard: they leave no gap here.
+            let mut missing = self.pending.last_of(client).map_or(seq, ClientSeq::next);
+            while missing < seq && self.pending.len() < self.limits.pending_commands_max {
+                self.take_command(stored.nothing_instead(missing));
+                missing = missing.next();
+            }
+            self.take_command(stored);
         }
         Ok(())
+    }
+
+    /// Puts a command of another tab behind all others.
+    fn take_command(&mut self, stored: StoredCommand) {
+        let command = stored.into_command(self.next_order);
+        self.next_order += 1;
+        self.tell_pending(&command);
+        self.pending.push(command, None, None);
     }
 
     /// The next commands that the leader is to be told of.
