@@ -11,6 +11,7 @@ use super::{
     Replica,
     pending::Command,
     store::{FORMAT, Head, StoredCommand, part_key},
+    tabs::Place,
 };
 use crate::{
     format::{ClientId, ClientSeq, Frame, FrameError, FrameKind, effects, split_frame},
@@ -57,9 +58,10 @@ pub(super) fn load(replica: &mut Replica, pairs: &[(Vec<u8>, Vec<u8>)]) -> Resul
         None => None,
     };
     let mut known = 0;
-    if let Some((head, clients)) = head {
+    if let Some((head, tabs)) = head {
         known += 1;
-        clients.into_iter().for_each(|(client, answered)| replica.know_client(client, answered));
+        let clients = tabs.into_iter().flat_map(|(_, clients)| clients);
+        clients.for_each(|(client, answered)| replica.know_client(client, answered));
         for (name, count) in [("base", head.base_count), ("tail", head.tail_count)] {
             for index in 0..count {
                 let wanted = part_key(name, head.generation, index);
@@ -213,11 +215,18 @@ fn shown(key: &[u8]) -> String {
     String::from_utf8_lossy(key).into_owned()
 }
 
-/// What stands in a head, and how far the commands of several tabs were answered, if it says so.
-fn stored_head(payload: &[u8]) -> Option<(Head, Vec<(ClientId, ClientSeq)>)> {
+/// What a leading tab adds to the head: its place, and how far each tab's commands were answered.
+type Tabs = (Place, Vec<(ClientId, ClientSeq)>);
+
+/// The place of the leader that stored, if it can be read.
+pub(super) fn stored_place(pairs: &[(Vec<u8>, Vec<u8>)]) -> Option<Place> {
+    let (key, value) = pairs.iter().find(|(key, _)| key == b"head")?;
+    stored_head(sound_frame(key, value).ok()?.0.payload)?.1.map(|(place, _)| place)
+}
+
+fn stored_head(payload: &[u8]) -> Option<(Head, Option<Tabs>)> {
     let (head, rest) = postcard::take_from_bytes(payload).ok()?;
-    let clients = if rest.is_empty() { Vec::new() } else { postcard::from_bytes(rest).ok()? };
-    Some((head, clients))
+    Some((head, if rest.is_empty() { None } else { Some(postcard::from_bytes(rest).ok()?) }))
 }
 
 fn stored_command(frame: Frame<'_>) -> Option<StoredCommand> {

@@ -299,7 +299,7 @@ impl Replica {
         let mut payload = postcard::to_extend(&head, Vec::new()).unwrap_or_default();
         // Another tab that leads next may never have heard what became of these commands.
         if self.is_leading() {
-            payload = postcard::to_extend(&self.clients, payload).unwrap_or_default();
+            payload = postcard::to_extend(&(self.place(), &self.clients), payload).unwrap_or_default();
         }
         batch.put(b"head".to_vec(), framed(FrameKind::Head, &payload));
     }

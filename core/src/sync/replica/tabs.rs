@@ -57,6 +57,8 @@ pub(super) struct Tabs {
     has_state: bool,
     /// Somebody hears what it tells.
     has_followers: bool,
+    /// The place of what a follower shows.
+    stands_at: Place,
     /// What is to be told, and what was told last of token and clock.
     items: Vec<Item<'static>>,
     token: Option<ResumeToken>,
@@ -126,7 +128,8 @@ impl Replica {
         self.handle_disconnected();
         self.store.stop();
         let has_state = self.tabs.role == Role::Leader || self.tabs.has_state;
-        self.tabs = Tabs { role: Role::Follower, epoch: self.tabs.epoch, has_state, ..Tabs::default() };
+        let stands_at = self.place();
+        self.tabs = Tabs { role: Role::Follower, epoch: self.tabs.epoch, stands_at, has_state, ..Tabs::default() };
         self.next_order = UNORDERED;
         self.pending.nothing_pushed(UNORDERED);
     }
@@ -142,7 +145,9 @@ impl Replica {
     ) -> (Vec<u8>, Result<(), LoadError>) {
         let was_following = self.tabs.role == Role::Follower;
         let mut loaded = Ok(());
-        if was_following && !self.tabs.has_state {
+        // What the former leader stored may be further than what it had time to tell.
+        let is_behind = restore::stored_place(pairs).is_some_and(|stored| self.place() < stored);
+        if was_following && (!self.tabs.has_state || is_behind) {
             let before = self.begin_anew();
             self.next_order = 0;
             loaded = restore::load(self, pairs);
@@ -395,6 +400,14 @@ impl Replica {
         Told { epoch: self.tabs.epoch, number, kind, token: self.token, clock: self.clock, items }
     }
 
+    /// How far what it shows has come: by what it has told, or heard.
+    pub(super) fn place(&self) -> Place {
+        match self.tabs.role {
+            Role::Leader => (self.tabs.epoch, self.tabs.number),
+            _ => self.tabs.stands_at,
+        }
+    }
+
     /// Where it stands, as one number: what is confirmed, and the ordered commands. Two tabs that stand in the same place
     /// differ by nothing but commands that aren't in order yet.
     fn position(&self) -> u64 {
@@ -408,6 +421,7 @@ impl Replica {
 
     fn get_in_step(&mut self, number: u64) {
         (self.tabs.number, self.tabs.in_step, self.tabs.has_state) = (number, true, true);
+        self.tabs.stands_at = (self.tabs.epoch, number);
         self.pending.nothing_pushed(UNORDERED);
     }
 
@@ -436,7 +450,10 @@ impl Replica {
         (self.token, self.clock) = (told.token, told.clock);
         match told.kind {
             Kind::State => self.get_in_step(told.number),
-            _ => (self.tabs.number, self.tabs.in_step) = (told.number, true),
+            _ => {
+                (self.tabs.number, self.tabs.in_step) = (told.number, true);
+                self.tabs.stands_at = (self.tabs.epoch, told.number);
+            }
         }
         Ok(())
     }
@@ -526,6 +543,9 @@ fn pending_item(command: &Command) -> Item<'static> {
 fn encode(value: &impl Serialize) -> Vec<u8> {
     postcard::to_extend(value, Vec::new()).unwrap_or_default()
 }
+
+/// The lead, and the number of the last news under it.
+pub(super) type Place = (u64, u64);
 
 const MALFORMED: SyncError = SyncError::Malformed("another tab's words that can't be read");
 

@@ -180,3 +180,21 @@ fn whoever_leads_with_what_was_stored_knows_what_was_answered() {
     assert_eq!(tab.handle_told(&next.state()), Ok(false));
     assert_eq!((run(&mut tab, "GET hits"), tab.status().pending), (text("1"), 0), "it counts once");
 }
+
+#[test]
+fn whoever_leads_stands_on_what_was_stored_if_that_is_further() {
+    let mut pair = Pair::offline(HubOptions::default(), make_replica(1, &["*"]));
+    pair.replica.lead(env(), &[], &[]).1.unwrap();
+    pair.connect();
+    pair.exchange();
+    let mut tab = make_replica(2, &["*"]);
+    tab.follow();
+    tab.handle_told(&pair.replica.state()).unwrap();
+    pair.call_server("SET stored 1");
+    pair.exchange();
+    assert!(pair.replica.poll_news().is_some(), "and lost");
+    let pairs = stored(&mut pair.replica);
+    assert_eq!(run(&mut tab, "EXISTS stored"), Value::Integer(0));
+    let (_, loaded) = tab.lead(Env::new(2_000_000, 7), &pairs, &[]);
+    assert_eq!((loaded, run(&mut tab, "EXISTS stored")), (Ok(()), Value::Integer(1)));
+}
