@@ -16,7 +16,10 @@
 //! ```
 //! Pending commands stand in the leader's order. Those of a tab's own that the leader hasn't put in order yet come after
 //! them, from [`UNORDERED`] on. A new leader names all tabs to the hub, and so learns how far each had come when the data
-//! was loaded; of more than the hub takes at once, what the others wait for may show twice until their turn comes. It must never know how messages travel, nor who is elected and why.
+//! was loaded; of more than the hub takes at once, what the others wait for may show twice until their turn comes. It stands
+//! on its own state, or on what the former leader stored if that is further.
+//!
+//! This must never know how messages travel, nor who is elected and why.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
