@@ -21,7 +21,7 @@ mod tabs;
 mod transactions;
 mod world;
 
-pub use campaign::run_seeds;
+pub use campaign::{Failure, run_seeds};
 pub use report::Report;
 pub use tabs::run_tabs;
 pub use world::{Options, run};
