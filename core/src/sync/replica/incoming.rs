@@ -242,6 +242,10 @@ impl Replica {
         for bytes in held {
             // Each is let go of as soon as it is taken in: what is held and what is known needn't both fit in memory.
             let Ok(message) = ToReplica::decode(&bytes) else { continue };
+            // The end of all keys between two loads makes all known, but the second load is what there was room for.
+            if is_partial && matches!(message, ToReplica::LoadBegin(_)) {
+                self.holes.clear(true);
+            }
             match &message {
                 ToReplica::LoadBegin(LoadScope::Everything) => {
                     self.store.begin_generation();

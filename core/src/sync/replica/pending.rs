@@ -206,16 +206,17 @@ impl PendingQueue {
         }
     }
 
-    /// The applied commands that have to be taken back before something touches these keys: those that touch them, and
-    /// those that come after one of these and share a key with it. Ascending. Cost: O(their number × their keys × log).
-    pub(super) fn disturbed_by(&mut self, touch: &Touch) -> Vec<u64> {
+    /// The applied commands from a place on that have to be taken back before something touches these keys: those that
+    /// touch them, and those that come after one of these and share a key with it. Ascending. Cost: O(their number × their
+    /// keys × log).
+    pub(super) fn disturbed_by(&mut self, touch: &Touch, from: u64) -> Vec<u64> {
         if touch.everything {
-            let applied = self.queue.iter().filter(|pending| pending.applied);
+            let applied = self.from(from).filter(|pending| pending.applied);
             return applied.map(|pending| pending.command.order).collect();
         }
         let search = self.index.begin_search();
-        let mut found: Vec<u64> = self.index.everything().iter().copied().collect();
-        touch.keys.iter().for_each(|key| self.index.search(key, 0, &mut found));
+        let mut found: Vec<u64> = self.index.everything().iter().copied().filter(|order| *order >= from).collect();
+        touch.keys.iter().for_each(|key| self.index.search(key, from, &mut found));
         let mut disturbed: Vec<u64> = Vec::with_capacity(found.len());
         let mut all_after = u64::MAX;
         while let Some(order) = found.pop() {
@@ -235,6 +236,17 @@ impl PendingQueue {
         }
         self.put_in_order(&mut disturbed, search);
         disturbed
+    }
+
+    /// Whether an applied command comes after this one that shares a key with it. Cost: O(its keys).
+    pub(super) fn is_overtaken(&self, order: u64) -> bool {
+        let is_later = |orders: &VecDeque<u64>| orders.back().is_some_and(|last| *last > order);
+        is_later(self.index.everything())
+            || match self.get(order).map(|pending| &pending.footprint) {
+                Some(Footprint::Keys(keys)) => keys.iter().any(|key| self.index.sharing(key).is_some_and(is_later)),
+                Some(Footprint::Everything) => self.from(order + 1).any(|pending| pending.applied),
+                None => false,
+            }
     }
 
     /// Puts the commands that a search found in their order.
@@ -420,6 +432,11 @@ impl Command {
     /// The time and the seed that it runs with.
     pub(super) fn env(&self) -> Env {
         Env { now: self.now, entropy: entropy_of(self.client, self.seq) }
+    }
+
+    /// Whether it does nothing: it stands where another was.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.transaction && self.calls.is_empty()
     }
 
     /// How long it is on the wire at most.

@@ -33,6 +33,11 @@ impl Replica {
             if !self.pending.get(order).is_some_and(|pending| self.knows_enough_for(&pending.command)) {
                 continue;
             }
+            // Some of it wasn't known when later ones ran.
+            if self.pending.is_overtaken(order) {
+                let touch = self.pending.touch_of(order);
+                self.take_back_from(&touch, from);
+            }
             let Some(command) = self.pending.lend(order) else { return };
             let (outcome, reply) = match planted::has(Bug::ForgottenRedo) {
                 true => (Outcome::default(), Vec::new()),
@@ -104,6 +109,13 @@ impl Replica {
 
     fn take_own(&mut self, client: u32, seq: ClientSeq, reply: Option<&[u8]>, bytes: &[u8]) {
         let Some(client) = self.named.get(client as usize).copied() else { return };
+        self.take_answer_to(client, seq, reply, bytes);
+    }
+
+    /// Takes in what became of a command, pending here or not.
+    pub(super) fn take_answer_to(&mut self, client: ClientId, seq: ClientSeq, reply: Option<&[u8]>, bytes: &[u8]) {
+        // Those before it took effect earlier, and came as somebody else's if the connection didn't know of them then.
+        self.drop_answered(client, ClientSeq(seq.0.saturating_sub(1)));
         match self.pending.find(client, seq) {
             Some(order) => self.take_answer(order, reply, bytes),
             None => {
@@ -181,7 +193,12 @@ impl Replica {
 
     /// Takes back what is disturbed by something that touches these keys, the newest first.
     pub(super) fn take_back(&mut self, touch: &Touch) {
-        let disturbed = self.pending.disturbed_by(touch);
+        self.take_back_from(touch, 0);
+    }
+
+    /// Takes back what is disturbed among the commands from a place on.
+    fn take_back_from(&mut self, touch: &Touch, from: u64) {
+        let disturbed = self.pending.disturbed_by(touch, from);
         self.taken_back += disturbed.len() as u64;
         for order in disturbed.into_iter().rev() {
             let mut undos = self.pending.take_undos(order);

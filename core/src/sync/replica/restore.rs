@@ -14,6 +14,7 @@ use super::{
     tabs::Place,
 };
 use crate::{
+    env::UnixMillis,
     format::{ClientId, ClientSeq, Frame, FrameError, FrameKind, effects, split_frame},
     session::Queued,
 };
@@ -155,18 +156,7 @@ impl Replica {
         }
         let mut count = 0;
         for stored in found {
-            let mut seq = match self.pending.last_of(stored.client) {
-                Some(last) => last.next(),
-                None => {
-                    self.meet_client(stored.client, stored.seq);
-                    stored.seq
-                }
-            };
-            while seq < stored.seq && self.pending.len() < self.limits.pending_commands_max {
-                self.hold(stored.nothing_instead(seq));
-                seq = seq.next();
-            }
-            if seq == stored.seq && self.pending.len() < self.limits.pending_commands_max {
+            if self.close_gap(stored.client, stored.seq, stored.now) {
                 self.hold(stored);
                 count += 1;
             }
@@ -174,8 +164,24 @@ impl Replica {
         count
     }
 
-    /// Adds a command of an earlier run behind those that are pending.
-    fn hold(&mut self, stored: StoredCommand) {
+    /// Makes the commands of a client a row without a gap up to before `seq`: of those that are missing behind the newest
+    /// that is pending somebody knows that they were answered, and what does nothing takes their place until that is
+    /// heard here, too. Returns whether there was room.
+    pub(super) fn close_gap(&mut self, client: ClientId, seq: ClientSeq, now: UnixMillis) -> bool {
+        let Some(last) = self.pending.last_of(client) else {
+            self.meet_client(client, seq);
+            return self.pending.len() < self.limits.pending_commands_max;
+        };
+        let mut next = last.next();
+        while next < seq && self.pending.len() < self.limits.pending_commands_max {
+            self.hold(StoredCommand::nothing(client, next, now));
+            next = next.next();
+        }
+        next == seq && self.pending.len() < self.limits.pending_commands_max
+    }
+
+    /// Adds a command of an earlier run, or of another tab, behind those that are pending.
+    pub(super) fn hold(&mut self, stored: StoredCommand) {
         let order = self.next_order;
         self.next_order = order.saturating_add(1);
         self.pending.push(stored.into_command(order), None, None);
@@ -183,10 +189,14 @@ impl Replica {
 }
 
 impl StoredCommand {
-    /// What stands in the place of an earlier command of the same client that is missing: it does nothing.
-    pub(super) fn nothing_instead(&self, seq: ClientSeq) -> Self {
-        let Self { order, client, now, .. } = *self;
-        Self { order, client, seq, now, calls: Vec::new(), conditions: Vec::new(), transaction: true }
+    /// What stands in the place of a command that is missing: it does nothing.
+    fn nothing(client: ClientId, seq: ClientSeq, now: UnixMillis) -> Self {
+        Self { order: 0, client, seq, now, calls: Vec::new(), conditions: Vec::new(), transaction: true }
+    }
+
+    /// Whether it does nothing.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.transaction && self.calls.is_empty()
     }
 
     pub(super) fn into_command(self, order: u64) -> Command {

@@ -215,29 +215,37 @@ impl Replica {
         for stored in commands {
             let (client, seq) = (stored.client, stored.seq);
             if seq <= self.newest_of(client) {
-                if !self.is_pending(client, seq) && self.is_telling() {
-                    self.tabs.items.push(answered(client, seq, None, &[]));
-                }
+                self.hear_again(stored);
                 continue;
             }
-            self.meet_client(client, seq);
-            // The tab knows that these were answered, which this one may not have heard: they leave no gap here.
-            let mut missing = self.pending.last_of(client).map_or(seq, ClientSeq::next);
-            while missing < seq && self.pending.len() < self.limits.pending_commands_max {
-                self.take_command(stored.nothing_instead(missing));
-                missing = missing.next();
+            // The tab knows that those before it were answered, which this one may not have heard.
+            let from = self.next_order;
+            if self.close_gap(client, seq, stored.now) {
+                self.hold(stored);
             }
-            self.take_command(stored);
+            if self.is_telling() {
+                self.tabs.items.extend(self.pending.commands_from(from).map(pending_item));
+            }
         }
         Ok(())
     }
 
-    /// Puts a command of another tab behind all others.
-    fn take_command(&mut self, stored: StoredCommand) {
-        let command = stored.into_command(self.next_order);
-        self.next_order += 1;
-        self.tell_pending(&command);
-        self.pending.push(command, None, None);
+    /// Takes in a command of another tab that is pending here or was answered.
+    fn hear_again(&mut self, stored: StoredCommand) {
+        let (client, seq) = (stored.client, stored.seq);
+        match self.pending.find(client, seq) {
+            None if self.is_telling() => self.tabs.items.push(answered(client, seq, None, &[])),
+            // Nothing stood in its place, because whoever brought what comes after it knew that it was answered.
+            Some(order)
+                if !stored.is_nothing() && self.pending.get(order).is_some_and(|own| own.command.is_nothing()) =>
+            {
+                let command = stored.into_command(order);
+                self.tell_pending(&command);
+                self.replace(Some(order), command);
+                self.store.note_answered(order);
+            }
+            _ => {}
+        }
     }
 
     /// The next commands that the leader is to be told of.
@@ -432,13 +440,9 @@ impl Replica {
         for item in told.items {
             match item {
                 Item::Confirmed(bytes) => self.take_foreign(&bytes, false),
-                Item::Answered { client, seq, reply, effects } => match self.pending.find(client, seq) {
-                    Some(order) => self.take_answer(order, reply.as_deref(), &effects),
-                    None => {
-                        self.take_foreign(&effects, false);
-                        self.know_client(client, seq);
-                    }
-                },
+                Item::Answered { client, seq, reply, effects } => {
+                    self.take_answer_to(client, seq, reply.as_deref(), &effects);
+                }
                 Item::Pending(stored) => self.put_in_order(stored)?,
                 Item::Interest(globs) => {
                     self.globs = globs;
@@ -461,31 +465,34 @@ impl Replica {
         Ok(())
     }
 
-    /// Takes in the place of a command in the leader's order.
+    /// Takes in the place of a command in the leader's order, and what the leader knows of it.
     fn put_in_order(&mut self, stored: StoredCommand) -> Result<(), SyncError> {
         let order = stored.order;
-        if order >= UNORDERED || self.pending.get(order).is_some() {
+        let is_it = |pending: &Pending| pending.command.client == stored.client && pending.command.seq == stored.seq;
+        if order >= UNORDERED || self.pending.get(order).is_some_and(|pending| !is_it(pending)) {
             return Err(SyncError::Unexpected("a command in a place that isn't free"));
         }
         self.meet_client(stored.client, stored.seq);
-        let Some(at) = self.pending.find(stored.client, stored.seq) else {
-            let command = stored.into_command(order);
-            if self.pending.first_from(order).is_some() {
-                self.take_back(&Touch::of(&command));
-            }
-            self.pending.push(command, None, None);
-            return Ok(());
-        };
-        if self.pending.first_from(order) == Some(at) {
-            self.pending.renumber(at, order);
-            return Ok(());
-        }
-        self.take_back(&self.pending.touch_of(at));
-        if let Some(Pending { mut command, told, .. }) = self.pending.remove(at) {
-            command.order = order;
-            self.pending.push(command, told, None);
+        let at = self.pending.find(stored.client, stored.seq);
+        let is_same = |pending: &Pending| pending.command.is_nothing() == stored.is_nothing();
+        match at.filter(|at| self.pending.get(*at).is_some_and(is_same)) {
+            Some(at) if self.pending.first_from(order) == Some(at) => self.pending.renumber(at, order),
+            _ => self.replace(at, stored.into_command(order)),
         }
         Ok(())
+    }
+
+    /// Puts a command in its place, and what stood for it elsewhere out of its own.
+    fn replace(&mut self, at: Option<u64>, command: Command) {
+        let mut told = None;
+        if let Some(at) = at {
+            self.take_back(&self.pending.touch_of(at));
+            told = self.pending.remove(at).and_then(|before| before.told);
+        }
+        if self.pending.first_from(command.order).is_some() {
+            self.take_back(&Touch::of(&command));
+        }
+        self.pending.push(command, told, None);
     }
 
     /// Makes itself empty, for a state to come. Returns what was pending.
@@ -507,6 +514,9 @@ impl Replica {
             } else if seq <= self.answered(client) {
                 self.acknowledge(pending, None);
             } else if !planted::has(Bug::ForgottenFollower) {
+                if !self.close_gap(client, seq, pending.command.now) {
+                    continue;
+                }
                 pending.command.order = self.next_order;
                 self.next_order += 1;
                 self.pending.push(pending.command, pending.told, None);
@@ -514,18 +524,19 @@ impl Replica {
         }
     }
 
-    /// Makes the order its own: behind it comes what the former leader stored and nobody here knows of, then what nobody
-    /// has put in order.
+    /// Makes the order its own: behind it comes what nobody has put in order, then what the former leader stored and
+    /// nobody here knows of.
     fn take_over(&mut self, pairs: &[(Vec<u8>, Vec<u8>)]) {
         self.take_back(&Touch::everything());
         let ordered = self.pending.iter().map(|pending| pending.command.order).filter(|order| *order < UNORDERED);
         let first = ordered.max().map_or(0, |last| last + 1);
         self.next_order = first;
-        self.salvage(pairs);
         while let Some(order) = self.pending.first_from(UNORDERED) {
             self.pending.renumber(order, self.next_order);
             self.next_order += 1;
         }
+        // Later ones of the same tabs may be among what was stored.
+        self.salvage(pairs);
         self.tabs.items.extend(self.pending.commands_from(first).map(pending_item));
         self.pending.nothing_pushed(0);
         // The former leader may have pushed whatever there was.

@@ -4,6 +4,7 @@ mod claims;
 mod limits;
 mod losses;
 mod store;
+mod successions;
 mod tabs;
 
 use alloc::{format, string::String, vec, vec::Vec};

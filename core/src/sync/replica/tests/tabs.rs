@@ -10,12 +10,12 @@ use crate::{
 };
 
 /// The first leads the others; what they say arrives when it is let through.
-struct Tabs {
-    tabs: Vec<Replica>,
+pub(super) struct Tabs {
+    pub(super) tabs: Vec<Replica>,
 }
 
 impl Tabs {
-    fn new(count: u8) -> Self {
+    pub(super) fn new(count: u8) -> Self {
         let mut tabs: Vec<Replica> = (1..=count).map(|client| make_replica(client, &["*"])).collect();
         let (leader, others) = tabs.split_first_mut().unwrap();
         let (_, loaded) = leader.lead(env(), &[], &[]);
@@ -27,12 +27,12 @@ impl Tabs {
         Self { tabs }
     }
 
-    fn call(&mut self, tab: usize, line: &str) -> Value {
+    pub(super) fn call(&mut self, tab: usize, line: &str) -> Value {
         run(&mut self.tabs[tab], line)
     }
 
     /// The leader tells what it has to tell.
-    fn tell(&mut self) {
+    pub(super) fn tell(&mut self) {
         let (leader, others) = self.tabs.split_first_mut().unwrap();
         while let Some(news) = leader.poll_news() {
             others.iter_mut().for_each(|tab| assert_eq!(tab.handle_told(&news), Ok(false)));
@@ -40,7 +40,7 @@ impl Tabs {
     }
 
     /// A tab tells the leader of its commands.
-    fn send(&mut self, tab: usize) {
+    pub(super) fn send(&mut self, tab: usize) {
         while let Some(commands) = self.tabs[tab].poll_commands() {
             self.tabs[0].handle_commands(&commands).unwrap();
         }
@@ -51,14 +51,14 @@ impl Tabs {
     }
 }
 
-fn run(tab: &mut Replica, line: &str) -> Value {
+pub(super) fn run(tab: &mut Replica, line: &str) -> Value {
     let mut reply = Vec::new();
     tab.execute(env(), &words(line), &mut reply);
     decode_value(&reply).unwrap().unwrap().0
 }
 
 /// What a replica stores, in an empty store.
-fn stored(tab: &mut Replica) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(super) fn stored(tab: &mut Replica) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut pairs = BTreeMap::new();
     while let Some(batch) = tab.poll_store() {
         for op in batch.ops {
@@ -72,11 +72,11 @@ fn stored(tab: &mut Replica) -> Vec<(Vec<u8>, Vec<u8>)> {
     pairs.into_iter().collect()
 }
 
-fn env() -> Env {
+pub(super) fn env() -> Env {
     Env::new(1_000_000, 7)
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Bulk(text.as_bytes().to_vec())
 }
 

@@ -93,3 +93,28 @@ fn a_load_that_does_not_fit_leaves_out_nothing_that_pending_commands_touch() {
     let held = world.pair.replica.engine().keyspace().db(0).len();
     assert!(held < 1_000, "{held} keys");
 }
+
+/// The end of all keys makes everything known, and the load that begins again after it brings what fits.
+#[test]
+fn a_load_that_begins_again_leaves_out_what_does_not_fit() {
+    let mut world = World::new(Eviction::Lru);
+    world.hang_up();
+    for number in 0..2_000 {
+        world.pair.call_server(&format!("SET k:{number} {}", "x".repeat(200)));
+    }
+    world.pair.replica = super::make(2, Eviction::Lru);
+    world.connect();
+    while world.pair.replica.status().state != State::Loading {
+        step(&mut world);
+    }
+    step(&mut world);
+    world.pair.call_server("FLUSHDB");
+    for number in 0..2_000 {
+        world.pair.call_server(&format!("SET k:{number} {}", "y".repeat(200)));
+    }
+    world.pair.exchange();
+    assert_eq!(world.pair.replica.status().state, State::Live);
+    let known = (0..2_000).filter(|number| world.pair.replica.is_known(format!("k:{number}").as_bytes())).count();
+    assert!((10..100).contains(&known), "{known} keys are known");
+    world.check_content().unwrap();
+}
