@@ -236,28 +236,27 @@ impl Replica {
         self.take_back(&Touch::everything());
         let is_partial = room.is_full();
         let was_complete = self.holes.is_empty();
-        let was_known: Vec<Box<[u8]>> = room.needed().filter(|key| self.is_known(key)).cloned().collect();
-        self.holes.clear(is_partial);
         self.set_token(&welcome, welcome.seq);
         for bytes in held {
             // Each is let go of as soon as it is taken in: what is held and what is known needn't both fit in memory.
             let Ok(message) = ToReplica::decode(&bytes) else { continue };
-            // The end of all keys between two loads makes all known, but the second load is what there was room for.
-            if is_partial && matches!(message, ToReplica::LoadBegin(_)) {
-                self.holes.clear(true);
-            }
             match &message {
                 ToReplica::LoadBegin(LoadScope::Everything) => {
                     self.store.begin_generation();
                     self.drop_keys(|_| true);
                     self.tell_flush();
+                    self.holes.clear(is_partial);
                     self.reveal(room.needed());
                 }
                 ToReplica::LoadBegin(LoadScope::Buckets { bits, buckets }) => {
-                    let gone = self.drop_keys(|key| buckets.binary_search(&bucket_of(key, *bits)).is_ok());
-                    self.tell_confirmed(&gone);
                     let is_loaded = |key: &[u8]| buckets.binary_search(&bucket_of(key, *bits)).is_ok();
-                    self.reveal(room.needed().filter(|key| is_loaded(key) || was_known.contains(*key)));
+                    let gone = self.drop_keys(is_loaded);
+                    self.tell_confirmed(&gone);
+                    // What came before the load was taken in with what was known then.
+                    let is_sure = |key: &&Box<[u8]>| is_loaded(key) || self.is_known(key);
+                    let sure: Vec<Box<[u8]>> = room.needed().filter(is_sure).cloned().collect();
+                    self.holes.clear(is_partial);
+                    self.reveal(sure.iter());
                 }
                 ToReplica::Chunk(bytes) => self.confirm(bytes, true),
                 ToReplica::Batch(batch) => self.take_batch(batch),

@@ -1,9 +1,18 @@
 //! What pending commands rest on is there while they wait, however little room there is.
 
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec, vec::Vec};
 
 use super::{Eviction, World};
-use crate::{format::LogSeq, resp::Value, sync::State};
+use crate::{
+    blob::Blob,
+    effect::{Change, Effect},
+    format::{ClientSeq, LogSeq},
+    resp::Value,
+    sync::{
+        Batch, Features, Item, LoadScope, LogId, ServerLimits, Start, State, ToReplica, Welcome, buckets::bucket_of,
+    },
+    types::string::{Expiry, StringChange},
+};
 
 fn text(world: &mut World, key: &str) -> String {
     match world.pair.call(&format!("GET {key}")) {
@@ -117,4 +126,51 @@ fn a_load_that_begins_again_leaves_out_what_does_not_fit() {
     let known = (0..2_000).filter(|number| world.pair.replica.is_known(format!("k:{number}").as_bytes())).count();
     assert!((10..100).contains(&known), "{known} keys are known");
     world.check_content().unwrap();
+}
+
+/// What comes between the digests and the load counts for a key that isn't there, and is known not to be.
+#[test]
+fn a_change_before_a_load_of_what_differs_finds_a_key_absent() {
+    let mut world = World::new(Eviction::Lru);
+    world.hang_up();
+    world.pair.call("PEXPIRE absent 100000");
+    world.connect();
+    while world.pair.replica.poll_transmit().is_some() {}
+    let (bits, at) = (4, world.pair.replica.seq().0);
+    let incremented = |key: &[u8]| {
+        let change = StringChange::Set { value: Blob::from(&b"1"[..]), expiry: Expiry::Keep };
+        let mut bytes = Vec::new();
+        Effect::new(key, Change::String(change)).encode(0, &mut bytes);
+        bytes
+    };
+    let mut long = Vec::new();
+    for number in 0..9 {
+        world.pair.call_server(&format!("SET long:{number} {}", "x".repeat(5_000)));
+    }
+    world.pair.engine.snapshot(|_, _| true, |chunk| long.extend_from_slice(&chunk));
+    let buckets = (0..1 << bits).filter(|bucket| *bucket != bucket_of(b"absent", bits)).collect();
+    let env = world.pair.env();
+    for message in [
+        ToReplica::Welcome(Welcome {
+            version: 1,
+            features: Features::default(),
+            log: LogId(1),
+            scope: 0,
+            seq: LogSeq(at),
+            head: LogSeq(at),
+            now: env.now,
+            start: Start::Digest { bits },
+            pushed: vec![ClientSeq(0)],
+            limits: ServerLimits::USUAL,
+        }),
+        ToReplica::Batch(Batch { through: LogSeq(at + 1), items: vec![Item::Foreign(incremented(b"absent").into())] }),
+        ToReplica::LoadBegin(LoadScope::Buckets { bits, buckets }),
+        ToReplica::Chunk(long.into()),
+        ToReplica::LoadEnd { through: LogSeq(at + 1) },
+    ] {
+        world.pair.replica.handle_message(env, &message.encode()).unwrap();
+    }
+    let replica = &world.pair.replica;
+    assert_eq!((replica.status().state, replica.holes.is_sparse()), (State::Live, true), "not all fits");
+    assert_eq!(text(&mut world, "absent"), "1");
 }
