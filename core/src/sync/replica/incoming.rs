@@ -253,8 +253,8 @@ impl Replica {
                     let gone = self.drop_keys(is_loaded);
                     self.tell_confirmed(&gone);
                     // What came before the load was taken in with what was known then.
-                    let is_sure = |key: &&Box<[u8]>| is_loaded(key) || self.is_known(key);
-                    let sure: Vec<Box<[u8]>> = room.needed().filter(is_sure).cloned().collect();
+                    let is_sure = |key: &[u8]| is_loaded(key) || self.is_known(key);
+                    let sure: Vec<Box<[u8]>> = room.needed().filter(|key| is_sure(key)).cloned().collect();
                     self.holes.clear(is_partial);
                     self.reveal(sure.iter());
                 }

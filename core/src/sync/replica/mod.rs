@@ -12,6 +12,7 @@ mod holes;
 mod incoming;
 mod index;
 mod interest;
+mod order;
 mod pending;
 mod push;
 mod rebase;

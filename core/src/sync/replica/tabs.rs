@@ -51,7 +51,7 @@ use crate::{
 pub(super) struct Tabs {
     role: Role,
     /// The leadership that it has or follows.
-    epoch: u64,
+    pub(super) epoch: u64,
     /// The last news of it that were told or heard.
     number: u64,
     /// It has all that the leader had then.
@@ -63,12 +63,14 @@ pub(super) struct Tabs {
     /// The place of what a follower shows.
     stands_at: Place,
     /// What is to be told, and what was told last of token and clock.
-    items: Vec<Item<'static>>,
+    pub(super) items: Vec<Item<'static>>,
     token: Option<ResumeToken>,
     clock: Clock,
     news: VecDeque<Vec<u8>>,
     /// What was heard while the state was on its way.
     held: Vec<Vec<u8>>,
+    /// Commands in whose place the leader has nothing, and whether it was told of them.
+    pub(super) better: Vec<(StoredCommand, bool)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,7 +105,7 @@ enum Kind {
 
 /// What happened to the leader's replica.
 #[derive(Debug, Serialize, Deserialize)]
-enum Item<'a> {
+pub(super) enum Item<'a> {
     /// Effects were confirmed.
     #[serde(borrow)]
     Confirmed(Blob<'a>),
@@ -131,8 +133,9 @@ impl Replica {
         self.handle_disconnected();
         self.store.stop();
         let has_state = self.tabs.role == Role::Leader || self.tabs.has_state;
-        let stands_at = self.place();
-        self.tabs = Tabs { role: Role::Follower, epoch: self.tabs.epoch, stands_at, has_state, ..Tabs::default() };
+        let (stands_at, better) = (self.place(), core::mem::take(&mut self.tabs.better));
+        self.tabs =
+            Tabs { role: Role::Follower, epoch: self.tabs.epoch, stands_at, has_state, better, ..Tabs::default() };
         self.next_order = UNORDERED;
         self.pending.nothing_pushed(UNORDERED);
     }
@@ -166,11 +169,12 @@ impl Replica {
         // Whoever begins has nobody who follows yet.
         let position = if was_following { self.position() } else { 0 };
         let epoch = (env.now.0 << 10 | env.entropy & 0x3ff).max(self.tabs.epoch + 1);
-        let has_followers = was_following;
+        let (has_followers, better) = (was_following, core::mem::take(&mut self.tabs.better));
         self.tabs =
             Tabs { role: Role::Leader, epoch, has_followers, token: self.token, clock: self.clock, ..Tabs::default() };
         if was_following {
             self.take_over(pairs);
+            better.into_iter().for_each(|(stored, _)| self.hear_again(stored));
         }
         // A former leader may have pushed what they still wait for: the hub is asked how far each has come.
         others.iter().for_each(|other| self.know_client(*other, ClientSeq(0)));
@@ -202,55 +206,15 @@ impl Replica {
         self.tabs.news.pop_front()
     }
 
-    /// Takes in commands of another tab.
-    ///
-    /// # Errors
-    /// If they can't be read.
-    pub fn handle_commands(&mut self, bytes: &[u8]) -> Result<(), SyncError> {
-        let (epoch, commands): (u64, Vec<StoredCommand>) = postcard::from_bytes(bytes).map_err(|_| MALFORMED)?;
-        // What was meant for another leader comes once more, and with what came before it.
-        if self.tabs.role != Role::Leader || epoch != self.tabs.epoch {
-            return Ok(());
-        }
-        for stored in commands {
-            let (client, seq) = (stored.client, stored.seq);
-            if seq <= self.newest_of(client) {
-                self.hear_again(stored);
-                continue;
-            }
-            // The tab knows that those before it were answered, which this one may not have heard.
-            let from = self.next_order;
-            if self.close_gap(client, seq, stored.now) {
-                self.hold(stored);
-            }
-            if self.is_telling() {
-                self.tabs.items.extend(self.pending.commands_from(from).map(pending_item));
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes in a command of another tab that is pending here or was answered.
-    fn hear_again(&mut self, stored: StoredCommand) {
-        let (client, seq) = (stored.client, stored.seq);
-        match self.pending.find(client, seq) {
-            None if self.is_telling() => self.tabs.items.push(answered(client, seq, None, &[])),
-            // Nothing stood in its place, because whoever brought what comes after it knew that it was answered.
-            Some(order)
-                if !stored.is_nothing() && self.pending.get(order).is_some_and(|own| own.command.is_nothing()) =>
-            {
-                let command = stored.into_command(order);
-                self.tell_pending(&command);
-                self.replace(Some(order), command);
-                self.store.note_answered(order);
-            }
-            _ => {}
-        }
-    }
-
     /// The next commands that the leader is to be told of.
     pub fn poll_commands(&mut self) -> Option<Vec<u8>> {
-        if self.tabs.role != Role::Follower || !self.tabs.in_step || !self.pending.has_unpushed() {
+        if self.tabs.role != Role::Follower || !self.tabs.in_step {
+            return None;
+        }
+        if let Some(commands) = self.take_better() {
+            return Some(encode(&(self.tabs.epoch, commands)));
+        }
+        if !self.pending.has_unpushed() {
             return None;
         }
         let taken = self.pending.take_unpushed(COMMANDS_BYTES_MAX);
@@ -270,6 +234,7 @@ impl Replica {
         let is_new = told.epoch > self.tabs.epoch;
         if is_new {
             (self.tabs.epoch, self.tabs.number, self.tabs.in_step) = (told.epoch, 0, false);
+            self.tabs.better.iter_mut().for_each(|(_, was_told)| *was_told = false);
             self.tabs.held.clear();
         }
         match told.kind {
@@ -382,7 +347,7 @@ impl Replica {
     }
 
     /// Whether other tabs hear what happens here.
-    fn is_telling(&self) -> bool {
+    pub(super) fn is_telling(&self) -> bool {
         self.tabs.role == Role::Leader && self.tabs.has_followers
     }
 
@@ -441,6 +406,7 @@ impl Replica {
             match item {
                 Item::Confirmed(bytes) => self.take_foreign(&bytes, false),
                 Item::Answered { client, seq, reply, effects } => {
+                    self.tabs.better.retain(|(stored, _)| stored.client != client || stored.seq > seq);
                     self.take_answer_to(client, seq, reply.as_deref(), &effects);
                 }
                 Item::Pending(stored) => self.put_in_order(stored)?,
@@ -465,36 +431,6 @@ impl Replica {
         Ok(())
     }
 
-    /// Takes in the place of a command in the leader's order, and what the leader knows of it.
-    fn put_in_order(&mut self, stored: StoredCommand) -> Result<(), SyncError> {
-        let order = stored.order;
-        let is_it = |pending: &Pending| pending.command.client == stored.client && pending.command.seq == stored.seq;
-        if order >= UNORDERED || self.pending.get(order).is_some_and(|pending| !is_it(pending)) {
-            return Err(SyncError::Unexpected("a command in a place that isn't free"));
-        }
-        self.meet_client(stored.client, stored.seq);
-        let at = self.pending.find(stored.client, stored.seq);
-        let is_same = |pending: &Pending| pending.command.is_nothing() == stored.is_nothing();
-        match at.filter(|at| self.pending.get(*at).is_some_and(is_same)) {
-            Some(at) if self.pending.first_from(order) == Some(at) => self.pending.renumber(at, order),
-            _ => self.replace(at, stored.into_command(order)),
-        }
-        Ok(())
-    }
-
-    /// Puts a command in its place, and what stood for it elsewhere out of its own.
-    fn replace(&mut self, at: Option<u64>, command: Command) {
-        let mut told = None;
-        if let Some(at) = at {
-            self.take_back(&self.pending.touch_of(at));
-            told = self.pending.remove(at).and_then(|before| before.told);
-        }
-        if self.pending.first_from(command.order).is_some() {
-            self.take_back(&Touch::of(&command));
-        }
-        self.pending.push(command, told, None);
-    }
-
     /// Makes itself empty, for a state to come. Returns what was pending.
     fn begin_anew(&mut self) -> Vec<Pending> {
         self.take_back(&Touch::everything());
@@ -504,53 +440,14 @@ impl Replica {
         self.token = None;
         before
     }
-
-    /// Adds what was pending before, but for what is known to be answered.
-    fn keep_unanswered(&mut self, before: Vec<Pending>) {
-        for mut pending in before {
-            let Command { client, seq, .. } = pending.command;
-            if let Some(order) = self.pending.find(client, seq) {
-                self.pending.set_told(order, pending.told);
-            } else if seq <= self.answered(client) {
-                self.acknowledge(pending, None);
-            } else if !planted::has(Bug::ForgottenFollower) {
-                if !self.close_gap(client, seq, pending.command.now) {
-                    continue;
-                }
-                pending.command.order = self.next_order;
-                self.next_order += 1;
-                self.pending.push(pending.command, pending.told, None);
-            }
-        }
-    }
-
-    /// Makes the order its own: behind it comes what nobody has put in order, then what the former leader stored and
-    /// nobody here knows of.
-    fn take_over(&mut self, pairs: &[(Vec<u8>, Vec<u8>)]) {
-        self.take_back(&Touch::everything());
-        let ordered = self.pending.iter().map(|pending| pending.command.order).filter(|order| *order < UNORDERED);
-        let first = ordered.max().map_or(0, |last| last + 1);
-        self.next_order = first;
-        while let Some(order) = self.pending.first_from(UNORDERED) {
-            self.pending.renumber(order, self.next_order);
-            self.next_order += 1;
-        }
-        // Later ones of the same tabs may be among what was stored.
-        self.salvage(pairs);
-        self.tabs.items.extend(self.pending.commands_from(first).map(pending_item));
-        self.pending.nothing_pushed(0);
-        // The former leader may have pushed whatever there was.
-        self.pushed_through = ClientSeq(self.next_seq.0.saturating_sub(1));
-        self.store.start();
-    }
 }
 
-fn answered(client: ClientId, seq: ClientSeq, reply: Option<&[u8]>, effects: &[u8]) -> Item<'static> {
+pub(super) fn answered(client: ClientId, seq: ClientSeq, reply: Option<&[u8]>, effects: &[u8]) -> Item<'static> {
     let reply = reply.map(|reply| reply.to_vec().into());
     Item::Answered { client, seq, reply, effects: effects.to_vec().into() }
 }
 
-fn pending_item(command: &Command) -> Item<'static> {
+pub(super) fn pending_item(command: &Command) -> Item<'static> {
     Item::Pending(command.into())
 }
 
@@ -561,10 +458,10 @@ fn encode(value: &impl Serialize) -> Vec<u8> {
 /// The lead, and the number of the last news under it.
 pub(super) type Place = (u64, u64);
 
-const MALFORMED: SyncError = SyncError::Malformed("another tab's words that can't be read");
+pub(super) const MALFORMED: SyncError = SyncError::Malformed("another tab's words that can't be read");
 
 /// Places from here on are those of a tab's own commands that the leader hasn't put in order.
-const UNORDERED: u64 = 1 << 63;
+pub(super) const UNORDERED: u64 = 1 << 63;
 
 /// News that are kept while the state is on its way. If there are more, it is asked for once more.
 const HELD_MAX: usize = 1024;
