@@ -190,7 +190,12 @@ fn a_command_whose_keys_come_to_be_known_runs_before_those_that_came_later() {
             let message = pair.replica.poll_transmit().unwrap();
             pair.hub.handle_message(&mut pair.engine, env, pair.peer, &message);
         }
-        pair.bring_down();
+        pair.hub.handle_durable(pair.hub.seq());
+        pair.hub.begin_round();
+        while let Some((_, message)) = pair.hub.poll_transmit(&pair.engine) {
+            pair.replica.handle_message(env, &message).unwrap();
+            pair.replica.settle();
+        }
     }
     assert_eq!((pair.replica.status().pending, pair.call("EXISTS b")), (2, Value::Integer(0)));
     pair.exchange();
