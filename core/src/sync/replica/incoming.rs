@@ -236,6 +236,8 @@ impl Replica {
         self.take_back(&Touch::everything());
         let is_partial = room.is_full();
         let was_complete = self.holes.is_empty();
+        // What isn't loaded is the same on both sides, and what isn't there doesn't exist.
+        self.holes.clear(false);
         self.set_token(&welcome, welcome.seq);
         for bytes in held {
             // Each is let go of as soon as it is taken in: what is held and what is known needn't both fit in memory.
@@ -249,14 +251,10 @@ impl Replica {
                     self.reveal(room.needed());
                 }
                 ToReplica::LoadBegin(LoadScope::Buckets { bits, buckets }) => {
-                    let is_loaded = |key: &[u8]| buckets.binary_search(&bucket_of(key, *bits)).is_ok();
-                    let gone = self.drop_keys(is_loaded);
+                    let gone = self.drop_keys(|key| buckets.binary_search(&bucket_of(key, *bits)).is_ok());
                     self.tell_confirmed(&gone);
-                    // What came before the load was taken in with what was known then.
-                    let is_sure = |key: &[u8]| is_loaded(key) || self.is_known(key);
-                    let sure: Vec<Box<[u8]>> = room.needed().filter(|key| is_sure(key)).cloned().collect();
                     self.holes.clear(is_partial);
-                    self.reveal(sure.iter());
+                    self.reveal(room.needed());
                 }
                 ToReplica::Chunk(bytes) => self.confirm(bytes, true),
                 ToReplica::Batch(batch) => self.take_batch(batch),

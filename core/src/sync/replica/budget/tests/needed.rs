@@ -128,12 +128,16 @@ fn a_load_that_begins_again_leaves_out_what_does_not_fit() {
     world.check_content().unwrap();
 }
 
-/// What comes between the digests and the load counts for a key that isn't there, and is known not to be.
-#[test]
-fn a_change_before_a_load_of_what_differs_finds_a_key_absent() {
+/// What comes between the digests and the load counts for a key that isn't there, and is known not to be; and for one of
+/// which the digests tell that it isn't.
+fn check_change_before_a_load(was_known: bool) {
     let mut world = World::new(Eviction::Lru);
     world.hang_up();
-    world.pair.call("PEXPIRE absent 100000");
+    if was_known {
+        world.pair.call("PEXPIRE absent 100000");
+    } else {
+        world.pair.replica.holes.hide(b"absent");
+    }
     world.connect();
     while world.pair.replica.poll_transmit().is_some() {}
     let (bits, at) = (4, world.pair.replica.seq().0);
@@ -173,4 +177,10 @@ fn a_change_before_a_load_of_what_differs_finds_a_key_absent() {
     let replica = &world.pair.replica;
     assert_eq!((replica.status().state, replica.holes.is_sparse()), (State::Live, true), "not all fits");
     assert_eq!(text(&mut world, "absent"), "1");
+}
+
+#[test]
+fn a_change_before_a_load_of_what_differs_finds_a_key_absent() {
+    check_change_before_a_load(true);
+    check_change_before_a_load(false);
 }
