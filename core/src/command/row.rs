@@ -273,6 +273,8 @@ pub enum Group {
     SortedSet,
     /// Hashes.
     Hash,
+    /// Positions on the earth.
+    Geo,
     /// Transactions.
     Transactions,
     /// The connection.
@@ -292,6 +294,7 @@ impl Group {
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
             Self::Hash => "hash",
+            Self::Geo => "geo",
             Self::Transactions => "transactions",
             Self::Connection => "connection",
             Self::Server => "server",
@@ -308,6 +311,7 @@ impl Group {
             Self::Set => Some("@set"),
             Self::SortedSet => Some("@sortedset"),
             Self::Hash => Some("@hash"),
+            Self::Geo => Some("@geo"),
             Self::Transactions => Some("@transaction"),
             Self::Connection => Some("@connection"),
             Self::Server => None,

@@ -6,6 +6,7 @@
 pub mod bitmap;
 pub mod draw;
 pub mod encoding;
+pub mod geo;
 pub mod hash;
 pub mod list;
 pub mod packed;

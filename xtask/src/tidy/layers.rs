@@ -24,6 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "types/*/*commands",
             "types/*/counters",
             "types/bitmap",
+            "types/geo",
             "types/string/lcs",
             "types/list/search",
             "types/list/transfer",
