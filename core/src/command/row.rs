@@ -275,6 +275,8 @@ pub enum Group {
     Hash,
     /// Positions on the earth.
     Geo,
+    /// Counts of different elements.
+    HyperLogLog,
     /// Transactions.
     Transactions,
     /// The connection.
@@ -295,6 +297,7 @@ impl Group {
             Self::SortedSet => "sorted-set",
             Self::Hash => "hash",
             Self::Geo => "geo",
+            Self::HyperLogLog => "hyperloglog",
             Self::Transactions => "transactions",
             Self::Connection => "connection",
             Self::Server => "server",
@@ -312,6 +315,7 @@ impl Group {
             Self::SortedSet => Some("@sortedset"),
             Self::Hash => Some("@hash"),
             Self::Geo => Some("@geo"),
+            Self::HyperLogLog => Some("@hyperloglog"),
             Self::Transactions => Some("@transaction"),
             Self::Connection => Some("@connection"),
             Self::Server => None,

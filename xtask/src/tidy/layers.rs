@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "types/*/counters",
             "types/bitmap",
             "types/geo",
+            "types/hyperloglog",
             "types/string/lcs",
             "types/list/search",
             "types/list/transfer",

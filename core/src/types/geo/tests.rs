@@ -17,8 +17,7 @@ const PALERMO: Position = Position { longitude: 13.361_389, latitude: 38.115_556
 const CATANIA: Position = Position { longitude: 15.087_269, latitude: 37.502_669 };
 
 fn any_position() -> impl Strategy<Value = Position> {
-    (-180.0..180.0, -LATITUDE_MAX..LATITUDE_MAX)
-        .prop_map(|(longitude, latitude)| Position { longitude, latitude })
+    (-180.0..180.0, -LATITUDE_MAX..LATITUDE_MAX).prop_map(|(longitude, latitude)| Position { longitude, latitude })
 }
 
 #[test]
@@ -99,7 +98,8 @@ fn a_search_finds_what_a_look_at_all_finds() {
         if sort == "DESC" {
             expected.reverse();
         }
-        let expected: Vec<Value> = expected.iter().map(|member| Value::Bulk(format!("{member}").into_bytes())).collect();
+        let expected: Vec<Value> =
+            expected.iter().map(|member| Value::Bulk(format!("{member}").into_bytes())).collect();
         assert!(!expected.is_empty());
         assert_eq!(found, expected, "within {radius} km");
         let count = call(&mut engine, session, &format!("GEOSEARCHSTORE to all FROMLONLAT 1 44 BYRADIUS {radius} km"));
@@ -120,8 +120,14 @@ fn what_cannot_be_asked_for_is_refused_as_by_redis() {
         ("GEOSEARCH k FROMLONLAT 1 1 BYRADIUS -1 m", "ERR radius cannot be negative"),
         ("GEOSEARCH k FROMLONLAT 1 1 BYRADIUS 1 m ANY", "ERR the ANY argument requires COUNT argument"),
         ("GEOSEARCH k FROMLONLAT 1 1 BYRADIUS 1 m COUNT 0", "ERR COUNT must be > 0"),
-        ("GEOSEARCH k BYBOX 1 1 m BYRADIUS 1 m", "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for geosearch"),
-        ("GEORADIUS k 1 1 1 m STORE to WITHDIST", "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options"),
+        (
+            "GEOSEARCH k BYBOX 1 1 m BYRADIUS 1 m",
+            "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for geosearch",
+        ),
+        (
+            "GEORADIUS k 1 1 1 m STORE to WITHDIST",
+            "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options",
+        ),
         ("GEORADIUS_RO k 1 1 1 m STORE to", "ERR syntax error"),
     ] {
         let reply = call(&mut engine, session, line);
