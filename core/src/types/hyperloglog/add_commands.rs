@@ -71,7 +71,9 @@ pub(super) fn add(before: &[u8], elements: &[&[u8]], sparse_bytes_max: usize) ->
     if layout.is_dense {
         let mut after = before.to_vec();
         if let Some((header, registers)) = after.split_at_mut_checked(HEADER_BYTES) {
-            header.get_mut(STALE_AT).map(|byte| *byte |= STALE_BYTE);
+            if let Some(byte) = header.get_mut(STALE_AT) {
+                *byte |= STALE_BYTE;
+            }
             for (register, value) in raised {
                 let held = dense_register(registers, register);
                 set_dense_register(registers, register, value.max(held));
