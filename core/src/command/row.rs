@@ -273,6 +273,10 @@ pub enum Group {
     SortedSet,
     /// Hashes.
     Hash,
+    /// Positions on the earth.
+    Geo,
+    /// Counts of different elements.
+    HyperLogLog,
     /// Transactions.
     Transactions,
     /// The connection.
@@ -292,6 +296,8 @@ impl Group {
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
             Self::Hash => "hash",
+            Self::Geo => "geo",
+            Self::HyperLogLog => "hyperloglog",
             Self::Transactions => "transactions",
             Self::Connection => "connection",
             Self::Server => "server",
@@ -308,6 +314,8 @@ impl Group {
             Self::Set => Some("@set"),
             Self::SortedSet => Some("@sortedset"),
             Self::Hash => Some("@hash"),
+            Self::Geo => Some("@geo"),
+            Self::HyperLogLog => Some("@hyperloglog"),
             Self::Transactions => Some("@transaction"),
             Self::Connection => Some("@connection"),
             Self::Server => None,

@@ -27,6 +27,13 @@ const FAMILIES: &[&[Command]] = &[
     families::server::COMMANDS,
     families::sort::COMMANDS,
     families::transactions::COMMANDS,
+    types::geo::ADD_COMMANDS,
+    types::geo::READ_COMMANDS,
+    types::geo::SEARCH_COMMANDS,
+    types::hyperloglog::ADD_COMMANDS,
+    #[cfg(feature = "server")]
+    types::hyperloglog::DEBUG_COMMANDS,
+    types::hyperloglog::READ_COMMANDS,
     types::list::blocking_commands::COMMANDS,
     types::list::commands::COMMANDS,
     types::list::search::COMMANDS,

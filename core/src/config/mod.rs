@@ -126,6 +126,11 @@ impl Config {
         self.number("proto-max-bulk-len").and_then(|value| usize::try_from(value).ok()).unwrap_or(512 * 1024 * 1024)
     }
 
+    /// Longest sparse form of a HyperLogLog in bytes.
+    pub fn hll_sparse_bytes_max(&self) -> usize {
+        self.number("hll-sparse-max-bytes").and_then(|value| usize::try_from(value).ok()).unwrap_or(3000)
+    }
+
     fn number(&self, name: &str) -> Option<i64> {
         num::parse_i64(self.value(name)?.as_bytes())
     }

@@ -151,6 +151,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::flag("dynamic-hz", "yes"),
     Setting::integer("hash-max-listpack-entries", "128", 0, i64::MAX),
     Setting::integer("hash-max-listpack-value", "64", 0, i64::MAX),
+    Setting::integer("hll-sparse-max-bytes", "3000", 0, i64::MAX),
     Setting::integer("hz", "10", 1, 500),
     // Values are freed where they are let go; none is large enough to free that anybody would notice.
     Setting::flag("lazyfree-lazy-eviction", "no"),

@@ -94,6 +94,34 @@ impl Extended {
         text
     }
 
+    /// Returns the number with so many decimals, at most 17, the nearest text to it.
+    #[must_use]
+    pub fn to_fixed(self, decimals: usize) -> Vec<u8> {
+        let decimals = decimals.min(DECIMALS);
+        let scale = 10_u128.pow(decimals as u32);
+        let mut digits = match self.magnitude {
+            Magnitude::Infinite => return self.to_text(),
+            Magnitude::Zero => Vec::new(),
+            Magnitude::Finite { significand, exponent: exponent @ 0.. } => {
+                let mut digits = Big::from_u64(significand).shifted_left(exponent.unsigned_abs()).to_decimal();
+                digits.resize(digits.len() + decimals, b'0');
+                digits
+            }
+            Magnitude::Finite { significand, exponent } => {
+                decimal_digits(shift_right_rounding(u128::from(significand) * scale, exponent.unsigned_abs()))
+            }
+        };
+        let missing = (decimals + 1).saturating_sub(digits.len());
+        digits.splice(..0, core::iter::repeat_n(b'0', missing));
+        if decimals > 0 {
+            digits.insert(digits.len() - decimals, b'.');
+        }
+        if self.negative {
+            digits.insert(0, b'-');
+        }
+        digits
+    }
+
     const fn new(negative: bool, magnitude: Magnitude) -> Self {
         Self { negative, magnitude }
     }
@@ -102,6 +130,22 @@ impl Extended {
 impl From<i64> for Extended {
     fn from(value: i64) -> Self {
         Self::new(value < 0, Magnitude::rounded(u128::from(value.unsigned_abs()), 0, false))
+    }
+}
+
+impl From<f64> for Extended {
+    /// The same number; one that is no number becomes infinite.
+    fn from(value: f64) -> Self {
+        let magnitude = match value.is_finite() {
+            true => {
+                let bits = value.abs().to_bits();
+                let (exponent, fraction) = ((bits >> 52) as i32, bits & ((1 << 52) - 1));
+                let significand = if exponent == 0 { fraction } else { fraction | 1 << 52 };
+                Magnitude::rounded(u128::from(significand), exponent.max(1) - 1075, false)
+            }
+            false => Magnitude::Infinite,
+        };
+        Self::new(value.is_sign_negative() && magnitude != Magnitude::Zero, magnitude)
     }
 }
 

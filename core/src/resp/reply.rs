@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::{
     error::{Error, Result},
     limits::REPLY_BYTES_MAX,
-    num,
+    num::{self, Extended},
 };
 
 /// The protocol version that a connection speaks: 2 until it sends `HELLO 3`.
@@ -166,6 +166,19 @@ impl<'a> Reply<'a> {
             Protocol::Resp3 => {
                 self.out.push(b',');
                 num::write_f64(self.out, value);
+                self.line_end();
+            }
+        }
+    }
+
+    /// A number with all its decimals: a double for who speaks RESP3, else a string.
+    pub fn extended(&mut self, value: Extended) {
+        let text = value.to_text();
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(&text),
+            Protocol::Resp3 => {
+                self.out.push(b',');
+                self.out.extend_from_slice(&text);
                 self.line_end();
             }
         }

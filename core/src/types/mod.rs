@@ -6,7 +6,9 @@
 pub mod bitmap;
 pub mod draw;
 pub mod encoding;
+pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
 pub mod list;
 pub mod packed;
 pub mod range;

@@ -40,6 +40,22 @@ export interface CommandMethods<A, V> {
   flushall(...more: A[]): ReplyOf<'flushall', V>;
   /** Removes all keys from the current database. Since 1.0.0. Cost: O(N) where N is the number of keys in the selected database. */
   flushdb(...more: A[]): ReplyOf<'flushdb', V>;
+  /** Adds one or more members with their positions to a sorted set. Creates the key if it doesn't exist. Since 3.2.0. Cost: O(log(N)) for each item added, where N is the number of elements in the sorted set. */
+  geoadd(key: A, ...more: A[]): ReplyOf<'geoadd', V>;
+  /** Returns the distance between two members. Since 3.2.0. Cost: O(1). */
+  geodist(key: A, member1: A, member2: A, ...more: A[]): ReplyOf<'geodist', V>;
+  /** Returns the positions of members as geohash strings. Since 3.2.0. Cost: O(1) for each member requested. */
+  geohash(key: A, ...more: A[]): ReplyOf<'geohash', V>;
+  /** Returns the longitudes and latitudes of members. Since 3.2.0. Cost: O(1) for each member requested. */
+  geopos(key: A, ...more: A[]): ReplyOf<'geopos', V>;
+  /** Queries a geospatial index for members within a distance from a position, optionally stores the result. Since 3.2.0. Cost: O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index. */
+  georadius(key: A, longitude: A, latitude: A, radius: A, m: A, ...more: A[]): ReplyOf<'georadius', V>;
+  /** Queries a geospatial index for members within a distance from a member, optionally stores the result. Since 3.2.0. Cost: O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index. */
+  georadiusbymember(key: A, member: A, radius: A, m: A, ...more: A[]): ReplyOf<'georadiusbymember', V>;
+  /** Queries a geospatial index for members inside an area of a box or a circle. Since 6.2.0. Cost: O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape. */
+  geosearch(key: A, frommember: A, member: A, ...more: A[]): ReplyOf<'geosearch', V>;
+  /** Queries a geospatial index for members inside an area of a box or a circle, and stores the result. Since 6.2.0. Cost: O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape. */
+  geosearchstore(destination: A, source: A, frommember: A, member: A, ...more: A[]): ReplyOf<'geosearchstore', V>;
   /** Returns the string value of a key. Since 1.0.0. Cost: O(1). */
   get(key: A): ReplyOf<'get', V>;
   /** Returns a bit value by offset. Since 2.2.0. Cost: O(1). */
@@ -138,6 +154,12 @@ export interface CommandMethods<A, V> {
   pexpireat(key: A, unixTimeMilliseconds: A, ...more: A[]): ReplyOf<'pexpireat', V>;
   /** Returns the expiration time of a key as a Unix milliseconds timestamp. Since 7.0.0. Cost: O(1). */
   pexpiretime(key: A): ReplyOf<'pexpiretime', V>;
+  /** Adds elements to a HyperLogLog key. Creates the key if it doesn't exist. Since 2.8.9. Cost: O(1) to add every element. */
+  pfadd(key: A, ...more: A[]): ReplyOf<'pfadd', V>;
+  /** Returns the approximated cardinality of the sets observed by the HyperLogLog keys. Since 2.8.9. Cost: O(1) with a very small average constant time when called with a single key. O(N) with N being the number of keys, and much bigger constant times, when called with multiple keys. */
+  pfcount(key: A, ...more: A[]): ReplyOf<'pfcount', V>;
+  /** Merges one or more HyperLogLog values into a single key. Since 2.8.9. Cost: O(N) to merge N HyperLogLogs, but with high constant times. */
+  pfmerge(destkey: A, ...more: A[]): ReplyOf<'pfmerge', V>;
   /** Sets both string value and expiration time in milliseconds of a key. Since 2.6.0. Cost: O(1). */
   psetex(key: A, milliseconds: A, value: A): ReplyOf<'psetex', V>;
   /** Returns the expiration time in milliseconds of a key. Since 2.6.0. Cost: O(1). */

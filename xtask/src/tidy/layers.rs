@@ -24,6 +24,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "types/*/*commands",
             "types/*/counters",
             "types/bitmap",
+            "types/geo",
+            "types/hyperloglog",
             "types/string/lcs",
             "types/list/search",
             "types/list/transfer",

@@ -22,12 +22,12 @@ pub const COMMANDS: &[Command] = &[
 
 /// What `ZADD` may be told besides key, scores and members.
 #[derive(Clone, Copy, Default)]
-struct Options {
-    if_absent: bool,
-    if_present: bool,
+pub(in crate::types) struct Options {
+    pub(in crate::types) if_absent: bool,
+    pub(in crate::types) if_present: bool,
     if_greater: bool,
     if_less: bool,
-    count_changed: bool,
+    pub(in crate::types) count_changed: bool,
     increment: bool,
 }
 
@@ -123,7 +123,13 @@ fn add_to_score(ctx: &mut Context<'_>, key: &[u8], options: Options, increment: 
     Ok(())
 }
 
-fn set_scores(ctx: &mut Context<'_>, key: &[u8], options: Options, pairs: &[(f64, &[u8])]) -> Result<()> {
+/// Sets the scores that the options allow, and replies with how many members that added, or changed.
+pub(in crate::types) fn set_scores(
+    ctx: &mut Context<'_>,
+    key: &[u8],
+    options: Options,
+    pairs: &[(f64, &[u8])],
+) -> Result<()> {
     let set = ctx.data.get::<ZSet>(key)?;
     let mut changed = 0;
     let scores: Vec<(f64, Blob<'_>)> = if options.are_conditional() || options.count_changed {

@@ -85,7 +85,7 @@ fn zrangestore(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 /// Puts members at `destination` in place of what is there, or nothing, and replies with how many.
-pub(super) fn store(ctx: &mut Context<'_>, destination: &[u8], members: Vec<(f64, Blob<'_>)>) {
+pub(in crate::types) fn store(ctx: &mut Context<'_>, destination: &[u8], members: Vec<(f64, Blob<'_>)>) {
     let count = members.len();
     if members.is_empty() {
         ctx.data.delete(destination);
