@@ -11,5 +11,6 @@ pub mod list;
 pub mod packed;
 pub mod range;
 pub mod set;
+pub mod stream;
 pub mod string;
 pub mod zset;
