@@ -21,11 +21,11 @@ const CLAIMS: Flags = Flags::WRITE.and(Flags::FAST);
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     Command::new(Family::Stream, "xautoclaim", -6, CLAIMS, Keys::FIRST, xautoclaim)
-        .doc("6.2.0", "O(1) if COUNT is small", "key group consumer min-idle-time start [COUNT count] [JUSTID]", "Changes, or acquires, ownership of messages in a consumer group, as if the messages were delivered to as consumer group member."),
+        .doc("6.2.0", "O(1) if COUNT is small", "key group consumer min-idle-time start [COUNT count] [JUSTID]", "Hands messages that have been pending for long to a consumer, from an id on."),
     Command::new(Family::Stream, "xclaim", -6, CLAIMS, Keys::FIRST, xclaim)
-        .doc("5.0.0", "O(log N) with N being the number of messages in the PEL of the consumer group", "key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]", "Changes, or acquires, ownership of a message in a consumer group, as if the message was delivered a consumer group member."),
+        .doc("5.0.0", "O(log N) with N being the number of messages in the PEL of the consumer group", "key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]", "Hands pending messages to a consumer, as if they had been delivered to it."),
     Command::new(Family::Stream, "xpending", -3, Flags::READ, Keys::FIRST, xpending)
-        .doc("5.0.0", "O(N) with N being the number of elements returned", "key group [[IDLE min-idle-time] start end count [consumer]]", "Returns the information and entries from a stream consumer group's pending entries list."),
+        .doc("5.0.0", "O(N) with N being the number of elements returned", "key group [[IDLE min-idle-time] start end count [consumer]]", "Tells what was delivered to the consumers of a group and not acknowledged."),
 ];
 
 /// The stream at a key and a group of it.

@@ -21,15 +21,15 @@ const GROWS: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::FAST);
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row("xadd", -5, GROWS, xadd)
-        .doc("5.0.0", "O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted", "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]", "Appends a new message to a stream. Creates the key if it doesn't exist.").accessing(Access::Blind),
+        .doc("5.0.0", "O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted", "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]", "Appends a message to a stream, which is made if it doesn't exist, and returns its id.").accessing(Access::Blind),
     row("xdel", -3, Flags::WRITE.and(Flags::FAST), xdel)
-        .doc("5.0.0", "O(1) for each single item to delete in the stream, regardless of the stream size", "key id [id ...]", "Returns the number of messages after removing them from a stream.").accessing(Access::Blind),
+        .doc("5.0.0", "O(1) for each single item to delete in the stream, regardless of the stream size", "key id [id ...]", "Removes messages from a stream and returns how many were there.").accessing(Access::Blind),
     row("xlen", 2, Flags::READ.and(Flags::FAST), xlen)
-        .doc("5.0.0", "O(1)", "key", "Returns the number of messages in a stream."),
+        .doc("5.0.0", "O(1)", "key", "Returns how many messages are in a stream."),
     row("xsetid", -3, GROWS, xsetid)
-        .doc("5.0.0", "O(1)", "key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]", "Sets the last delivered id of a stream, and what it counts.").accessing(Access::Blind),
+        .doc("5.0.0", "O(1)", "key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]", "Sets the last id that a stream gave, and what it has counted.").accessing(Access::Blind),
     row("xtrim", -4, Flags::WRITE, xtrim)
-        .doc("5.0.0", "O(N), with N being the number of evicted entries", "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count]", "Deletes messages from the beginning of a stream.").accessing(Access::Blind),
+        .doc("5.0.0", "O(N), with N being the number of evicted entries", "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count]", "Removes messages from the front of a stream.").accessing(Access::Blind),
 ];
 
 /// Makes an effect on the stream `key`.

@@ -26,22 +26,22 @@ const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::comma
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     Command::new(Family::Stream, "xack", -4, Flags::WRITE.and(Flags::FAST), Keys::FIRST, xack)
-        .doc("5.0.0", "O(1) for each message ID processed", "key group id [id ...]", "Returns the number of messages that were successfully acknowledged by the consumer group member of a stream.").accessing(Access::Blind),
+        .doc("5.0.0", "O(1) for each message ID processed", "key group id [id ...]", "Acknowledges messages that were delivered in a group and returns how many were pending.").accessing(Access::Blind),
     Command::new(Family::Stream, "xgroup", -2, Flags(0), Keys::None, container)
-        .doc("5.0.0", "Depends on subcommand", "", "A container for consumer groups commands.")
+        .doc("5.0.0", "Depends on subcommand", "", "A container for commands on consumer groups.")
         .with(&[
             row("create", -5, GROWS, create)
-                .doc("5.0.0", "O(1)", "key group <id | $> [MKSTREAM] [ENTRIESREAD entries-read]", "Creates a consumer group."),
+                .doc("5.0.0", "O(1)", "key group <id | $> [MKSTREAM] [ENTRIESREAD entries-read]", "Makes a consumer group that reads on from an id."),
             row("createconsumer", 5, GROWS, create_consumer)
-                .doc("6.2.0", "O(1)", "key group consumer", "Creates a consumer in a consumer group."),
+                .doc("6.2.0", "O(1)", "key group consumer", "Makes a consumer in a group."),
             row("delconsumer", 5, Flags::WRITE, delete_consumer)
-                .doc("5.0.0", "O(1)", "key group consumer", "Deletes a consumer from a consumer group."),
+                .doc("5.0.0", "O(1)", "key group consumer", "Removes a consumer from a group and returns how much was pending for it."),
             row("destroy", 4, Flags::WRITE, destroy)
-                .doc("5.0.0", "O(N) where N is the number of entries in the group's pending entries list (PEL)", "key group", "Destroys a consumer group."),
+                .doc("5.0.0", "O(N) where N is the number of entries in the group's pending entries list (PEL)", "key group", "Removes a consumer group."),
             Command::new(Family::Stream, "help", 2, Flags(0), Keys::None, reply_help).inside("xgroup")
                 .doc("5.0.0", "O(1)", "", "Returns helpful text about the different subcommands."),
             row("setid", -5, Flags::WRITE, set_id)
-                .doc("5.0.0", "O(1)", "key group <id | $> [ENTRIESREAD entries-read]", "Sets the last-delivered id of a consumer group."),
+                .doc("5.0.0", "O(1)", "key group <id | $> [ENTRIESREAD entries-read]", "Lets a consumer group read on from another id."),
         ]),
 ];
 

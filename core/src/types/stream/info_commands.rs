@@ -23,16 +23,16 @@ const fn row(name: &'static str, arity: i32, handler: crate::command::Handler) -
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     Command::new(Family::Stream, "xinfo", -2, Flags(0), Keys::None, container)
-        .doc("5.0.0", "Depends on subcommand", "", "A container for stream introspection commands.")
+        .doc("5.0.0", "Depends on subcommand", "", "A container for commands that describe streams.")
         .with(&[
             row("consumers", 4, consumers)
-                .doc("5.0.0", "O(1)", "key group", "Returns a list of the consumers in a consumer group."),
+                .doc("5.0.0", "O(1)", "key group", "Describes the consumers of a group."),
             row("groups", 3, groups)
-                .doc("5.0.0", "O(1)", "key", "Returns a list of the consumer groups of a stream."),
+                .doc("5.0.0", "O(1)", "key", "Describes the consumer groups of a stream."),
             Command::new(Family::Stream, "help", 2, Flags(0), Keys::None, reply_help).inside("xinfo")
                 .doc("5.0.0", "O(1)", "", "Returns helpful text about the different subcommands."),
             row("stream", -3, stream)
-                .doc("5.0.0", "O(1)", "key [FULL [COUNT count]]", "Returns information about a stream."),
+                .doc("5.0.0", "O(1)", "key [FULL [COUNT count]]", "Describes a stream, with its groups if asked for in full."),
         ]),
 ];
 

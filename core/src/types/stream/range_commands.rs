@@ -15,9 +15,9 @@ const fn row(name: &'static str, handler: crate::command::Handler) -> Command {
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row("xrange", |ctx, args| range(ctx, args, false))
-        .doc("5.0.0", "O(N) with N being the number of elements being returned", "key start end [COUNT count]", "Returns the messages from a stream within a range of ids."),
+        .doc("5.0.0", "O(N) with N being the number of elements being returned", "key start end [COUNT count]", "Returns the messages of a stream from one id to another."),
     row("xrevrange", |ctx, args| range(ctx, args, true))
-        .doc("5.0.0", "O(N) with N being the number of elements returned", "key end start [COUNT count]", "Returns the messages from a stream within a range of ids in reverse order."),
+        .doc("5.0.0", "O(N) with N being the number of elements returned", "key end start [COUNT count]", "Returns the messages of a stream from one id down to another."),
 ];
 
 /// Which end of a range an id is.

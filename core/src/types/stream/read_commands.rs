@@ -25,9 +25,9 @@ const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::comma
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row("xread", -4, Flags::READ, |ctx, args| read(ctx, args, false))
-        .doc("5.0.0", "For each stream mentioned: O(N) with N being the number of elements being returned", "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]", "Returns messages from multiple streams with ids greater than the ones requested. Blocks until a message is available otherwise."),
+        .doc("5.0.0", "For each stream mentioned: O(N) with N being the number of elements being returned", "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]", "Returns what came to streams after the given ids, and may wait until something comes."),
     row("xreadgroup", -7, Flags::WRITE, |ctx, args| read(ctx, args, true))
-        .doc("5.0.0", "For each stream mentioned: O(M) with M being the number of elements returned", "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]", "Returns new or historical messages from a stream for a consumer in a group. Blocks until a message is available otherwise."),
+        .doc("5.0.0", "For each stream mentioned: O(M) with M being the number of elements returned", "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]", "Returns to a consumer what its group hasn't read yet, or what is pending for it, and may wait until something comes."),
 ];
 
 /// What is asked for.
