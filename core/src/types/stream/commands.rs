@@ -2,7 +2,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use super::{Stream, StreamChange, StreamId};
+use super::{Stream, StreamChange, StreamId, Threshold};
 use crate::{
     blob::Blob,
     command::{Access, Args, Command, Context, Flags, Group, Keys},
@@ -65,15 +65,6 @@ pub(super) fn no_group_of(key: &[u8], group: &[u8]) -> Error {
 
 fn shown(word: &[u8]) -> String {
     String::from_utf8_lossy(word).into_owned()
-}
-
-/// Up to where entries go.
-#[derive(Clone, Copy)]
-enum Threshold {
-    /// So many stay.
-    Len(usize),
-    /// Those from this id on stay.
-    Id(StreamId),
 }
 
 /// How a stream is trimmed.
@@ -230,11 +221,7 @@ fn next_id(last: StreamId, wanted: NewId, now_ms: u64) -> Result<StreamId> {
 /// Trims a stream, if it exists. Returns how many entries went.
 fn run_trim(ctx: &mut Context<'_>, key: &[u8], trim: &Trim) -> Result<usize> {
     let Some(stream) = ctx.data.get::<Stream>(key)? else { return Ok(0) };
-    let threshold = trim.threshold;
-    let count = stream.count_to_trim(trim.rough, trim.limit, &|left, last| match threshold {
-        Threshold::Len(len) => left >= len,
-        Threshold::Id(id) => last < id,
-    });
+    let count = stream.count_to_trim(trim.threshold, trim.rough, trim.limit);
     Ok(ctx.data.apply(&stream_effect(key, StreamChange::Trim(count as u64))).count)
 }
 

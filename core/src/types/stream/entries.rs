@@ -133,9 +133,9 @@ impl Entries {
         }
     }
 
-    /// Of each node, front to back, an id that none of its entries is below, how many they are, and the last one's id.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = (StreamId, usize, StreamId)> {
-        self.nodes.iter().map(|node| (node.base(), node.count(), node.last().map_or(node.base(), |entry| entry.id)))
+    /// The nodes, front to back.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
     }
 
     /// The entries from one id to another, both included. Cost: O(log n + size of a node) to begin.
@@ -196,7 +196,7 @@ pub(super) fn owned(entry: &Entry<'_>) -> Vec<Blob<'static>> {
 /// Whether an entry of this size may join a node; a limit of 0 is none.
 fn has_room(node: &Node, size: usize, encoding: &Encoding) -> bool {
     let limit = |limit: usize, most: usize| if limit == 0 { most } else { limit.min(most) };
-    node.count() < limit(encoding.stream_node_max_entries, usize::MAX)
+    node.appended() < limit(encoding.stream_node_max_entries, usize::MAX)
         && node.live_bytes().saturating_add(size) <= limit(encoding.stream_node_max_bytes, NODE_BYTES_MAX)
 }
 

@@ -21,4 +21,4 @@ pub use group::{Consumer, Delivery, Group, Pending};
 pub use id::{IdText, StreamId};
 pub use node::{Entry, Fields};
 pub use stored::{StoredConsumer, StoredDelivery, StoredGroup, StoredStream};
-pub use value::{Head, Stream};
+pub use value::{Head, Stream, Threshold};

@@ -30,6 +30,8 @@ pub(super) struct Node {
     /// Where the first entry begins.
     start: usize,
     count: usize,
+    /// The entries that were appended, those included that have gone: the node is full when they are many.
+    appended: usize,
 }
 
 /// An entry, as it lies in a node.
@@ -50,7 +52,7 @@ impl Node {
         push_number((words.len() / 2) as u64, &mut bytes);
         words.iter().step_by(2).for_each(|field| push_word(field, &mut bytes));
         let fields_end = bytes.len();
-        let mut node = Self { base: id, bytes, fields_end, start: fields_end, count: 0 };
+        let mut node = Self { base: id, bytes, fields_end, start: fields_end, count: 0, appended: 0 };
         node.push(id, words);
         node
     }
@@ -61,6 +63,11 @@ impl Node {
 
     pub(super) fn count(&self) -> usize {
         self.count
+    }
+
+    /// The entries that were appended, whether or not they are still there.
+    pub(super) fn appended(&self) -> usize {
+        self.appended
     }
 
     /// The bytes that entries take.
@@ -92,6 +99,7 @@ impl Node {
         }
         push_word(&entry, &mut self.bytes);
         self.count += 1;
+        self.appended += 1;
     }
 
     /// Whether an entry's fields are the node's.

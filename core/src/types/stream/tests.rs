@@ -10,7 +10,7 @@ use alloc::{
 
 use proptest::{collection::vec as many, prelude::*};
 
-use super::{StoredDelivery, Stream, StreamChange, StreamId};
+use super::{StoredDelivery, Stream, StreamChange, StreamId, Threshold};
 use crate::{
     Engine, EngineOptions, Env, Role, UnixMillis,
     blob::Blob,
@@ -265,11 +265,10 @@ proptest! {
             Collection::apply(&mut stream, &change, &encoding, false);
         }
         let count = count as usize;
-        let by_len = |left: usize, _: StreamId| left >= limit;
-        let by_id = |_: usize, last: StreamId| last.ms < limit as u64;
-        prop_assert_eq!(stream.count_to_trim(false, 0, &by_len), count.saturating_sub(limit));
-        prop_assert_eq!(stream.count_to_trim(false, 0, &by_id), limit.saturating_sub(1).min(count));
-        let rough = stream.count_to_trim(true, bound, &by_len);
+        let (by_len, by_id) = (Threshold::Len(limit), Threshold::Id(StreamId { ms: limit as u64, seq: 0 }));
+        prop_assert_eq!(stream.count_to_trim(by_len, false, 0), count.saturating_sub(limit));
+        prop_assert_eq!(stream.count_to_trim(by_id, false, 0), limit.saturating_sub(1).min(count));
+        let rough = stream.count_to_trim(by_len, true, bound);
         prop_assert!(rough <= count.saturating_sub(limit) && (bound == 0 || rough <= bound));
         prop_assert!(rough % entries == 0 || rough == count, "whole nodes");
     }

@@ -17,6 +17,15 @@ pub struct Stream {
     group_bytes: usize,
 }
 
+/// Up to where entries go when a stream is trimmed.
+#[derive(Clone, Copy, Debug)]
+pub enum Threshold {
+    /// So many stay.
+    Len(usize),
+    /// Those from this id on stay.
+    Id(StreamId),
+}
+
 /// What a stream remembers beside its entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
@@ -92,23 +101,28 @@ impl Stream {
         self.head.last_id > id && self.last().is_some_and(|last| last.id > id)
     }
 
-    /// How many entries the front has to lose so that `keep` says of none that is left that it is too much.
+    /// How many entries go from the front when the stream is trimmed.
     ///
-    /// `goes` is told how many entries would be left with one node or entry gone, and the last id that would go with
-    /// it. Where the trimming is `rough` only whole nodes go, and no more than `limit` entries; 0 is no limit.
-    pub fn count_to_trim(&self, rough: bool, limit: usize, goes: &dyn Fn(usize, StreamId) -> bool) -> usize {
+    /// Where the trimming is `rough` only whole nodes go, and no more than `limit` entries; 0 is no limit.
+    /// Cost: O(nodes that go), and what it costs to walk over one.
+    pub fn count_to_trim(&self, threshold: Threshold, rough: bool, limit: usize) -> usize {
         let mut count = 0;
-        for (base, held, last) in self.entries.nodes() {
+        for node in self.entries.nodes() {
+            let held = node.count();
             if limit > 0 && count + held > limit {
                 return count;
             }
-            if !goes(self.len() - count - held, last) {
-                if !rough {
-                    let left = self.len() - count;
-                    let entries = self.entries.range(base, last).enumerate();
-                    count += entries.take_while(|(index, entry)| goes(left - index - 1, entry.id)).count();
-                }
-                return count;
+            let goes = match threshold {
+                Threshold::Len(len) => self.len() - count - held >= len,
+                Threshold::Id(id) => node.last().is_some_and(|last| last.id < id),
+            };
+            if !goes {
+                return count
+                    + match threshold {
+                        _ if rough => 0,
+                        Threshold::Len(len) => (self.len() - count).saturating_sub(len),
+                        Threshold::Id(id) => node.iter().take_while(|entry| entry.id < id).count(),
+                    };
             }
             count += held;
         }
