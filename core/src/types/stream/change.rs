@@ -242,10 +242,13 @@ impl Stream {
             if let Some((name, at)) = doing.meets {
                 let (slot, seen_at) = group.meet(name, at);
                 changed |= seen_at != Some(at);
-                let first = |id: &StreamId| StoredDelivery { id: *id, at, count: 1 };
-                for delivery in doing.delivered.iter().copied().chain(doing.read.iter().map(first)) {
+                for delivery in doing.delivered {
                     note(group, delivery.id);
                     changed |= group.assign(delivery.id, slot, delivery.at, delivery.count);
+                }
+                for id in doing.read {
+                    note(group, *id);
+                    changed |= group.assign(*id, slot, at, 1);
                 }
                 undo.met = keep.then(|| (name.into(), seen_at));
             }

@@ -69,10 +69,15 @@ fn xpending(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         None => Some(group.pending()),
     };
     let found = pending.filter(|_| start <= end).map(|pending| pending.range(start..=end));
-    let found = found.into_iter().flatten().filter(|(_, delivery)| min_idle == 0 || idle_ms(delivery, now) >= min_idle);
     let from = ctx.reply.position();
     let mut shown = 0;
-    for (id, delivery) in found.take(count) {
+    for (id, delivery) in found.into_iter().flatten() {
+        if shown == count {
+            break;
+        }
+        if min_idle != 0 && idle_ms(delivery, now) < min_idle {
+            continue;
+        }
         ctx.reply.array(4);
         ctx.reply.bulk(&id.text());
         ctx.reply.bulk(group.owner(delivery));

@@ -7,7 +7,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use super::{
     StreamId,
-    node::{Entry, Node, encoded_size},
+    node::{Entry, Node, NodeIter, encoded_size},
 };
 use crate::{blob::Blob, types::encoding::Encoding};
 
@@ -52,12 +52,12 @@ impl Entries {
             return;
         };
         // The entries behind it are appended anew, to the same node.
-        let behind: Vec<(StreamId, Vec<Blob<'static>>)> = match self.nodes.get(at) {
-            Some(node) => node.iter().filter(|entry| entry.id > id).map(|entry| (entry.id, owned(&entry))).collect(),
-            None => Vec::new(),
-        };
-        let is_full = self.nodes.get(at).is_some_and(|node| !has_room(node, encoded_size(words), encoding));
-        if behind.is_empty() && is_full {
+        let mut behind: Vec<(StreamId, Vec<Blob<'static>>)> = Vec::new();
+        let Some(node) = self.nodes.get(at) else { return };
+        for entry in node.iter().skip_while(|entry| entry.id < id) {
+            behind.push((entry.id, owned(&entry)));
+        }
+        if behind.is_empty() && !has_room(node, encoded_size(words), encoding) {
             self.add(at + 1, Node::of_one(id, words));
             return;
         }
@@ -139,16 +139,14 @@ impl Entries {
     }
 
     /// The entries from one id to another, both included. Cost: O(log n + size of a node) to begin.
-    pub(super) fn range(&self, from: StreamId, to: StreamId) -> impl Iterator<Item = Entry<'_>> {
-        let nodes = self.nodes.iter().skip(self.node_of(from));
-        nodes.flat_map(Node::iter).skip_while(move |entry| entry.id < from).take_while(move |entry| entry.id <= to)
+    pub(super) fn range(&self, from: StreamId, to: StreamId) -> Range<'_> {
+        let at = self.node_of(from);
+        Range { nodes: &self.nodes, at, node: self.nodes.get(at).map(Node::iter), from, to }
     }
 
     /// The entries from one id down to another, both included. Cost: O(log n + size of a node) to begin.
-    pub(super) fn range_rev(&self, from: StreamId, to: StreamId) -> impl Iterator<Item = Entry<'_>> {
-        let nodes = self.nodes.iter().take(self.node_of(from) + 1).rev();
-        let entries = nodes.flat_map(|node| node.iter().collect::<Vec<_>>().into_iter().rev());
-        entries.skip_while(move |entry| entry.id > from).take_while(move |entry| entry.id >= to)
+    pub(super) fn range_rev(&self, from: StreamId, to: StreamId) -> RangeRev<'_> {
+        RangeRev { nodes: &self.nodes, left: self.node_of(from) + 1, entries: Vec::new(), from, to }
     }
 
     pub(super) fn allocated_bytes(&self) -> usize {
@@ -188,9 +186,77 @@ impl Entries {
     }
 }
 
+/// Walks the entries of a range. An iterator of its own, because chains of adapters are large where code is downloaded.
+#[derive(Clone, Debug)]
+pub struct Range<'a> {
+    nodes: &'a VecDeque<Node>,
+    at: usize,
+    node: Option<NodeIter<'a>>,
+    from: StreamId,
+    to: StreamId,
+}
+
+impl<'a> Iterator for Range<'a> {
+    type Item = Entry<'a>;
+
+    fn next(&mut self) -> Option<Entry<'a>> {
+        loop {
+            match self.node.as_mut()?.next() {
+                Some(entry) if entry.id < self.from => {}
+                Some(entry) if entry.id <= self.to => return Some(entry),
+                Some(_) => self.node = None,
+                None => {
+                    self.at += 1;
+                    self.node = self.nodes.get(self.at).map(Node::iter);
+                }
+            }
+        }
+    }
+}
+
+/// Walks the entries of a range from its end.
+#[derive(Clone, Debug)]
+pub struct RangeRev<'a> {
+    nodes: &'a VecDeque<Node>,
+    /// The nodes that are still to be walked.
+    left: usize,
+    /// Those of a node that are.
+    entries: Vec<Entry<'a>>,
+    from: StreamId,
+    to: StreamId,
+}
+
+impl<'a> Iterator for RangeRev<'a> {
+    type Item = Entry<'a>;
+
+    fn next(&mut self) -> Option<Entry<'a>> {
+        loop {
+            match self.entries.pop() {
+                Some(entry) if entry.id > self.from => {}
+                Some(entry) if entry.id >= self.to => return Some(entry),
+                Some(_) => {
+                    self.entries.clear();
+                    self.left = 0;
+                }
+                None => {
+                    self.left = self.left.checked_sub(1)?;
+                    for entry in self.nodes.get(self.left)?.iter() {
+                        self.entries.push(entry);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// An entry's words, detached from where they lie.
 pub(super) fn owned(entry: &Entry<'_>) -> Vec<Blob<'static>> {
-    entry.words().into_iter().map(Blob::into_owned).collect()
+    let mut words = Vec::new();
+    for (field, value) in entry.fields.clone() {
+        words.push(field.to_vec().into());
+        words.push(value.to_vec().into());
+    }
+    words
 }
 
 /// Whether an entry of this size may join a node; a limit of 0 is none.

@@ -71,7 +71,8 @@ fn stream(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     }
     head(reply, stream, 9);
     reply.bulk(b"entries");
-    reply_entries(reply, &mut stream.range(StreamId::MIN, StreamId::MAX).take(count));
+    let mut entries = stream.range(StreamId::MIN, StreamId::MAX);
+    reply_entries(reply, &mut || entries.next(), count);
     reply.bulk(b"groups");
     reply.array(stream.groups().len());
     for group in stream.groups() {

@@ -17,6 +17,7 @@ mod tests;
 mod value;
 
 pub use change::{StreamChange, StreamUndo};
+pub use entries::{Range, RangeRev};
 pub use group::{Consumer, Delivery, Group, Pending};
 pub use id::{IdText, StreamId};
 pub use node::{Entry, Fields};

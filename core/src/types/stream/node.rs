@@ -50,7 +50,7 @@ impl Node {
     pub(super) fn of_one(id: StreamId, words: &[Blob<'_>]) -> Self {
         let mut bytes = Vec::with_capacity(encoded_size(words) + ENTRY_OVERHEAD);
         push_number((words.len() / 2) as u64, &mut bytes);
-        words.iter().step_by(2).for_each(|field| push_word(field, &mut bytes));
+        words.chunks_exact(2).filter_map(<[_]>::first).for_each(|field| push_word(field, &mut bytes));
         let fields_end = bytes.len();
         let mut node = Self { base: id, bytes, fields_end, start: fields_end, count: 0, appended: 0 };
         node.push(id, words);
@@ -92,10 +92,10 @@ impl Node {
         push_number(if ms == 0 { id.seq - self.base.seq } else { id.seq }, &mut entry);
         if self.has_fields_of(words) {
             entry.push(1);
-            words.iter().skip(1).step_by(2).for_each(|value| push_word(value, &mut entry));
+            words.chunks_exact(2).filter_map(<[_]>::last).for_each(|value| push_word(value, &mut entry));
         } else {
             push_number((words.len() / 2 * 2) as u64, &mut entry);
-            words.chunks_exact(2).flatten().for_each(|word| push_word(word, &mut entry));
+            words.iter().take(words.len() / 2 * 2).for_each(|word| push_word(word, &mut entry));
         }
         push_word(&entry, &mut self.bytes);
         self.count += 1;
@@ -105,7 +105,8 @@ impl Node {
     /// Whether an entry's fields are the node's.
     fn has_fields_of(&self, words: &[Blob<'_>]) -> bool {
         let (count, mut rest) = self.fields();
-        count == words.len() / 2 && words.iter().step_by(2).all(|field| take_word(&mut rest) == Some(&**field))
+        let mut is_next = |field: Option<&Blob<'_>>| take_word(&mut rest) == field.map(|field| &**field);
+        count == words.len() / 2 && words.chunks_exact(2).all(|pair| is_next(pair.first()))
     }
 
     /// The node's fields: how many, and where they lie.
@@ -181,7 +182,12 @@ impl<'a> Entry<'a> {
 
     /// Its fields, each followed by its value.
     pub(super) fn words(&self) -> Vec<Blob<'a>> {
-        self.fields.clone().flat_map(|(field, value)| [field.into(), value.into()]).collect()
+        let mut words = Vec::with_capacity(2 * self.fields.len());
+        for (field, value) in self.fields.clone() {
+            words.push(field.into());
+            words.push(value.into());
+        }
+        words
     }
 }
 

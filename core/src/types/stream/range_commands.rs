@@ -66,17 +66,25 @@ fn range(ctx: &mut Context<'_>, args: &mut Args<'_>, reverse: bool) -> Result<()
     match ctx.data.get::<Stream>(key)? {
         None => ctx.reply.array(0),
         Some(_) if count == 0 => ctx.reply.null_array(),
-        Some(stream) if reverse => reply_entries(&mut ctx.reply, &mut stream.range_rev(to, from).take(count)),
-        Some(stream) => reply_entries(&mut ctx.reply, &mut stream.range(from, to).take(count)),
+        Some(stream) if reverse => {
+            let mut entries = stream.range_rev(to, from);
+            reply_entries(&mut ctx.reply, &mut || entries.next(), count);
+        }
+        Some(stream) => {
+            let mut entries = stream.range(from, to);
+            reply_entries(&mut ctx.reply, &mut || entries.next(), count);
+        }
     }
     Ok(())
 }
 
-/// Replies with entries as they are, however many come.
-pub(super) fn reply_entries<'a>(reply: &mut Reply<'_>, entries: &mut dyn Iterator<Item = Entry<'a>>) {
+/// Replies with the entries that come, `limit` at most.
+pub(super) fn reply_entries<'a>(reply: &mut Reply<'_>, next: &mut dyn FnMut() -> Option<Entry<'a>>, limit: usize) {
     let start = reply.position();
     let mut count = 0;
-    for entry in entries {
+    while count < limit
+        && let Some(entry) = next()
+    {
         reply_entry(reply, &entry);
         count += 1;
     }

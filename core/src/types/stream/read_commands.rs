@@ -11,11 +11,11 @@ use crate::{
     blob::Blob,
     command::{Args, Command, Context, Flags, Group, Keys, Timeout},
     error::{Error, Result},
-    keyspace::Kind,
     resp::Protocol,
     role::Role,
-    session::Queued,
 };
+#[cfg(feature = "server")]
+use crate::{keyspace::Kind, session::Queued};
 
 const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::command::Handler) -> Command {
     Command::new(Group::Stream, name, arity, flags.and(Flags::BLOCKING), Keys::Streams, handler)
@@ -133,6 +133,7 @@ impl<'a> Request<'a> {
     }
 
     /// The same call with every id as a number: what `$` means is decided once, when the call begins to wait.
+    #[cfg(feature = "server")]
     fn resolved(&self, ids: &[From]) -> Queued {
         let number = |number: usize| itoa::Buffer::new().format(number).as_bytes().to_vec();
         let mut words: Vec<Vec<u8>> = Vec::new();
@@ -157,6 +158,7 @@ impl<'a> Request<'a> {
 }
 
 /// The most entries of a stream that a call gets which had to wait and doesn't say how many: it may be far behind.
+#[cfg(feature = "server")]
 const WAITING_COUNT: usize = 1_000;
 
 fn read(ctx: &mut Context<'_>, args: &mut Args<'_>, in_group: bool) -> Result<()> {
@@ -187,14 +189,15 @@ fn read(ctx: &mut Context<'_>, args: &mut Args<'_>, in_group: bool) -> Result<()
         }
         return Ok(());
     }
-    let Some(timeout) = request.block else {
-        ctx.reply.null_array();
-        return Ok(());
-    };
-    // A group that is waited for may go, and that is to be told.
-    let kind = (!in_group).then_some(Kind::Stream);
-    let call = ctx.serving.is_none().then(|| request.resolved(&from));
-    ctx.wait_to_call(request.keys.iter().copied(), kind, timeout, call)
+    #[cfg(feature = "server")]
+    if let Some(timeout) = request.block {
+        // A group that is waited for may go, and that is to be told.
+        let kind = (!in_group).then_some(Kind::Stream);
+        let call = ctx.serving.is_none().then(|| request.resolved(&from));
+        return ctx.wait_to_call(request.keys.iter().copied(), kind, timeout, call);
+    }
+    ctx.reply.null_array();
+    Ok(())
 }
 
 /// Replies with what a stream has for the call; returns whether there was anything to say.
@@ -215,7 +218,8 @@ fn serve(ctx: &mut Context<'_>, request: &Request<'_>, key: &[u8], from: From) -
                 return Ok(false);
             }
             open();
-            reply_entries(reply, &mut stream.after(id).take(limit));
+            let mut entries = stream.after(id);
+            reply_entries(reply, &mut || entries.next(), limit);
             return Ok(true);
         }
         (None, From::New) => return Ok(false),
@@ -224,20 +228,19 @@ fn serve(ctx: &mut Context<'_>, request: &Request<'_>, key: &[u8], from: From) -
                 return Ok(false);
             };
             open();
-            let start = reply.position();
             let (mut last_id, mut entries_read) = (group.last_id, group.entries_read);
             let mut ids = Vec::new();
-            let mut count = 0;
-            for entry in stream.after(group.last_id).take(limit) {
-                reply_entry(reply, &entry);
+            let mut entries = stream.after(group.last_id);
+            let mut next = || {
+                let entry = entries.next()?;
                 entries_read = stream.read_through(entry.id, entries_read);
                 last_id = entry.id;
-                count += 1;
                 if !request.no_ack {
                     ids.push(entry.id);
                 }
-            }
-            reply.array_around(start, count);
+                Some(entry)
+            };
+            reply_entries(reply, &mut next, limit);
             let (group, consumer) = (Blob::from(name), Blob::from(consumer));
             StreamChange::Read { group, consumer, at, last_id, entries_read, ids }
         }
@@ -248,7 +251,10 @@ fn serve(ctx: &mut Context<'_>, request: &Request<'_>, key: &[u8], from: From) -
             let start = reply.position();
             let mut deliveries = Vec::new();
             let mut count = 0;
-            for (id, delivery) in after.into_iter().flatten().take(limit) {
+            for (id, delivery) in after.into_iter().flatten() {
+                if count == limit {
+                    break;
+                }
                 match stream.find(*id) {
                     Some(entry) => {
                         reply_entry(reply, &entry);

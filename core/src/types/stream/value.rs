@@ -4,7 +4,12 @@
 
 use alloc::vec::Vec;
 
-use super::{StreamId, entries::Entries, group::Group, node::Entry};
+use super::{
+    StreamId,
+    entries::{Entries, Range, RangeRev},
+    group::Group,
+    node::Entry,
+};
 
 /// A log of entries, with the groups that read it.
 #[derive(Clone, Debug, Default)]
@@ -79,17 +84,17 @@ impl Stream {
     }
 
     /// The entries from one id to another, both included. Cost: O(log n + size of a node) to begin.
-    pub fn range(&self, from: StreamId, to: StreamId) -> impl Iterator<Item = Entry<'_>> {
+    pub fn range(&self, from: StreamId, to: StreamId) -> Range<'_> {
         self.entries.range(from, to)
     }
 
     /// The entries from one id down to another, both included. Cost: O(log n + size of a node) to begin.
-    pub fn range_rev(&self, from: StreamId, to: StreamId) -> impl Iterator<Item = Entry<'_>> {
+    pub fn range_rev(&self, from: StreamId, to: StreamId) -> RangeRev<'_> {
         self.entries.range_rev(from, to)
     }
 
     /// The entries after an id.
-    pub fn after(&self, id: StreamId) -> impl Iterator<Item = Entry<'_>> {
+    pub fn after(&self, id: StreamId) -> Range<'_> {
         // The last id of all has none after it.
         let (from, to) = id.next().map_or((StreamId::MAX, StreamId::MIN), |next| (next, StreamId::MAX));
         self.entries.range(from, to)
