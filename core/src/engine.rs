@@ -137,6 +137,7 @@ impl Engine {
         }
         state.active_at = env.now;
         let (db, protocol) = (state.db, state.protocol);
+        let may_wait = state.may_wait && self.role == Role::Primary;
         if state.replies == Replies::SkipNext {
             state.replies = Replies::Skip;
         }
@@ -170,7 +171,7 @@ impl Engine {
             refusal: self.refusal.as_ref(),
             session,
             row,
-            may_wait: self.role == Role::Primary,
+            may_wait,
             wait: None,
             serving,
             closing: false,
@@ -228,6 +229,9 @@ impl Engine {
                 removed += 1;
             }
         }
+        // Who waits in a group of a stream is told that it has gone.
+        #[cfg(feature = "server")]
+        self.serve_waiting(env);
         removed
     }
 

@@ -39,6 +39,7 @@ impl Page {
             Value::Set(value) => value.len(),
             Value::Hash(value) => value.len(),
             Value::ZSet(value) => value.len(),
+            Value::Stream(value) => value.len(),
         };
         self.entries.push(Row {
             key: String::from_utf8_lossy(&entry.key).into_owned(),

@@ -54,7 +54,7 @@ pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]]) {
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
-        ctx.stats.errors += 1;
+        ctx.stats.count_error(&error);
         ctx.reply.error(&error);
     }
 }

@@ -149,6 +149,10 @@ impl Command {
                 let count = usize::try_from(count).unwrap_or(0).min(words.saturating_sub(at + 1));
                 (at + 1, at + count, 1)
             }
+            Keys::Streams => {
+                let first = Keys::first_stream(args).unwrap_or(words.max(1));
+                (first, first + words.saturating_sub(first) / 2 - 1, 1)
+            }
             Keys::DestinationCounted => {
                 let count = args.get(2).and_then(|count| crate::num::parse_i64(count)).unwrap_or(0);
                 let count = usize::try_from(count).unwrap_or(0).min(words.saturating_sub(3));
@@ -182,9 +186,27 @@ pub enum Keys {
     },
     /// One at 1, then as many as the number at 2 says: `ZUNIONSTORE destination numkeys key …`.
     DestinationCounted,
+    /// In the first half of what comes after the word `STREAMS`: `XREAD … STREAMS key … id …`.
+    Streams,
 }
 
 impl Keys {
+    /// The position after the word `STREAMS`, which follows the options of `XREAD` and `XREADGROUP`.
+    pub fn first_stream(args: &[&[u8]]) -> Option<usize> {
+        let mut at = 1;
+        loop {
+            let word = args.get(at)?;
+            let is = |option: &str| word.eq_ignore_ascii_case(option.as_bytes());
+            at += match () {
+                () if is("streams") => return Some(at + 1).filter(|first| *first < args.len()),
+                () if is("noack") => 1,
+                () if is("block") || is("count") => 2,
+                () if is("group") => 3,
+                () => return None,
+            };
+        }
+    }
+
     /// One key, right after the name.
     pub const FIRST: Self = Self::Range { first: 1, last: 1, step: 1 };
     /// Two keys after the name.
@@ -277,6 +299,8 @@ pub enum Group {
     Geo,
     /// Counts of different elements.
     HyperLogLog,
+    /// Streams.
+    Stream,
     /// Transactions.
     Transactions,
     /// The connection.
@@ -298,6 +322,7 @@ impl Group {
             Self::Hash => "hash",
             Self::Geo => "geo",
             Self::HyperLogLog => "hyperloglog",
+            Self::Stream => "stream",
             Self::Transactions => "transactions",
             Self::Connection => "connection",
             Self::Server => "server",
@@ -316,6 +341,7 @@ impl Group {
             Self::Hash => Some("@hash"),
             Self::Geo => Some("@geo"),
             Self::HyperLogLog => Some("@hyperloglog"),
+            Self::Stream => Some("@stream"),
             Self::Transactions => Some("@transaction"),
             Self::Connection => Some("@connection"),
             Self::Server => None,

@@ -52,6 +52,12 @@ const FAMILIES: &[&[Command]] = &[
     types::string::LCS_COMMANDS,
     types::bitmap::COMMANDS,
     types::bitmap::FIELD_COMMANDS,
+    types::stream::claim_commands::COMMANDS,
+    types::stream::commands::COMMANDS,
+    types::stream::group_commands::COMMANDS,
+    types::stream::info_commands::COMMANDS,
+    types::stream::range_commands::COMMANDS,
+    types::stream::read_commands::COMMANDS,
 ];
 
 /// All rows, family by family.

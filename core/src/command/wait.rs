@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Result},
     keyspace::Kind,
     num,
+    session::Queued,
 };
 
 /// What a handler waits for; the engine knows the call and who made it.
@@ -15,8 +16,12 @@ use crate::{
 #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "only a server's calls wait"))]
 pub(crate) struct WaitFor {
     pub(crate) keys: Vec<Box<[u8]>>,
-    pub(crate) kind: Kind,
+    /// What type the key that changed has to have for the call to be made again; `None`: it is made again even when
+    /// the key has gone.
+    pub(crate) kind: Option<Kind>,
     pub(crate) deadline: Option<UnixMillis>,
+    /// What is called then; the same call if `None`.
+    pub(crate) call: Option<Queued>,
 }
 
 /// How long a call waits.
@@ -44,6 +49,16 @@ impl Timeout {
         }
         Ok(Self { ms: (ms > 0.0).then_some(ms as u64) })
     }
+
+    /// Reads whole milliseconds; 0 is for ever.
+    ///
+    /// # Errors
+    /// Redis's texts, if it is no integer or negative.
+    pub fn parse_ms(word: &[u8]) -> Result<Self> {
+        let ms = num::parse_i64(word).ok_or(Error::new("ERR timeout is not an integer or out of range"))?;
+        let ms = u64::try_from(ms).map_err(|_| Error::new("ERR timeout is negative"))?;
+        Ok(Self { ms: (ms > 0).then_some(ms) })
+    }
 }
 
 impl Context<'_> {
@@ -69,6 +84,21 @@ impl Context<'_> {
         kind: Kind,
         timeout: Timeout,
     ) -> Result<()> {
+        self.wait_to_call(keys, Some(kind), timeout, None)
+    }
+
+    /// Lets the call wait until one of the keys has changed and holds a value of a type, or whatever it holds, to be
+    /// made again then, perhaps in other words.
+    ///
+    /// # Errors
+    /// If the timeout reaches past the end of time.
+    pub(crate) fn wait_to_call<'k>(
+        &mut self,
+        keys: impl IntoIterator<Item = &'k [u8]>,
+        kind: Option<Kind>,
+        timeout: Timeout,
+        call: Option<Queued>,
+    ) -> Result<()> {
         if !self.may_wait {
             self.reply.null_array();
             return Ok(());
@@ -82,7 +112,7 @@ impl Context<'_> {
             None => None,
         };
         let keys = keys.into_iter().map(Box::from).collect();
-        self.wait = Some(WaitFor { keys, kind, deadline });
+        self.wait = Some(WaitFor { keys, kind, deadline, call });
         Ok(())
     }
 }

@@ -118,6 +118,8 @@ impl Config {
             zset_max_listpack_entries: count("zset-max-listpack-entries"),
             zset_max_listpack_value: count("zset-max-listpack-value"),
             list_max_listpack_size: self.number("list-max-listpack-size").unwrap_or(-2),
+            stream_node_max_bytes: count("stream-node-max-bytes"),
+            stream_node_max_entries: count("stream-node-max-entries"),
         }
     }
 

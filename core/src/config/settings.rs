@@ -182,6 +182,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::integer("set-max-intset-entries", "512", 0, i64::MAX),
     Setting::integer("set-max-listpack-entries", "128", 0, i64::MAX),
     Setting::integer("set-max-listpack-value", "64", 0, i64::MAX),
+    Setting::new("stream-node-max-bytes", "4096", SettingKind::Memory(0, i64::MAX as u64)),
+    Setting::integer("stream-node-max-entries", "100", 0, i64::MAX),
     Setting::fixed("tcp-keepalive", "300", SettingKind::Integer(0, i32::MAX as i64)),
     Setting::only("timeout", &["0"]),
     Setting::integer("zset-max-listpack-entries", "128", 0, i64::MAX),

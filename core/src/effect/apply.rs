@@ -13,6 +13,7 @@ use crate::{
         hash::Hash,
         list::List,
         set::Set,
+        stream::Stream,
         string::{Str, StringChange},
         zset::ZSet,
     },
@@ -29,7 +30,7 @@ pub struct Applied {
     pub len: usize,
 }
 
-/// A type whose values are made of elements: its key exists as long as there are any.
+/// A type whose values are made of elements: its key exists as long as there are any, unless the type says otherwise.
 pub trait Collection: Sized {
     /// The changes that the type knows.
     type Change<'a>;
@@ -40,7 +41,7 @@ pub trait Collection: Sized {
     fn empty() -> Self;
     /// Elements in the value.
     fn len(&self) -> usize;
-    /// Whether there are no elements.
+    /// Whether nothing is left for which the key would exist: no elements.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -112,6 +113,7 @@ impl Keyspace {
             Change::Set(change) => self.apply_collection::<Set>(db, key, change, want_undo, &mut kind),
             Change::Hash(change) => self.apply_collection::<Hash>(db, key, change, want_undo, &mut kind),
             Change::ZSet(change) => self.apply_collection::<ZSet>(db, key, change, want_undo, &mut kind),
+            Change::Stream(change) => self.apply_collection::<Stream>(db, key, change, want_undo, &mut kind),
         };
         if applied.changed {
             self.note_change(db, key);
@@ -205,7 +207,7 @@ impl Keyspace {
         let Some(changed) = changed else {
             let mut value = C::empty();
             let (applied, _) = value.apply(change, encoding, false);
-            if value.is_empty() {
+            if value.is_empty() || !applied.changed {
                 return Applied::default();
             }
             database.insert_new(key.into(), value.into_value(), None);
@@ -234,6 +236,7 @@ fn restore_value(stored: &StoredValue<'_>, encoding: &Encoding) -> Option<Value>
         StoredValue::Set(members) => filled::<Set>(&Set::filling(members), encoding),
         StoredValue::Hash(pairs) => filled::<Hash>(&Hash::filling(pairs), encoding),
         StoredValue::ZSet(members) => filled::<ZSet>(&ZSet::filling(members), encoding),
+        StoredValue::Stream(stored) => Some(Stream::restored(stored, encoding).into_value()),
     }
 }
 
@@ -245,5 +248,6 @@ pub fn stored_value(value: &Value) -> StoredValue<'_> {
         Value::Set(value) => value.stored(),
         Value::Hash(value) => value.stored(),
         Value::ZSet(value) => value.stored(),
+        Value::Stream(value) => value.stored(),
     }
 }

@@ -13,7 +13,7 @@ mod apply;
 pub(crate) mod tests;
 mod undo;
 
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,14 @@ pub use undo::Undo;
 use crate::{
     blob::Blob,
     env::UnixMillis,
-    types::{hash::HashChange, list::ListChange, set::SetChange, string::StringChange, zset::ZSetChange},
+    types::{
+        hash::HashChange,
+        list::ListChange,
+        set::SetChange,
+        stream::{StoredStream, StreamChange},
+        string::StringChange,
+        zset::ZSetChange,
+    },
 };
 
 /// A change to one key of a logical database.
@@ -66,6 +73,9 @@ pub enum Change<'a> {
     /// A change to a sorted set.
     #[serde(borrow)]
     ZSet(ZSetChange<'a>),
+    /// A change to a stream.
+    #[serde(borrow)]
+    Stream(StreamChange<'a>),
 }
 
 /// Why a key went away. It makes no difference to the data, but to those who are told of it.
@@ -107,6 +117,9 @@ pub enum StoredValue<'a> {
     /// A sorted set's members with their scores, lowest first.
     #[serde(borrow)]
     ZSet(Vec<(f64, Blob<'a>)>),
+    /// A stream's entries and groups.
+    #[serde(borrow)]
+    Stream(Box<StoredStream<'a>>),
 }
 
 impl<'a> Effect<'a> {

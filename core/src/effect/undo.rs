@@ -10,6 +10,7 @@ use crate::{
         hash::{Hash, HashUndo},
         list::{List, ListUndo},
         set::{Set, SetUndo},
+        stream::{Stream, StreamUndo},
         string::StringUndo,
         zset::{ZSet, ZSetUndo},
     },
@@ -64,6 +65,8 @@ pub enum TypeUndo {
     Hash(HashUndo),
     /// Of a sorted set.
     ZSet(ZSetUndo),
+    /// Of a stream.
+    Stream(StreamUndo),
 }
 
 macro_rules! from_type_undo {
@@ -75,7 +78,7 @@ macro_rules! from_type_undo {
         })*
     };
 }
-from_type_undo!(String(StringUndo), List(ListUndo), Set(SetUndo), Hash(HashUndo), ZSet(ZSetUndo));
+from_type_undo!(String(StringUndo), List(ListUndo), Set(SetUndo), Hash(HashUndo), ZSet(ZSetUndo), Stream(StreamUndo));
 
 impl Keyspace {
     /// Takes back one effect.
@@ -118,6 +121,7 @@ impl Keyspace {
                 TypeUndo::Set(undo) => self.undo_collection::<Set>(db, &key, undo, revive),
                 TypeUndo::Hash(undo) => self.undo_collection::<Hash>(db, &key, undo, revive),
                 TypeUndo::ZSet(undo) => self.undo_collection::<ZSet>(db, &key, undo, revive),
+                TypeUndo::Stream(undo) => self.undo_collection::<Stream>(db, &key, undo, revive),
             },
         }
         self.note_change(db, &key);

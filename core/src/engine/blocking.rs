@@ -18,9 +18,10 @@ impl Engine {
 
     /// Lets a session wait if its call asked for that, and serves whom the call concerned.
     pub(super) fn wait_and_serve(&mut self, env: Env, session: SessionId, args: &[&[u8]], wait: Option<WaitFor>) {
-        if let Some(WaitFor { keys, kind, deadline }) = wait {
+        if let Some(WaitFor { keys, kind, deadline, call }) = wait {
             let db = self.sessions.session_mut(session).db;
-            let wait = Wait { call: Queued::new(args), db, keys, kind, deadline };
+            let call = call.unwrap_or_else(|| Queued::new(args));
+            let wait = Wait { call, db, keys, kind, deadline };
             self.sessions.waiting.begin(session, wait, &mut self.keyspace);
         }
         self.serve_waiting(env);
@@ -29,17 +30,15 @@ impl Engine {
     /// Serves the calls that wait for keys which have changed, and those that wait for what serving them changed.
     ///
     /// Every turn either wakes a call or takes a key off the queue, so it ends.
-    fn serve_waiting(&mut self, env: Env) {
+    pub(super) fn serve_waiting(&mut self, env: Env) {
         while let Some((db, key)) = self.keyspace.pop_ready() {
             let mut last = 0;
             while let Some((number, session, wait)) = self.sessions.waiting.next_on(db, &key, last) {
                 last = number;
                 let entry = self.keyspace.db(db).find(&key).filter(|entry| !entry.is_expired(env.now));
-                match entry.map(|entry| entry.value.kind()) {
-                    None => break,
-                    // Lists and sorted sets may be waited for under one key.
-                    Some(kind) if kind != wait.kind => continue,
-                    Some(_) => {}
+                // Values of several types may be waited for under one key.
+                if wait.kind.is_some() && wait.kind != entry.map(|entry| entry.value.kind()) {
+                    continue;
                 }
                 let call = wait.call.clone();
                 let mut reply = Vec::new();

@@ -82,12 +82,12 @@ fn write_info(reply: &mut Reply<'_>, row: &Command) {
     reply.array(10);
     reply.bulk(row.full_name().as_bytes());
     reply.integer(i64::from(row.arity));
-    let counted = matches!(row.keys, Keys::Counted { .. } | Keys::DestinationCounted);
+    let counted = matches!(row.keys, Keys::Counted { .. } | Keys::DestinationCounted | Keys::Streams);
     let flags: Vec<_> = row.flags.names().chain(counted.then_some("movablekeys")).collect();
     reply.set(flags.len());
     flags.iter().for_each(|flag| reply.simple(flag));
     let (first, last, step) = match row.keys {
-        Keys::None | Keys::Counted { .. } => (0, 0, 0),
+        Keys::None | Keys::Counted { .. } | Keys::Streams => (0, 0, 0),
         Keys::Range { first, last, step } => (first, last, step),
         Keys::DestinationCounted => (1, 1, 1),
     };
@@ -116,6 +116,8 @@ fn write_key_specs(reply: &mut Reply<'_>, row: &Command) {
         Keys::Range { first, last, step } => alloc::vec![range(first, last, step)],
         Keys::Counted { at } => alloc::vec![counted(at)],
         Keys::DestinationCounted => alloc::vec![range(1, 1, 1), counted(2)],
+        // The first half of what is left.
+        Keys::Streams => alloc::vec![(1, ["lastkey", "keystep", "limit"], [-1, 1, 2])],
     };
     reply.array(specs.len());
     for (first, names, numbers) in specs {
@@ -127,10 +129,22 @@ fn write_key_specs(reply: &mut Reply<'_>, row: &Command) {
         reply.bulk(b"begin_search");
         reply.map(2);
         reply.bulk(b"type");
-        reply.bulk(b"index");
-        reply.bulk(b"spec");
-        reply.map(1);
-        reply.bulk(b"index");
+        match row.keys {
+            Keys::Streams => {
+                reply.bulk(b"keyword");
+                reply.bulk(b"spec");
+                reply.map(2);
+                reply.bulk(b"keyword");
+                reply.bulk(b"STREAMS");
+                reply.bulk(b"startfrom");
+            }
+            _ => {
+                reply.bulk(b"index");
+                reply.bulk(b"spec");
+                reply.map(1);
+                reply.bulk(b"index");
+            }
+        }
         reply.count(first);
         reply.bulk(b"find_keys");
         reply.map(2);

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Replies with every subcommand of the container that is running, its arguments and what it does.
-pub(super) fn reply_help(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+pub(crate) fn reply_help(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     let Some(container) = table::find(ctx.row.container.as_bytes()) else { return Err(Error::SYNTAX) };
     let name = container.name.to_ascii_uppercase();
     ctx.reply.array(1 + 2 * container.subcommands.len());
@@ -22,6 +22,6 @@ pub(super) fn reply_help(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> 
 }
 
 /// What a container answers when it is called without a subcommand; its arity rules that out.
-pub(super) fn container(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+pub(crate) fn container(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     Err(Error::arity(ctx.row.name))
 }

@@ -32,7 +32,7 @@ type Section = fn(&Context<'_>) -> Vec<Line>;
 
 /// The sections, in their order. `INFO` without arguments, `default`, `all` and `everything` show every one: none is
 /// long enough to be left out.
-const SECTIONS: [(&str, Section); 9] = [
+const SECTIONS: [(&str, Section); 10] = [
     ("server", server),
     ("clients", clients),
     ("memory", memory),
@@ -40,6 +40,7 @@ const SECTIONS: [(&str, Section); 9] = [
     ("stats", stats),
     ("replication", replication),
     ("cpu", |_| Vec::new()),
+    ("errorstats", errorstats),
     ("cluster", |_| alloc::vec![line("cluster_enabled", 0)]),
     ("keyspace", keyspace),
 ];
@@ -76,6 +77,11 @@ fn with_facts(ctx: &Context<'_>, section: &str, mut lines: Vec<Line>) -> Vec<Lin
         }
     }
     lines
+}
+
+fn errorstats(ctx: &Context<'_>) -> Vec<Line> {
+    let errors = &ctx.stats.errors_by_code;
+    errors.iter().map(|(code, count)| (format!("errorstat_{code}").into(), format!("count={count}"))).collect()
 }
 
 fn line(name: &'static str, value: impl ToString) -> Line {

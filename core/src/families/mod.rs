@@ -12,7 +12,7 @@ pub mod connection;
 #[cfg(feature = "server")]
 pub mod debug;
 pub mod expiry;
-mod help;
+pub(crate) mod help;
 #[cfg(feature = "server")]
 pub mod info;
 pub mod keys;

@@ -80,7 +80,7 @@ fn exec(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
             outcome = Err(Error::REPLY_TOO_LONG);
         }
         if let Err(error) = outcome {
-            ctx.stats.errors += 1;
+            ctx.stats.count_error(&error);
             ctx.reply.error(&error);
         }
     }

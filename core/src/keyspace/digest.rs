@@ -6,7 +6,12 @@
 //! can make two digests meet.
 
 use super::{Db, Entry, Keyspace, Value};
-use crate::{env::UnixMillis, hash::hash, limits::DATABASES};
+use crate::{
+    env::UnixMillis,
+    hash::hash,
+    limits::DATABASES,
+    types::stream::{Stream, StreamId},
+};
 
 impl Keyspace {
     /// The digest of all databases. Cost: O(size of the data).
@@ -54,8 +59,32 @@ impl Value {
             Self::ZSet(zset) => {
                 chain(4, sum(zset.iter().map(|(member, score)| pair(member, &score.to_bits().to_le_bytes()))))
             }
+            Self::Stream(stream) => digest_of_stream(stream),
         }
     }
+}
+
+/// The digest of a stream: all that it holds, in its order.
+fn digest_of_stream(stream: &Stream) -> u64 {
+    let of_id = |digest: u64, id: StreamId| chain(chain(digest, id.ms), id.seq);
+    let of_word = |digest: u64, word: &[u8]| chain(digest, hash(SEED, word));
+    let head = stream.head();
+    let mut digest = chain(of_id(of_id(5, head.last_id), head.max_deleted), head.added);
+    for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+        digest = chain(of_id(digest, entry.id), entry.fields.len() as u64);
+        digest = entry.fields.fold(digest, |digest, (field, value)| of_word(of_word(digest, field), value));
+    }
+    for group in stream.groups() {
+        digest = of_id(of_word(digest, &group.name), group.last_id);
+        digest = chain(digest, group.entries_read.map_or(0, |read| chain(1, read)));
+        for consumer in group.consumers() {
+            digest = chain(of_word(digest, &consumer.name), consumer.seen_at.0);
+            for (id, delivery) in consumer.pending() {
+                digest = chain(chain(of_id(digest, *id), delivery.at.0), delivery.count);
+            }
+        }
+    }
+    digest
 }
 
 /// Mixes two numbers into one; their order counts.

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use crate::{
     env::UnixMillis,
-    types::{hash::Hash, list::List, set::Set, string::Str, zset::ZSet},
+    types::{hash::Hash, list::List, set::Set, stream::Stream, string::Str, zset::ZSet},
 };
 
 /// A key, its value and when it expires.
@@ -49,6 +49,8 @@ pub enum Value {
     Hash(Box<Hash>),
     /// Distinct byte strings ordered by score.
     ZSet(Box<ZSet>),
+    /// A log of entries, with the groups that read it.
+    Stream(Box<Stream>),
 }
 
 /// The type of a value.
@@ -64,6 +66,8 @@ pub enum Kind {
     Hash,
     /// Members ordered by score.
     ZSet,
+    /// A log.
+    Stream,
 }
 
 impl Kind {
@@ -75,6 +79,7 @@ impl Kind {
             Self::Set => "set",
             Self::Hash => "hash",
             Self::ZSet => "zset",
+            Self::Stream => "stream",
         }
     }
 }
@@ -88,6 +93,7 @@ impl Value {
             Self::Set(_) => Kind::Set,
             Self::Hash(_) => Kind::Hash,
             Self::ZSet(_) => Kind::ZSet,
+            Self::Stream(_) => Kind::Stream,
         }
     }
 
@@ -101,6 +107,7 @@ impl Value {
             Self::Set(value) => (size_of::<Set>(), value.allocated_bytes()),
             Self::Hash(value) => (size_of::<Hash>(), value.allocated_bytes()),
             Self::ZSet(value) => (size_of::<ZSet>(), value.allocated_bytes()),
+            Self::Stream(value) => (size_of::<Stream>(), value.allocated_bytes()),
         };
         allocation(own) + allocation(content)
     }
@@ -113,6 +120,7 @@ impl Value {
             Self::Set(value) => value.encoding(),
             Self::Hash(value) => value.encoding(),
             Self::ZSet(value) => value.encoding(),
+            Self::Stream(_) => "stream",
         }
     }
 }

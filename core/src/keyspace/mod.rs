@@ -208,6 +208,9 @@ impl Keyspace {
             for (key, watched) in map {
                 if before.is_none_or(|before| before.find(key).is_some()) {
                     watched.version += 1;
+                    if watched.waiting > 0 {
+                        self.ready.push_back((db, key.clone()));
+                    }
                 }
             }
         }

@@ -228,6 +228,22 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// Starts, before what was written after `position`, an array of `count` elements: for one whose length is known only
+    /// once it is written. Cost: O(bytes after `position`).
+    pub fn array_around(&mut self, position: usize, count: usize) {
+        self.insert(position, |reply| reply.array(count));
+    }
+
+    /// Writes something before what was written after `position`. Cost: O(bytes after `position`).
+    pub fn insert(&mut self, position: usize, write: impl FnOnce(&mut Self)) {
+        let end = self.out.len();
+        write(self);
+        let inserted = self.out.len() - end;
+        if let Some(written) = self.out.get_mut(position..) {
+            written.rotate_right(inserted);
+        }
+    }
+
     /// Bytes written to the buffer so far, as a mark for [`Reply::truncate`].
     pub fn position(&self) -> usize {
         self.out.len()

@@ -49,6 +49,8 @@ pub struct Session {
     pub last_command: (&'static str, &'static str),
     /// Whether it is answered.
     pub replies: Replies,
+    /// Whether its calls may wait; if not, they are answered with nothing at once.
+    pub may_wait: bool,
     /// `CLIENT KILL` ended it: it runs no command any more.
     pub killed: bool,
     /// Between `MULTI` and `EXEC`.
@@ -115,6 +117,7 @@ impl Sessions {
             active_at: now,
             last_command: ("", "NULL"),
             replies: Replies::On,
+            may_wait: true,
             killed: false,
             transaction: None,
             watched: Vec::new(),

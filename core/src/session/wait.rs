@@ -29,8 +29,8 @@ pub(crate) struct Wait {
     pub(crate) db: u8,
     /// The keys, one of which has to hold a value of `kind`.
     pub(crate) keys: Vec<Box<[u8]>>,
-    /// What type serves it.
-    pub(crate) kind: Kind,
+    /// What type serves it; `None`: whatever becomes of a key is its business.
+    pub(crate) kind: Option<Kind>,
     /// When it is answered with null; never if `None`.
     pub(crate) deadline: Option<UnixMillis>,
 }

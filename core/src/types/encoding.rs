@@ -3,7 +3,7 @@
 /// The thresholds of the compact encodings, with Redis's names and defaults, and the seed of the collections' hashes.
 ///
 /// Thresholds change what `OBJECT ENCODING` says, how much memory a collection takes and how fast it is; never what a
-/// command answers.
+/// command answers, but for one: `XTRIM … ~` removes whole nodes of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Encoding {
     /// Under what the members of tables are hashed; from the shell's entropy, so that nobody can aim at a bucket.
@@ -24,6 +24,10 @@ pub struct Encoding {
     pub zset_max_listpack_value: usize,
     /// The size of a list's node: elements where positive; −1 to −5 mean 4, 8, 16, 32 and 64 KiB.
     pub list_max_listpack_size: i64,
+    /// The most bytes that the entries of a stream share a node within; 0 is no limit.
+    pub stream_node_max_bytes: usize,
+    /// The most entries of a stream that share a node; 0 is no limit.
+    pub stream_node_max_entries: usize,
 }
 
 impl Encoding {
@@ -40,6 +44,8 @@ impl Encoding {
             zset_max_listpack_entries: 128,
             zset_max_listpack_value: 64,
             list_max_listpack_size: -2,
+            stream_node_max_bytes: 4096,
+            stream_node_max_entries: 100,
         }
     }
 }

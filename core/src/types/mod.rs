@@ -13,5 +13,6 @@ pub mod list;
 pub mod packed;
 pub mod range;
 pub mod set;
+pub mod stream;
 pub mod string;
 pub mod zset;

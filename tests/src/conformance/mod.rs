@@ -27,6 +27,8 @@ pub const FAST: &[&str] = &[
     "unit/type/list-3",
     "unit/type/set",
     "unit/type/zset",
+    "unit/type/stream",
+    "unit/type/stream-cgroups",
     "unit/expire",
     "unit/keyspace",
     "unit/multi",

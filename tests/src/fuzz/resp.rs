@@ -106,7 +106,7 @@ fn put(line: &str, out: &mut Vec<u8>) {
     encode_request(words.into_iter(), out);
 }
 
-const EVERY_TYPE: [&str; 48] = [
+const EVERY_TYPE: [&str; 60] = [
     "HELLO 3",
     "MULTI",
     "EXEC",
@@ -127,6 +127,18 @@ const EVERY_TYPE: [&str; 48] = [
     "SORT l ALPHA DESC LIMIT 0 2 STORE sorted",
     "SCAN 0 MATCH * COUNT 10 TYPE zset",
     "SSCAN set 0",
+    "XADD x MAXLEN ~ 2 LIMIT 1 1-* f v g w",
+    "XADD x 18446744073709551615-18446744073709551615 f v",
+    "XGROUP CREATE x g 0 MKSTREAM ENTRIESREAD -1",
+    "XREADGROUP GROUP g c COUNT 1 BLOCK 1 NOACK STREAMS x x > 0",
+    "XREAD BLOCK 0 STREAMS x y $ +",
+    "XCLAIM x g d 0 1-0 1-1 FORCE RETRYCOUNT 9223372036854775807 LASTID 9",
+    "XAUTOCLAIM x g e 0 (0-0 COUNT 576460752303423487",
+    "XPENDING x g IDLE 0 - + 9223372036854775807",
+    "XINFO STREAM x FULL COUNT 0",
+    "XSETID x 9-9 ENTRIESADDED 9223372036854775807 MAXDELETEDID 9-9",
+    "XDEL x 1-0 1-1",
+    "XTRIM x MINID = 3",
     "ZADD z NX CH INCR 2 c",
     "ZADD z -inf low +inf high",
     "ZRANGE z 0 -1 REV WITHSCORES",

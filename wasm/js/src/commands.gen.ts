@@ -242,6 +242,32 @@ export interface CommandMethods<A, V> {
   type(key: A): ReplyOf<'type', V>;
   /** Asynchronously deletes one or more keys. Since 4.0.0. Cost: O(1) for each key removed. */
   unlink(key: A, ...more: A[]): ReplyOf<'unlink', V>;
+  /** Acknowledges messages that were delivered in a group and returns how many were pending. Since 5.0.0. Cost: O(1) for each message ID processed. */
+  xack(key: A, group: A, id: A, ...more: A[]): ReplyOf<'xack', V>;
+  /** Appends a message to a stream, which is made if it doesn't exist, and returns its id. Since 5.0.0. Cost: O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted. */
+  xadd(key: A, ...more: A[]): ReplyOf<'xadd', V>;
+  /** Hands messages that have been pending for long to a consumer, from an id on. Since 6.2.0. Cost: O(1) if COUNT is small. */
+  xautoclaim(key: A, group: A, consumer: A, minIdleTime: A, start: A, ...more: A[]): ReplyOf<'xautoclaim', V>;
+  /** Hands pending messages to a consumer, as if they had been delivered to it. Since 5.0.0. Cost: O(log N) with N being the number of messages in the PEL of the consumer group. */
+  xclaim(key: A, group: A, consumer: A, minIdleTime: A, id: A, ...more: A[]): ReplyOf<'xclaim', V>;
+  /** Removes messages from a stream and returns how many were there. Since 5.0.0. Cost: O(1) for each single item to delete in the stream, regardless of the stream size. */
+  xdel(key: A, id: A, ...more: A[]): ReplyOf<'xdel', V>;
+  /** Returns how many messages are in a stream. Since 5.0.0. Cost: O(1). */
+  xlen(key: A): ReplyOf<'xlen', V>;
+  /** Tells what was delivered to the consumers of a group and not acknowledged. Since 5.0.0. Cost: O(N) with N being the number of elements returned. */
+  xpending(key: A, group: A, ...more: A[]): ReplyOf<'xpending', V>;
+  /** Returns the messages of a stream from one id to another. Since 5.0.0. Cost: O(N) with N being the number of elements being returned. */
+  xrange(key: A, start: A, end: A, ...more: A[]): ReplyOf<'xrange', V>;
+  /** Returns what came to streams after the given ids, and may wait until something comes. Since 5.0.0. Cost: For each stream mentioned: O(N) with N being the number of elements being returned. */
+  xread(...more: A[]): ReplyOf<'xread', V>;
+  /** Returns to a consumer what its group hasn't read yet, or what is pending for it, and may wait until something comes. Since 5.0.0. Cost: For each stream mentioned: O(M) with M being the number of elements returned. */
+  xreadgroup(group: A, group2: A, consumer: A, ...more: A[]): ReplyOf<'xreadgroup', V>;
+  /** Returns the messages of a stream from one id down to another. Since 5.0.0. Cost: O(N) with N being the number of elements returned. */
+  xrevrange(key: A, end: A, start: A, ...more: A[]): ReplyOf<'xrevrange', V>;
+  /** Sets the last id that a stream gave, and what it has counted. Since 5.0.0. Cost: O(1). */
+  xsetid(key: A, lastId: A, ...more: A[]): ReplyOf<'xsetid', V>;
+  /** Removes messages from the front of a stream. Since 5.0.0. Cost: O(N), with N being the number of evicted entries. */
+  xtrim(key: A, ...more: A[]): ReplyOf<'xtrim', V>;
   /** Adds one or more members to a sorted set, or updates their scores. Creates the key if it doesn't exist. Since 1.2.0. Cost: O(log(N)) for each item added, where N is the number of elements in the sorted set. */
   zadd(key: A, ...more: A[]): ReplyOf<'zadd', V>;
   /** Returns the number of members in a sorted set. Since 1.2.0. Cost: O(1). */

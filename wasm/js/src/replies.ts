@@ -12,6 +12,8 @@ export type ReplyOf<Name extends string, V> = Name extends keyof Replies<V> ? Re
 type OK = 'OK';
 type Scanned<T> = [cursor: string, found: T[]];
 type Scored<V> = [member: V, score: number];
+type Entry<V> = [id: V, fields: V[]];
+type Streams<T> = { [key: string]: T[] };
 
 interface Replies<V> {
   append: number;
@@ -106,6 +108,18 @@ interface Replies<V> {
   ttl: number;
   type: string;
   unlink: number;
+  xack: number;
+  xadd: V | null;
+  xautoclaim: [next: V, claimed: Entry<V>[] | V[], deleted: V[]];
+  xclaim: Entry<V>[] | V[];
+  xdel: number;
+  xlen: number;
+  xrange: Entry<V>[] | null;
+  xread: Streams<Entry<V>> | null;
+  xreadgroup: Streams<[id: V, fields: V[] | null]> | null;
+  xrevrange: Entry<V>[] | null;
+  xsetid: OK;
+  xtrim: number;
   zadd: number | null;
   zcard: number;
   zcount: number;

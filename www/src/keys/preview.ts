@@ -35,6 +35,8 @@ export function commandFor(key: string, type: string): string {
       return `SMEMBERS ${word}`;
     case 'zset':
       return `ZRANGE ${word} 0 99 WITHSCORES`;
+    case 'stream':
+      return `XRANGE ${word} - + COUNT 100`;
     default:
       return `TYPE ${word}`;
   }
@@ -52,6 +54,8 @@ function preview(key: string, type: string, read: Read): string {
       return some(texts(scanned(read('SSCAN', key, 0, 'COUNT', ITEMS_MAX))), read('SCARD', key), ['{', '}']);
     case 'zset':
       return some(pairs(read('ZRANGE', key, 0, ITEMS_MAX - 1, 'WITHSCORES')), read('ZCARD', key), ['', '']);
+    case 'stream':
+      return some(entries(read('XREVRANGE', key, '+', '-', 'COUNT', ITEMS_MAX)), read('XLEN', key), ['', '']);
     default:
       return '';
   }
@@ -78,6 +82,12 @@ function texts(reply: unknown): string[] {
 function pairs(reply: unknown): string[] {
   const flat: unknown[] = Array.isArray(reply) ? reply.flat() : Object.entries(reply ?? {}).flat();
   return flat.flatMap((item, index) => (index % 2 === 0 ? [`${String(item)}: ${String(flat[index + 1])}`] : []));
+}
+
+/** Returns the entries of a stream: the id, and fields with their values. */
+function entries(reply: unknown): string[] {
+  const rows: unknown[] = Array.isArray(reply) ? reply : [];
+  return rows.flatMap((row) => (Array.isArray(row) ? [`${String(row[0])} {${pairs(row[1]).join(', ')}}`] : []));
 }
 
 function oneLine(text: string): string {

@@ -36,7 +36,17 @@ const LAYERS: &[(&str, &[&str])] = &[
             "types/zset/ranges",
         ],
     ),
-    ("families and the table of all rows", &["families", "command/table", "command/dispatch"]),
+    (
+        "families and the table of all rows",
+        &[
+            "families",
+            "command/table",
+            "command/dispatch",
+            // Containers, whose `HELP` is a family's.
+            "types/stream/group_commands",
+            "types/stream/info_commands",
+        ],
+    ),
     ("the engine", &["engine"]),
     ("sync", &["sync"]),
 ];

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::{
     command::{
-        Command, Flags, Group,
+        Command, Flags, Group, Keys,
         syntax::{Argument, ArgumentKind, arguments},
         table,
     },
@@ -49,7 +49,10 @@ pub(super) fn step(rng: &mut Rng) -> Step {
 }
 
 fn call(rng: &mut Rng) -> Call {
-    call_of(rng, &writing_rows().collect::<Vec<_>>())
+    // It takes several calls until something is pending, so those on streams come more often than there are rows.
+    let only_streams = rng.below(4) == 0;
+    let rows = writing_rows().filter(|row| !only_streams || row.group == Group::Stream);
+    call_of(rng, &rows.collect::<Vec<_>>())
 }
 
 /// A call of one of `rows`.
@@ -60,14 +63,26 @@ pub(crate) fn call_of(rng: &mut Rng, rows: &[&'static Command]) -> Call {
     if everything && rng.below(8) > 0 {
         return call_of(rng, rows);
     }
-    let mut words = vec![row.name.as_bytes().to_vec()];
+    let mut words: Call =
+        [row.container, row.name].iter().filter(|name| !name.is_empty()).map(|name| name.as_bytes().to_vec()).collect();
     Words { rng, row, words: &mut words, numkeys: None }.add_all(&arguments(row.syntax));
+    // Ids by the clock are ids that no other call would name.
+    if row.name == "xadd"
+        && rng.below(8) > 0
+        && let Some(id) = words.iter_mut().find(|word| **word == b"*")
+    {
+        *id = stream_id(rng, true);
+    }
+    // As many ids as keys, or nothing would be read: one of each.
+    if let Some(first) = words.iter().position(|word| word == b"STREAMS").filter(|_| row.keys == Keys::Streams) {
+        words.drain(first + 2..words.len() - 1);
+    }
     words
 }
 
 /// The rows that change data.
 pub(super) fn writing_rows() -> impl Iterator<Item = &'static Command> {
-    table::all().filter(|row| row.flags.has(Flags::WRITE))
+    table::all().flat_map(|row| core::iter::once(row).chain(row.subcommands)).filter(|row| row.flags.has(Flags::WRITE))
 }
 
 struct Words<'a> {
@@ -139,14 +154,31 @@ fn word(rng: &mut Rng, row: &Command, name: &str, is_key: bool) -> Vec<u8> {
         "encoding" => pick(rng, &["u8", "i5", "u1", "i16", "u63"]),
         "pattern" => pick(rng, &["*", "a*", "#", "nosort", "s?*"]),
         "type" => pick(rng, &["string", "list"]),
+        "group" => pick(rng, &["g", "g", "g", "h"]),
+        "consumer" => pick(rng, &["a", "b", "c"]),
+        "min-idle-time" | "ms" => integer(rng, 0, 3).into_bytes(),
+        "threshold" => integer(rng, 0, 4).into_bytes(),
+        "entries-added" | "entries-read" => integer(rng, -1, 20).into_bytes(),
+        "id" if row.name == "xreadgroup" && rng.below(3) > 0 => b">".to_vec(),
+        "id" | "last-id" | "lastid" | "max-deleted-id" => stream_id(rng, row.name == "xadd"),
         "field" | "member" | "element" | "pivot" => pick(rng, &["a", "b", "c", "d", "e", "1", "2", "30", "", "long"]),
         _ => value(rng),
     }
 }
 
+/// An id of those that the first entries of a stream get, by the clock or as a call says; sometimes half of one.
+fn stream_id(rng: &mut Rng, is_new: bool) -> Vec<u8> {
+    let ms = if rng.below(2) == 0 { START_MS } else { rng.below(3) };
+    match rng.below(6) {
+        0 if is_new => format!("{ms}-*").into_bytes(),
+        1 => format!("{ms}").into_bytes(),
+        _ => format!("{ms}-{}", rng.below(3)).into_bytes(),
+    }
+}
+
 /// Names that members of one type mostly share, so that calls meet what they can work on.
 fn key(rng: &mut Rng, group: Group) -> Vec<u8> {
-    const GROUPS: [Group; 5] = [Group::String, Group::List, Group::Set, Group::Hash, Group::SortedSet];
+    const GROUPS: [Group; 6] = [Group::String, Group::List, Group::Set, Group::Hash, Group::SortedSet, Group::Stream];
     let group = match group {
         Group::Bitmap => Group::String,
         Group::Generic | Group::Server => GROUPS[rng.index(GROUPS.len())],

@@ -19,6 +19,7 @@ use crate::{
         hash::HashChange,
         list::{ListChange, Side},
         set::SetChange,
+        stream::{StoredConsumer, StoredDelivery, StoredGroup, StoredStream, StreamChange, StreamId},
         string::{Expiry, StringChange},
         zset::ZSetChange,
     },
@@ -52,6 +53,59 @@ fn stored_value() -> impl Strategy<Value = StoredValue<'static>> {
         blobs().prop_map(StoredValue::Set),
         vec((blob(), blob()), 0..6).prop_map(StoredValue::Hash),
         vec((score(), blob()), 0..6).prop_map(StoredValue::ZSet),
+        stored_stream().prop_map(|stream| StoredValue::Stream(stream.into())),
+    ]
+}
+
+fn stream_id() -> impl Strategy<Value = StreamId> {
+    let ms = prop_oneof![4 => number(), 4 => 1_000_000..1_000_003_u64];
+    (ms, number()).prop_map(|(ms, seq)| StreamId { ms, seq })
+}
+
+fn name() -> impl Strategy<Value = Blob<'static>> {
+    "[gha]".prop_map(|name| Blob::from(name.into_bytes()))
+}
+
+fn deliveries() -> impl Strategy<Value = Vec<StoredDelivery>> {
+    let delivery = (stream_id(), deadline(), number());
+    vec(delivery.prop_map(|(id, at, count)| StoredDelivery { id, at, count }), 0..4)
+}
+
+fn stored_stream() -> impl Strategy<Value = StoredStream<'static>> {
+    let consumer = (name(), deadline(), deliveries()).prop_map(|(name, seen_at, pending)| StoredConsumer {
+        name,
+        seen_at,
+        pending,
+    });
+    let group = (name(), stream_id(), proptest::option::of(number()), vec(consumer, 0..3))
+        .prop_map(|(name, last_id, entries_read, consumers)| StoredGroup { name, last_id, entries_read, consumers });
+    (stream_id(), stream_id(), number(), vec((stream_id(), blobs()), 0..4), vec(group, 0..3)).prop_map(
+        |(last_id, max_deleted, added, entries, groups)| StoredStream { last_id, max_deleted, added, entries, groups },
+    )
+}
+
+fn stream_change() -> impl Strategy<Value = StreamChange<'static>> {
+    let read = || proptest::option::of(number());
+    prop_oneof![
+        4 => (stream_id(), blobs()).prop_map(|(id, words)| StreamChange::Add { id, words }),
+        1 => number().prop_map(StreamChange::Trim),
+        2 => vec(stream_id(), 0..6).prop_map(StreamChange::Delete),
+        1 => (stream_id(), stream_id(), number())
+            .prop_map(|(last_id, max_deleted, added)| StreamChange::SetHead { last_id, max_deleted, added }),
+        2 => (name(), stream_id(), read())
+            .prop_map(|(group, last_id, entries_read)| StreamChange::CreateGroup { group, last_id, entries_read }),
+        1 => (name(), stream_id(), read())
+            .prop_map(|(group, last_id, entries_read)| StreamChange::SetGroup { group, last_id, entries_read }),
+        1 => name().prop_map(StreamChange::DestroyGroup),
+        2 => (name(), name(), deadline(), stream_id(), read(), vec(stream_id(), 0..6)).prop_map(
+            |(group, consumer, at, last_id, entries_read, ids)| StreamChange::Read {
+                group, consumer, at, last_id, entries_read, ids,
+            }
+        ),
+        2 => (name(), name(), deadline(), deliveries())
+            .prop_map(|(group, consumer, at, deliveries)| StreamChange::Deliver { group, consumer, at, deliveries }),
+        2 => (name(), vec(stream_id(), 0..6)).prop_map(|(group, ids)| StreamChange::Acknowledge { group, ids }),
+        1 => (name(), name()).prop_map(|(group, consumer)| StreamChange::DeleteConsumer { group, consumer }),
     ]
 }
 
@@ -98,13 +152,16 @@ fn change() -> impl Strategy<Value = Change<'static>> {
         2 => blobs().prop_map(|fields| Change::Hash(HashChange::Remove(fields))),
         2 => vec((score(), blob()), 0..6).prop_map(|members| Change::ZSet(ZSetChange::Set(members))),
         2 => blobs().prop_map(|members| Change::ZSet(ZSetChange::Remove(members))),
+        6 => stream_change().prop_map(Change::Stream),
     ]
 }
 
 /// An effect on one of the keys that the streams of calls work on, of whatever type.
 fn effect() -> impl Strategy<Value = (u8, Effect<'static>)> {
-    let key =
-        prop_oneof!["(string|list|set|hash|sorted-set)[01]".prop_map(|name| Blob::from(name.into_bytes())), blob()];
+    let key = prop_oneof![
+        "(string|list|set|hash|sorted-set|stream)[01]".prop_map(|name| Blob::from(name.into_bytes())),
+        blob()
+    ];
     (prop_oneof![9 => Just(0_u8), 1 => 0..16_u8], key, change())
         .prop_map(|(db, key, change)| (db, Effect { key, change }))
 }

@@ -12,6 +12,7 @@ use crate::{
         hash::HashChange,
         list::{ListChange, Side},
         set::SetChange,
+        stream::{StoredConsumer, StoredDelivery, StoredGroup, StoredStream, StreamChange, StreamId},
         string::{Expiry, StringChange},
         zset::ZSetChange,
     },
@@ -54,6 +55,26 @@ fn whole_values() {
     check(put(StoredValue::Set(vec![blob("a")])), "01 02 01 01 61 00");
     check(put(StoredValue::Hash(vec![(blob("f"), blob("v"))])), "01 03 01 01 66 01 76 00");
     check(put(StoredValue::ZSet(vec![(1.0, blob("m"))])), "01 04 01 000000000000f03f 01 6d 00");
+    let stream = StoredStream {
+        last_id: id(300, 1),
+        max_deleted: id(2, 0),
+        added: 5,
+        entries: vec![(id(300, 1), vec![blob("f"), blob("v")])],
+        groups: vec![StoredGroup {
+            name: blob("g"),
+            last_id: id(300, 1),
+            entries_read: Some(4),
+            consumers: vec![StoredConsumer {
+                name: blob("c"),
+                seen_at: UnixMillis(6),
+                pending: vec![StoredDelivery { id: id(300, 1), at: UnixMillis(300), count: 2 }],
+            }],
+        }],
+    };
+    check(
+        put(StoredValue::Stream(stream.into())),
+        "01 05 ac0201 0200 05 01 ac0201 02 0166 0176 01 0167 ac0201 0104 01 0163 06 01 ac0201 ac02 02 00",
+    );
     let value = StoredValue::String(blob("v"));
     check(Change::Put(Put { value, expires_at: Some(UnixMillis(300)) }), "01 00 01 76 01 ac02");
 }
@@ -88,6 +109,47 @@ fn sets_hashes_and_sorted_sets() {
     check(Change::Hash(HashChange::Remove(vec![blob("f")])), "08 01 01 01 66");
     check(Change::ZSet(ZSetChange::Set(vec![(-1.5, blob("m"))])), "09 00 01 000000000000f8bf 01 6d");
     check(Change::ZSet(ZSetChange::Remove(vec![blob("m")])), "09 01 01 01 6d");
+}
+
+fn id(ms: u64, seq: u64) -> StreamId {
+    StreamId { ms, seq }
+}
+
+#[test]
+fn streams() {
+    let check = |change, expected| check(Change::Stream(change), expected);
+    let (group, consumer) = (blob("g"), blob("c"));
+    check(StreamChange::Add { id: id(300, 1), words: vec![blob("f"), blob("v")] }, "0a 00 ac0201 02 0166 0176");
+    check(StreamChange::Trim(300), "0a 01 ac02");
+    check(StreamChange::Delete(vec![id(300, 1)]), "0a 02 01 ac0201");
+    check(StreamChange::SetHead { last_id: id(300, 1), max_deleted: id(2, 0), added: 5 }, "0a 03 ac0201 0200 05");
+    check(
+        StreamChange::CreateGroup { group: group.clone(), last_id: id(2, 0), entries_read: None },
+        "0a 04 0167 0200 00",
+    );
+    check(
+        StreamChange::SetGroup { group: group.clone(), last_id: id(2, 0), entries_read: Some(300) },
+        "0a 05 0167 0200 01ac02",
+    );
+    check(StreamChange::DestroyGroup(group.clone()), "0a 06 0167");
+    check(
+        StreamChange::Read {
+            group: group.clone(),
+            consumer: consumer.clone(),
+            at: UnixMillis(300),
+            last_id: id(3, 1),
+            entries_read: Some(2),
+            ids: vec![id(3, 0), id(3, 1)],
+        },
+        "0a 07 0167 0163 ac02 0301 0102 02 0300 0301",
+    );
+    let deliveries = vec![StoredDelivery { id: id(3, 0), at: UnixMillis(300), count: 2 }];
+    check(
+        StreamChange::Deliver { group: group.clone(), consumer: consumer.clone(), at: UnixMillis(4), deliveries },
+        "0a 08 0167 0163 04 01 0300 ac02 02",
+    );
+    check(StreamChange::Acknowledge { group: group.clone(), ids: vec![id(3, 0)] }, "0a 09 0167 01 0300");
+    check(StreamChange::DeleteConsumer { group, consumer }, "0a 0a 0167 0163");
 }
 
 #[test]

@@ -38,6 +38,7 @@ impl World {
                     .call(&words(&format!("CONFIG SET {family}-max-listpack-entries 3 {family}-max-listpack-value 8")));
             }
             world.call(&words("CONFIG SET list-max-listpack-size 3 set-max-intset-entries 2"));
+            world.call(&words("CONFIG SET stream-node-max-entries 3 stream-node-max-bytes 60"));
         }
         world
     }
@@ -90,7 +91,12 @@ pub(super) fn words(line: &str) -> Call {
 
 /// An empty keyspace with another seed and other thresholds than the engine under test has: content mustn't depend on them.
 pub(super) fn other_keyspace() -> Keyspace {
-    Keyspace::new(Encoding { list_max_listpack_size: 5, zset_max_listpack_entries: 1, ..Encoding::new(99) })
+    Keyspace::new(Encoding {
+        list_max_listpack_size: 5,
+        zset_max_listpack_entries: 1,
+        stream_node_max_entries: 2,
+        ..Encoding::new(99)
+    })
 }
 
 /// Everything that a keyspace holds: by database and key, the value in canonical order and the deadline.
@@ -102,7 +108,7 @@ pub(super) fn content(keyspace: &Keyspace) -> BTreeMap<(u8, String), String> {
             match &mut value {
                 StoredValue::Set(members) => members.sort(),
                 StoredValue::Hash(pairs) => pairs.sort(),
-                StoredValue::String(_) | StoredValue::List(_) | StoredValue::ZSet(_) => {}
+                StoredValue::String(_) | StoredValue::List(_) | StoredValue::ZSet(_) | StoredValue::Stream(_) => {}
             }
             let deadline = entry.expires_at.map_or("never".to_string(), |at| at.0.to_string());
             let before =

@@ -153,6 +153,8 @@ impl Hub {
         let session = engine.open_session("sync", env);
         let state = engine.session_mut(session);
         (state.protocol, state.authenticated, state.db) = (Protocol::Resp3, true, hello.db);
+        // What is pushed is answered in its turn: the next one can't wait for it.
+        state.may_wait = false;
         self.sessions.insert(session, id);
         let keys = engine.keyspace().db(hello.db).len();
         let start = match hello.resume {

@@ -84,6 +84,8 @@ fn first_key(keys: Keys) -> usize {
         Keys::None => 0,
         Keys::Range { first, .. } => first,
         Keys::Counted { at } => at + 1,
+        // Behind options: the position depends on the call.
+        Keys::Streams => 0,
         Keys::DestinationCounted => 1,
     }
 }
