@@ -34,7 +34,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "types/zset/ranges",
         ],
     ),
-    ("families and the table of all rows", &["families", "command/table", "command/dispatch"]),
+    (
+        "families and the table of all rows",
+        &["families", "command/table", "command/dispatch", "command/script", "command/busy"],
+    ),
     ("the engine", &["engine"]),
     ("sync", &["sync"]),
 ];
