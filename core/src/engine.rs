@@ -181,6 +181,7 @@ impl Engine {
             refusal: self.refusal.as_ref(),
             session,
             row,
+            in_script: false,
             may_wait: self.role == Role::Primary,
             wait: None,
             serving,

@@ -43,6 +43,8 @@ pub struct Context<'a> {
     pub(crate) session: SessionId,
     /// The row that is running.
     pub(crate) row: &'static Command,
+    /// A script makes the call.
+    pub(crate) in_script: bool,
     /// The call may wait.
     pub(crate) may_wait: bool,
     /// What the call waits for, instead of a reply.

@@ -111,6 +111,7 @@ impl Context<'_> {
             refusal: self.refusal,
             session: self.session,
             row: self.row,
+            in_script: true,
             may_wait: false,
             wait: None,
             serving: None,

@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) format: Function,
     /// What stands for null in JSON.
     pub(super) null: Value,
+    /// The arguments of a call on their way from the function that scripts see to the one that reaches the engine.
+    pub(super) arguments: RefCell<MultiValue>,
 }
 
 impl Shared {
@@ -39,6 +41,7 @@ impl Shared {
             random: RefCell::new(Random::new(0)),
             format: strings.raw_get("format")?,
             null: Value::NULL,
+            arguments: RefCell::new(MultiValue::new()),
         })
     }
 
@@ -142,11 +145,21 @@ fn plain(lua: &Lua, error: &mlua::Error) -> Result<Value> {
 }
 
 /// Makes a function that does what the bridge holds under a name while it does, and raises what that answers with `false`.
-fn bridged(lua: &Lua, bridge: &Table, name: &'static str, outside: &'static str, raises: bool) -> Result<Function> {
-    let bridge = bridge.clone();
+fn bridged(
+    lua: &Lua,
+    shared: &Rc<Shared>,
+    bridge: &Table,
+    (name, outside): (&'static str, &'static str),
+    raises: bool,
+) -> Result<Function> {
+    let (shared, bridge) = (Rc::clone(shared), bridge.clone());
     lua.create_function(move |lua, args: MultiValue| {
         let (done, value) = match bridge.raw_get::<Option<Function>>(name)? {
-            Some(run) => run.call::<(bool, Value)>(args)?,
+            Some(run) => {
+                // Not on Lua's stack, where there may be no room for them a second time.
+                shared.arguments.replace(args);
+                run.call::<(bool, Value)>(())?
+            }
             None => (false, Value::Table(error_table(lua, outside)?)),
         };
         match &value {
@@ -163,11 +176,11 @@ fn bridged(lua: &Lua, bridge: &Table, name: &'static str, outside: &'static str,
 pub(super) fn natives(lua: &Lua, shared: &Rc<Shared>, bridge: &Table) -> Result<Table> {
     let native = lua.create_table()?;
     let redis = redis(lua, shared)?;
-    redis.raw_set("call", bridged(lua, bridge, "call", OUTSIDE, true)?)?;
-    redis.raw_set("pcall", bridged(lua, bridge, "call", OUTSIDE, false)?)?;
-    redis.raw_set("acl_check_cmd", bridged(lua, bridge, "check", OUTSIDE, true)?)?;
+    redis.raw_set("call", bridged(lua, shared, bridge, ("call", OUTSIDE), true)?)?;
+    redis.raw_set("pcall", bridged(lua, shared, bridge, ("call", OUTSIDE), false)?)?;
+    redis.raw_set("acl_check_cmd", bridged(lua, shared, bridge, ("check", OUTSIDE), true)?)?;
     native.raw_set("redis", redis)?;
-    native.raw_set("register_function", bridged(lua, bridge, "register", ONLY_LOADING, true)?)?;
+    native.raw_set("register_function", bridged(lua, shared, bridge, ("register", ONLY_LOADING), true)?)?;
     native.raw_set("random", super::random::functions(lua, shared)?)?;
     native.raw_set("bit", bit::functions(lua)?)?;
     native.raw_set("struct", pack::functions(lua)?)?;
@@ -236,18 +249,22 @@ pub(super) fn call(
 ) -> Result<(bool, Value)> {
     let failed = |text: &str| Ok((false, Value::Table(error_table(lua, text)?)));
     if args.is_empty() {
-        return failed("ERR Please specify at least one argument for this redis.lib call");
+        return failed("ERR Please specify at least one argument for this redis lib call");
     }
-    let mut words: SmallVec<[Word; 8]> = SmallVec::new();
+    // The words stand one after the other, and each ends where the next begins.
+    let (mut text, mut ends): (SmallVec<[u8; 128]>, SmallVec<[usize; 8]>) = Default::default();
     for value in args {
-        words.push(match value {
-            Value::String(text) => Word::Text(text.as_bytes()),
-            Value::Integer(number) => Word::Number(format!("{number}").into_bytes()),
-            Value::Number(number) => Word::Number(shared.number(17, *number)?),
+        match value {
+            Value::String(word) => text.extend_from_slice(&word.as_bytes()),
+            Value::Integer(number) => text.extend_from_slice(format!("{number}").as_bytes()),
+            Value::Number(number) => text.extend_from_slice(&shared.number(17, *number)?),
             _ => return failed("ERR Lua redis lib command arguments must be strings or integers"),
-        });
+        }
+        ends.push(text.len());
     }
-    let words: SmallVec<[&[u8]; 8]> = words.iter().map(Word::bytes).collect();
+    let starts = std::iter::once(&0).chain(&ends);
+    let words: SmallVec<[&[u8]; 8]> =
+        starts.zip(&ends).map(|(start, end)| text.get(*start..*end).unwrap_or_default()).collect();
     let mut reply = Vec::new();
     match ctx.call_from_script(&words, rules, &mut reply) {
         Ok(()) => Ok((!reply.starts_with(b"-"), convert::to_lua(lua, &reply, rules.protocol)?)),
@@ -255,31 +272,16 @@ pub(super) fn call(
     }
 }
 
-/// An argument of a command.
-enum Word {
-    Text(mlua::BorrowedBytes),
-    Number(Vec<u8>),
-}
-
-impl Word {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Text(text) => text,
-            Self::Number(digits) => digits,
-        }
-    }
-}
-
 /// `redis.acl_check_cmd`: answers whether the script may make a call.
 pub(super) fn check_command(lua: &Lua, ctx: &mut Context<'_>, args: &MultiValue) -> Result<(bool, Value)> {
     let failed = |text: &str| Ok((false, Value::Table(error_table(lua, text)?)));
     if args.is_empty() {
-        return failed("ERR Please specify at least one argument for this redis.acl_check_cmd() call");
+        return failed("ERR Please specify at least one argument for this redis lib call");
     }
     let mut words = Vec::new();
     for value in args {
         let Some(text) = lua.coerce_string(value.clone())? else {
-            return failed("ERR redis.acl_check_cmd() arguments must be strings or integers");
+            return failed("ERR Lua redis lib command arguments must be strings or integers");
         };
         words.push(text);
     }
@@ -326,7 +328,7 @@ fn single_field(lua: &Lua, args: MultiValue, field: &'static str) -> Answer {
     if field == "err" {
         let text = text.as_bytes();
         let text = text.strip_prefix(b"-").unwrap_or(&text);
-        let text = if text.is_empty() { b"ERR unknown error" } else { text };
+        let text = if text.is_empty() { b"ERR" } else { text };
         table.raw_set(field, lua.create_string(text)?)?;
     } else {
         table.raw_set(field, text)?;
@@ -368,7 +370,7 @@ fn set_repl(args: &MultiValue) -> Answer {
         (1, _) => Err(Failure::Reply(
             "ERR Invalid replication flags. Please use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
         )),
-        _ => Err(Failure::Reply("ERR redis.set_repl() requires one argument.")),
+        _ => Err(Failure::Reply("ERR redis.set_repl() requires two arguments.")),
     }
 }
 

@@ -5,6 +5,7 @@
 use mlua::{Lua, MultiValue, Result, Table, Value};
 
 use super::api::{Answer, Failure, native};
+use super::convert;
 
 /// The library's functions.
 pub(super) fn functions(lua: &Lua) -> Result<Table> {
@@ -83,14 +84,13 @@ fn encode_integer(number: i64, out: &mut Vec<u8>) {
 }
 
 fn encode_table(table: &Table, depth: usize, out: &mut Vec<u8>) -> Result<()> {
-    let pairs = table.pairs::<Value, Value>().collect::<Result<Vec<_>>>()?;
-    let count = pairs.len();
+    let count = convert::count(table)?;
     let index = |key: &Value| match key {
         Value::Integer(at) => usize::try_from(*at).ok().filter(|at| (1..=count).contains(at)),
         _ => None,
     };
     // As many different places as there are keys, none beyond that: they are 1 to the count.
-    if pairs.iter().all(|(key, _)| index(key).is_some()) {
+    if table.pairs::<Value, Value>().all(|pair| pair.is_ok_and(|(key, _)| index(&key).is_some())) {
         length(count, 0x90, 0xdc, out);
         for at in 1..=count {
             encode(&table.raw_get::<Value>(at)?, depth + 1, out)?;
@@ -98,9 +98,10 @@ fn encode_table(table: &Table, depth: usize, out: &mut Vec<u8>) -> Result<()> {
         return Ok(());
     }
     length(count, 0x80, 0xde, out);
-    for (key, value) in &pairs {
-        encode(key, depth + 1, out)?;
-        encode(value, depth + 1, out)?;
+    for pair in table.pairs::<Value, Value>() {
+        let (key, value) = pair?;
+        encode(&key, depth + 1, out)?;
+        encode(&value, depth + 1, out)?;
     }
     Ok(())
 }

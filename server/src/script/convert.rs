@@ -190,19 +190,18 @@ fn write_table(reply: &mut Reply<'_>, table: &Table, protocol: Protocol, depth: 
         _ => {}
     }
     if let Value::Table(map) = table.raw_get("map")? {
-        let pairs = map.pairs::<Value, Value>().collect::<Result<Vec<_>>>()?;
-        reply.map(pairs.len());
-        for (key, value) in &pairs {
-            write_value(reply, key, protocol, depth + 1)?;
-            write_value(reply, value, protocol, depth + 1)?;
+        reply.map(count(&map)?);
+        for pair in map.pairs::<Value, Value>() {
+            let (key, value) = pair?;
+            write_value(reply, &key, protocol, depth + 1)?;
+            write_value(reply, &value, protocol, depth + 1)?;
         }
         return Ok(());
     }
     if let Value::Table(set) = table.raw_get("set")? {
-        let pairs = set.pairs::<Value, Value>().collect::<Result<Vec<_>>>()?;
-        reply.set(pairs.len());
-        for (member, _) in &pairs {
-            write_value(reply, member, protocol, depth + 1)?;
+        reply.set(count(&set)?);
+        for pair in set.pairs::<Value, Value>() {
+            write_value(reply, &pair?.0, protocol, depth + 1)?;
         }
         return Ok(());
     }
@@ -219,15 +218,17 @@ fn write_table(reply: &mut Reply<'_>, table: &Table, protocol: Protocol, depth: 
         reply.verbatim_as(kind, &text.as_bytes());
         return Ok(());
     }
-    let mut values = Vec::new();
-    loop {
-        match table.raw_get(values.len() + 1)? {
-            Value::Nil => break,
-            value => values.push(value),
-        }
+    let mut length = 0;
+    while table.raw_get::<Value>(length + 1)? != Value::Nil {
+        length += 1;
     }
-    reply.array(values.len());
-    values.iter().try_for_each(|value| write_value(reply, value, protocol, depth + 1))
+    reply.array(length);
+    (1..=length).try_for_each(|at| write_value(reply, &table.raw_get(at)?, protocol, depth + 1))
+}
+
+/// How many pairs a table has. They are gone through twice rather than kept: what is kept of Lua's outside has bounds.
+pub(super) fn count(table: &Table) -> Result<usize> {
+    table.pairs::<Value, Value>().try_fold(0, |count, pair| pair.map(|_| count + 1))
 }
 
 /// What an error says, without the mark before it and without what would end its line.

@@ -189,12 +189,15 @@ impl Libraries {
                 if functions.iter().any(|other: &Registered| other.name.eq_ignore_ascii_case(&function.name)) {
                     return Err("Function already exists in the library".to_owned());
                 }
+                if functions.len() >= FUNCTIONS_MAX {
+                    return Err("there are too many functions".into());
+                }
                 functions.push(function);
                 Ok(())
             });
             Ok(match registered {
                 Ok(()) => (true, Value::Nil),
-                Err(why) => (false, Value::Table(error_table(lua, why)?)),
+                Err(why) => (false, Value::Table(error_table(lua, format!("ERR {why}"))?)),
             })
         };
         let loaded = self.machine.load(&body, &register);
@@ -216,6 +219,9 @@ impl Libraries {
                 return Err(already_exists(&name, false));
             }
             self.remove(&name);
+        }
+        if self.of_function.len() + library.functions.len() > FUNCTIONS_MAX {
+            return Err(Error::new("ERR there are too many functions"));
         }
         for function in &library.functions {
             let key = function.name.to_ascii_lowercase();
@@ -241,6 +247,10 @@ impl Libraries {
     fn changing(&mut self, change: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let before = (self.by_name.clone(), self.of_function.clone());
         let changed = change(self).and_then(|()| {
+            // A library that was loaded once more, as clients do at their start, is on the disk already.
+            if self.by_name.values().map(|library| &library.code).eq(before.0.values().map(|library| &library.code)) {
+                return Ok(());
+            }
             let codes = self.by_name.values().map(|library| &*library.code);
             file::write(&self.folder, codes)
                 .map_err(|why| Error::owned(format!("MISCONF the libraries can't be written to the disk: {why}")))
@@ -415,6 +425,9 @@ fn flags_of(value: &Value) -> std::result::Result<ScriptFlags, String> {
     }
     Ok(flags)
 }
+
+/// All functions together: what is kept of Lua outside of it has room for some thousands.
+const FUNCTIONS_MAX: usize = 4000;
 
 fn already_exists(name: &str, quoted: bool) -> Error {
     let name = if quoted { format!("'{name}'") } else { name.to_owned() };

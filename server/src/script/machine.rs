@@ -8,11 +8,12 @@
 //! The functions that reach the engine exist only while a script runs, in the table `bridge`: a script can keep nothing
 //! of the engine for later.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use mlua::chunk::ChunkMode;
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
 use sanderling_core::command::{Context, ScriptAccess, ScriptRules};
 use sanderling_core::error::{Error, Result};
@@ -28,9 +29,13 @@ pub(super) struct Machine {
     run: Function,
     run_function: Function,
     load: Function,
+    /// What was compiled and is kept, by name: Lua looks after them, since what is kept of its outside has bounds.
+    bodies: Table,
     bridge: Table,
     shared: Rc<Shared>,
     watch: Rc<Watch>,
+    /// What it may hold; 0 for anything.
+    limit: Cell<usize>,
 }
 
 /// What a machine is for.
@@ -89,6 +94,7 @@ impl Machine {
     pub(super) fn new(purpose: Purpose, watch: Rc<Watch>) -> mlua::Result<Self> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::new())?;
+        lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(GROWTH_PERCENT)));
         let shared = Rc::new(Shared::new(&lua)?);
         let bridge = lua.create_table()?;
         let native = api::natives(&lua, &shared, &bridge)?;
@@ -102,7 +108,8 @@ impl Machine {
         watch_over(&lua, &watch, &bridge, INSTRUCTIONS_PER_LOOK)?;
         // What making it has left behind is no script's.
         lua.gc_collect()?;
-        Ok(Self { lua, run, run_function, load, bridge, shared, watch })
+        let bodies = lua.create_table()?;
+        Ok(Self { bodies, lua, run, run_function, load, bridge, shared, watch, limit: Cell::new(0) })
     }
 
     /// Compiles a text under the name that its errors show.
@@ -113,6 +120,29 @@ impl Machine {
         // Lua takes what begins so for code that was compiled.
         let outcome = self.lua.load(text).set_name(name).set_mode(ChunkMode::Text).into_function();
         outcome.map_err(|error| message(&error))
+    }
+
+    /// Keeps a function that was compiled, under a name.
+    ///
+    /// # Errors
+    /// If memory is short.
+    pub(super) fn keep(&self, name: &str, body: &Function) -> Result<()> {
+        let kept = self.bodies.raw_set(name, body);
+        kept.map_err(|error| Error::owned(format!("ERR {}", message(&error))))
+    }
+
+    /// The function that is kept under a name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(super) fn kept(&self, name: &str) -> Result<Function> {
+        let kept = self.bodies.raw_get(name);
+        kept.map_err(|error| Error::owned(format!("ERR {}", message(&error))))
+    }
+
+    /// Keeps it no more.
+    pub(super) fn forget(&self, name: &str) {
+        let _ = self.bodies.raw_remove(name);
     }
 
     /// Runs a script or function and writes what it returns.
@@ -130,7 +160,7 @@ impl Machine {
         let outcome = {
             let cell = RefCell::new(&mut *ctx);
             self.lua.scope(|scope| {
-                let run = scope.create_function(|lua, args: MultiValue| {
+                let run = scope.create_function(|lua, ()| {
                     let mut ctx = cell.try_borrow_mut().map_err(mlua::Error::external)?;
                     if self.watch.is_due() {
                         serve(&mut ctx);
@@ -139,11 +169,11 @@ impl Machine {
                         }
                     }
                     let rules = ScriptRules { access: call.access, protocol: self.shared.protocol.get() };
-                    api::call(lua, &mut ctx, rules, &self.shared, &args)
+                    api::call(lua, &mut ctx, rules, &self.shared, &self.shared.arguments.take())
                 })?;
-                let check = scope.create_function(|lua, args: MultiValue| {
+                let check = scope.create_function(|lua, ()| {
                     let mut ctx = cell.try_borrow_mut().map_err(mlua::Error::external)?;
-                    api::check_command(lua, &mut ctx, &args)
+                    api::check_command(lua, &mut ctx, &self.shared.arguments.take())
                 })?;
                 let busy = scope.create_function(|_, ()| {
                     let mut ctx = cell.try_borrow_mut().map_err(mlua::Error::external)?;
@@ -162,6 +192,7 @@ impl Machine {
         for name in ["call", "check", "busy"] {
             let _ = self.bridge.raw_remove(name);
         }
+        self.make_room();
         if let Some(error) = self.finish() {
             return Err(error);
         }
@@ -191,7 +222,7 @@ impl Machine {
         self.shared.begin(0);
         self.watch.begin_loading(LOADING_MAX);
         let outcome = self.lua.scope(|scope| {
-            let register = scope.create_function(|lua, args: MultiValue| register(lua, args))?;
+            let register = scope.create_function(|lua, ()| register(lua, self.shared.arguments.take()))?;
             self.bridge.raw_set("register", register)?;
             self.load.call::<(bool, Value)>(body)
         });
@@ -213,8 +244,17 @@ impl Machine {
 
     /// Bounds what the state may hold; 0 doesn't.
     pub(super) fn limit(&self, bytes: usize) {
+        self.limit.set(bytes);
         // Each state counts what it holds, so there is always something to set.
         let _ = self.lua.set_memory_limit(bytes);
+    }
+
+    /// Collects what a script left behind where the next one would soon find no room.
+    fn make_room(&self) {
+        let limit = self.limit.get();
+        if limit > 0 && self.lua.used_memory() > limit / 4 * 3 {
+            let _ = self.lua.gc_collect();
+        }
     }
 
     /// Ends the watch. Returns why it ended what ran, if it did.
@@ -250,7 +290,13 @@ fn watch_over(lua: &Lua, watch: &Rc<Watch>, bridge: &Table, instructions: u32) -
 
 /// What a raised table says, and where it was raised.
 fn failure(value: &Value, name: Option<&str>) -> Error {
-    let Value::Table(table) = value else { return Error::new("ERR unknown error") };
+    let table = match value {
+        Value::Table(table) => table,
+        // Where memory is short, nothing could be made of it.
+        Value::String(text) => return Error::owned(format!("ERR {}", text.to_string_lossy())),
+        Value::Error(error) => return Error::owned(format!("ERR {}", message(error))),
+        _ => return Error::new("ERR unknown error"),
+    };
     let text = match table.raw_get("err") {
         Ok(Value::String(text)) => convert::error_text(&text.as_bytes()),
         _ => "ERR unknown error".into(),
@@ -272,6 +318,9 @@ pub(super) fn message(error: &mlua::Error) -> String {
     };
     text.lines().next().unwrap_or_default().to_owned()
 }
+
+/// How much a state grows, in percent, before its garbage is collected. Scripts are short: they leave little behind.
+const GROWTH_PERCENT: std::ffi::c_int = 140;
 
 /// How often it is looked whether a script has run for too long: about once a millisecond.
 const INSTRUCTIONS_PER_LOOK: u32 = 100_000;

@@ -27,7 +27,6 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use mlua::Function;
 use sanderling_core::command::{Args, Context, Interpreter, ScriptAccess, ScriptAction, ScriptCommand};
 use sanderling_core::error::{Error, Result};
 
@@ -52,7 +51,6 @@ pub(crate) struct Scripts {
 
 #[derive(Debug)]
 struct Script {
-    body: Function,
     flags: ScriptFlags,
     /// It was loaded on purpose, and stays.
     loaded: bool,
@@ -108,7 +106,7 @@ impl Scripts {
         let access = access_of(ctx, access, script.flags)?;
         let patience = patience(ctx);
         let call = Call {
-            body: &script.body,
+            body: &self.machine.kept(digest)?,
             is_function: false,
             name: digest,
             access,
@@ -127,7 +125,8 @@ impl Scripts {
         let (flags, body) = split_script(script)?;
         let body = self.machine.compile(body, "@user_script");
         let body = body.map_err(|why| Error::owned(format!("ERR Error compiling script (new function): {why}")))?;
-        self.known.insert(digest.to_owned(), Script { body, flags, loaded, bytes: script.len() });
+        self.machine.keep(digest, &body)?;
+        self.known.insert(digest.to_owned(), Script { flags, loaded, bytes: script.len() });
         if !loaded {
             self.evaluated.push_back(digest.to_owned());
             if self.evaluated.len() > EVALUATED_MAX
@@ -135,6 +134,7 @@ impl Scripts {
                 && self.known.get(&oldest).is_some_and(|script| !script.loaded)
             {
                 self.known.remove(&oldest);
+                self.machine.forget(&oldest);
             }
         }
         Ok(())

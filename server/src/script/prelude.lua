@@ -6,7 +6,7 @@
 local native, kind = ...
 
 local error, type, tostring = error, type, tostring
-local next, rawset, setmetatable, xpcall = next, rawset, setmetatable, xpcall
+local next, rawget, rawset, setmetatable, xpcall = next, rawget, rawset, setmetatable, xpcall
 local loadstring, concat, byte = loadstring, table.concat, string.byte
 
 local READONLY = 'Attempt to modify a readonly table'
@@ -48,8 +48,19 @@ local function caught(ok, ...)
   return ok, ...
 end
 
+-- As in Redis, what `pcall` catches of an error of a command is its text alone.
+local function as_text(ok, ...)
+  if not ok and type((...)) == 'table' then
+    local text = rawget((...), 'err')
+    if type(text) == 'string' then
+      return false, text
+    end
+  end
+  return ok, ...
+end
+
 function visible.pcall(body, ...)
-  return caught(pcall(body, ...))
+  return as_text(caught(pcall(body, ...)))
 end
 
 function visible.xpcall(body, handle)

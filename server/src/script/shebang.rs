@@ -61,8 +61,8 @@ pub(super) fn split_script(script: &[u8]) -> Result<(ScriptFlags, &[u8])> {
     let end = memchr::memchr(b'\n', script).ok_or(Error::new("ERR Invalid script shebang"))?;
     let (line, body) = script.split_at(end);
     let mut words = line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
-    let engine = words.next().unwrap_or_default().get(2..).unwrap_or_default();
-    if engine != b"lua" {
+    let engine = words.next().unwrap_or_default();
+    if engine != b"#!lua" {
         return Err(Error::owned(format!("ERR Unexpected engine in script shebang: {}", lossy(engine))));
     }
     let mut flags = ScriptFlags::default();
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(split_script(b"return 1").unwrap(), (ScriptFlags::COMPAT, &b"return 1"[..]));
         for (script, text) in [
             ("#!lua", "ERR Invalid script shebang"),
-            ("#!not-lua\nreturn 1", "ERR Unexpected engine in script shebang: not-lua"),
+            ("#!not-lua\nreturn 1", "ERR Unexpected engine in script shebang: #!not-lua"),
             ("#!lua badger=data\nreturn 1", "ERR Unknown lua shebang option: badger=data"),
             ("#!lua flags=allow-what\nreturn 1", "ERR Unexpected flag in script shebang: allow-what"),
         ] {
