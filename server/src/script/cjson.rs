@@ -292,4 +292,4 @@ impl Writer<'_> {
 }
 
 /// How deep tables are written and read, whatever is asked for: the stack is finite.
-pub(super) const DEPTH_MAX: usize = 1000;
+pub(super) const DEPTH_MAX: usize = 200;

@@ -259,4 +259,4 @@ fn missing() -> Failure {
 const DEPTH_MAX: usize = 16;
 
 /// How deep they are read.
-const DECODE_DEPTH_MAX: usize = 500;
+const DECODE_DEPTH_MAX: usize = 200;

@@ -238,5 +238,5 @@ pub(super) fn error_text(text: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
 }
 
-/// How deep values of replies may be nested.
-const DEPTH_MAX: usize = 500;
+/// How deep values of replies may be nested: deeper than a client reads them.
+const DEPTH_MAX: usize = 128;

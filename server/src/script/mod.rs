@@ -20,6 +20,8 @@ mod machine;
 mod pack;
 mod random;
 mod shebang;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::collections::{HashMap, VecDeque};

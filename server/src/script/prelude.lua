@@ -143,7 +143,25 @@ function tables.insert(t, ...)
   return insert(t, ...)
 end
 
-local strings = copied(string, 'byte char dump find format gmatch gsub len lower match rep reverse sub upper gfind')
+local strings = copied(string, 'byte char dump format len lower rep reverse sub upper')
+
+-- Lua 5.1 matches by recursion, a level for each repetition in the pattern: a pattern without end would end the server.
+local PATTERN_MAX = 2000
+local find = string.find
+local function bounded(match)
+  return function(text, pattern, ...)
+    if type(pattern) == 'string' and #pattern > PATTERN_MAX and find(pattern, '[%*%+%-%?%(]') then
+      local _, plain = ...
+      if match ~= find or not plain then
+        error('pattern too complex', 2)
+      end
+    end
+    return match(text, pattern, ...)
+  end
+end
+for _, name in next, { 'find', 'gmatch', 'gsub', 'match', 'gfind' } do
+  strings[name] = bounded(string[name])
+end
 local maths = copied(math, [[
   abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log log10 max min mod modf pi pow rad
   sin sinh sqrt tan tanh
