@@ -56,7 +56,7 @@ pub(super) fn functions(lua: &Lua, shared: &Rc<Shared>) -> Result<Table> {
     let settings = Rc::new(RefCell::new(Settings::default()));
     let (state, own) = (Rc::clone(shared), Rc::clone(&settings));
     let encode = move |lua: &Lua, args: MultiValue| {
-        let [value] = <[Value; 1]>::try_from(args.into_vec()).map_err(|_| EXPECTED_ONE())?;
+        let value = only(args)?;
         let settings = *own.borrow();
         let mut writer = Writer { shared: &state, settings, out: Vec::new() };
         writer.value(&value, 0)?;
@@ -65,7 +65,7 @@ pub(super) fn functions(lua: &Lua, shared: &Rc<Shared>) -> Result<Table> {
     cjson.raw_set("encode", native(lua, encode)?)?;
     let (state, own) = (Rc::clone(shared), Rc::clone(&settings));
     let decode = move |lua: &Lua, args: MultiValue| {
-        let [value] = <[Value; 1]>::try_from(args.into_vec()).map_err(|_| EXPECTED_ONE())?;
+        let value = only(args)?;
         let text = lua.coerce_string(value)?;
         let text = text.ok_or_else(|| Failure::Text("bad argument #1 to 'decode' (string expected)".into()))?;
         let settings = *own.borrow();
@@ -129,9 +129,10 @@ pub(super) fn functions(lua: &Lua, shared: &Rc<Shared>) -> Result<Table> {
     Ok(cjson)
 }
 
-#[expect(non_snake_case, reason = "a constant that holds a String")]
-fn EXPECTED_ONE() -> Failure {
-    Failure::Text("expected 1 argument".into())
+/// The one argument of a function.
+fn only(args: MultiValue) -> std::result::Result<Value, Failure> {
+    let [value] = <[Value; 1]>::try_from(args.into_vec()).map_err(|_| Failure::Text("expected 1 argument".into()))?;
+    Ok(value)
 }
 
 /// Reads a number of an option between two bounds; without one it stays what it is.

@@ -224,8 +224,11 @@ impl Interpreter for Scripts {
     }
 }
 
+/// Words of a call.
+type Words<'a> = &'a [&'a [u8]];
+
 /// Splits the words after a script into keys and further arguments.
-fn split_keys<'a>(args: &mut Args<'a>, not_a_number: Error) -> Result<(&'a [&'a [u8]], &'a [&'a [u8]])> {
+fn split_keys<'a>(args: &mut Args<'a>, not_a_number: Error) -> Result<(Words<'a>, Words<'a>)> {
     let count = args.integer().map_err(|_| not_a_number)?;
     let count = usize::try_from(count).map_err(|_| Error::new("ERR Number of keys can't be negative"))?;
     let keys = args.words(count);
