@@ -19,6 +19,11 @@ mod blocking;
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 
+#[cfg(feature = "server")]
+use alloc::boxed::Box;
+
+#[cfg(feature = "server")]
+use crate::command::Interpreter;
 use crate::{
     command::{self, Context, Data, Lookups, WaitFor},
     config::Config,
@@ -61,6 +66,8 @@ pub struct Engine {
     undos: Option<Vec<Undo>>,
     errands: VecDeque<Errand>,
     refusal: Option<Error>,
+    #[cfg(feature = "server")]
+    interpreter: Option<Box<dyn Interpreter>>,
 }
 
 /// What becomes of a connection after a call.
@@ -94,6 +101,8 @@ impl Engine {
             undos: None,
             errands: VecDeque::new(),
             refusal: None,
+            #[cfg(feature = "server")]
+            interpreter: None,
         }
     }
 
@@ -168,9 +177,12 @@ impl Engine {
             facts: &self.facts,
             sessions: &mut self.sessions,
             errands: &mut self.errands,
+            #[cfg(feature = "server")]
+            interpreter: &mut self.interpreter,
             refusal: self.refusal.as_ref(),
             session,
             row,
+            in_script: false,
             may_wait,
             wait: None,
             serving,
@@ -204,6 +216,12 @@ impl Engine {
     /// The next thing that a command asked of the shell, oldest first. To be polled after each call.
     pub fn poll_errand(&mut self) -> Option<Errand> {
         self.errands.pop_front()
+    }
+
+    /// Hands over what runs scripts. Without one, commands that need it are refused.
+    #[cfg(feature = "server")]
+    pub fn set_interpreter(&mut self, interpreter: Box<dyn Interpreter>) {
+        self.interpreter = Some(interpreter);
     }
 
     /// Answers every write with this error from now on, or takes writes again: a shell that can't log them must not

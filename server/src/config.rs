@@ -52,6 +52,10 @@ pub struct Config {
     pub address_limits: AddressLimits,
     /// Log bytes after which a snapshot is worth its writing, however small the data.
     pub compact_min: Bytes,
+    /// Milliseconds that a script may run before others are answered with BUSY; 0 never answers them.
+    pub busy_reply_threshold: u64,
+    /// Bytes that scripts may hold, and functions as many.
+    pub lua_memory_max: Bytes,
     /// What to do about a damaged log.
     pub repair: Option<Repair>,
     /// The file that settings were read from.
@@ -334,6 +338,13 @@ struct Settings {
     /// Log bytes after which a snapshot is written, however small the data [default: 64mb].
     #[arg(long, env = "SANDERLING_COMPACT_MIN", value_name = "BYTES")]
     compact_min: Option<Bytes>,
+    /// Milliseconds that a script may run before others are answered with BUSY, and may end it; 0 for never
+    /// [default: 5000].
+    #[arg(long, env = "SANDERLING_BUSY_REPLY_THRESHOLD", value_name = "MS")]
+    busy_reply_threshold: Option<u64>,
+    /// Bytes that scripts may hold, and functions as many [default: 256mb].
+    #[arg(long, env = "SANDERLING_LUA_MEMORY_MAX", value_name = "BYTES")]
+    lua_memory_max: Option<Bytes>,
 }
 
 impl Settings {
@@ -363,6 +374,8 @@ impl Settings {
             address_messages: self.address_messages.or(other.address_messages),
             address_bytes: self.address_bytes.or(other.address_bytes),
             compact_min: self.compact_min.or(other.compact_min),
+            busy_reply_threshold: self.busy_reply_threshold.or(other.busy_reply_threshold),
+            lua_memory_max: self.lua_memory_max.or(other.lua_memory_max),
         }
     }
 
@@ -395,6 +408,8 @@ impl Settings {
                 bytes: self.address_bytes,
             },
             compact_min: self.compact_min.unwrap_or(Bytes(64 << 20)),
+            busy_reply_threshold: self.busy_reply_threshold.unwrap_or(5000),
+            lua_memory_max: self.lua_memory_max.unwrap_or(Bytes(256 << 20)),
             repair,
             file,
         }

@@ -17,13 +17,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use sanderling_core::resp::RequestDecoder;
-use sanderling_core::{Flow, SessionId};
+use sanderling_core::{Flow, Limits, SessionId};
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tracing::{debug, warn};
 
 use crate::clock;
+use crate::script::busy;
 use crate::worker::Worker;
 
 /// A connection of a RESP client.
@@ -58,21 +59,26 @@ struct State {
     waker: Option<Waker>,
 }
 
-/// Serves a connection to its end.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream) {
+/// Serves a connection to its end, in a task of its own. `open` opens its session.
+pub(crate) fn spawn(worker: &Rc<Worker>, stream: TcpStream, open: impl FnOnce(&str) -> SessionId) {
     let address = stream.peer_addr().map_or_else(|_| "?:0".into(), |address| address.to_string());
     let _ = stream.set_nodelay(true);
-    let session = worker.shard.borrow_mut().open_session(&address);
+    let session = open(&address);
     let connection =
-        Rc::new(Connection { worker: Rc::clone(&worker), state: RefCell::new(State::new(stream, session)) });
+        Rc::new(Connection { worker: Rc::clone(worker), state: RefCell::new(State::new(stream, session)) });
     worker.insert(session, Rc::clone(&connection));
+    tokio::task::spawn_local(serve(connection, session, address));
+}
+
+async fn serve(connection: Rc<Connection>, session: SessionId, address: String) {
     let outcome = std::future::poll_fn(|context| connection.poll(context)).await;
     if let Err(error) = outcome {
         debug!("{address}: {error}");
     }
+    let worker = &connection.worker;
     let state = &mut *connection.state.borrow_mut();
     state.out.clear();
-    state.count_unsent(&worker);
+    state.count_unsent(worker);
     worker.remove(session);
 }
 
@@ -112,6 +118,15 @@ impl Connection {
         state.out.clear();
         state.sent = 0;
         state.wake();
+    }
+
+    /// Hands what has come to `call` while a script holds the thread, and sends what that answers. Nothing is done where
+    /// replies are under way, or for the connection whose script it is.
+    pub(crate) fn serve_while_busy(&self, limits: &Limits, buffer: &mut [u8], call: &mut BusyCaller<'_>) {
+        if let Ok(mut state) = self.state.try_borrow_mut() {
+            state.serve_while_busy(limits, buffer, call);
+            state.count_unsent(&self.worker);
+        }
     }
 
     /// Goes as far as the socket allows; ready at the end of the connection.
@@ -257,6 +272,41 @@ impl State {
         Poll::Ready(Ok(read.len()))
     }
 
+    fn serve_while_busy(&mut self, limits: &Limits, buffer: &mut [u8], call: &mut BusyCaller<'_>) {
+        if self.held || self.waiting || self.closing || !self.unsent().is_empty() {
+            return;
+        }
+        let Some(read) = busy::receive(&self.stream, buffer) else { return };
+        self.inbox.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let mut at = 0;
+        while let Some(rest) = inbox.get(at..)
+            && !rest.is_empty()
+            && !self.closing
+        {
+            match self.decoder.decode(rest, limits) {
+                Ok(None) => break,
+                Ok(Some(bytes)) => {
+                    at += bytes;
+                    let args: SmallVec<[&[u8]; 16]> = self.decoder.args(rest).collect();
+                    let Some(name) = args.first() else { continue };
+                    self.closing = is_http(name) || !call(self.session, &args, &mut self.out);
+                }
+                Err(error) => {
+                    self.out.extend_from_slice(format!("-{error}\r\n").as_bytes());
+                    self.closing = true;
+                }
+            }
+        }
+        inbox.drain(..at.min(inbox.len()));
+        self.inbox = inbox;
+        let sent = busy::send(&self.stream, self.unsent());
+        self.note_sent(sent);
+        if self.closing || !self.unsent().is_empty() {
+            self.wake();
+        }
+    }
+
     fn execute_inbox(&mut self, worker: &Worker) {
         let mut inbox = std::mem::take(&mut self.inbox);
         let consumed = self.execute(&inbox, worker);
@@ -315,6 +365,9 @@ impl State {
         at
     }
 }
+
+/// What answers a call while a script runs. Says whether the connection goes on.
+pub(crate) type BusyCaller<'a> = dyn FnMut(SessionId, &[&[u8]], &mut Vec<u8>) -> bool + 'a;
 
 /// Whether a request is a line of HTTP: a browser that was led here must not have its body executed.
 fn is_http(name: &[u8]) -> bool {

@@ -25,11 +25,13 @@ mod metrics;
 mod outbound;
 mod peers;
 mod quota;
+mod script;
 mod shard;
 mod worker;
 mod ws;
 
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -47,6 +49,7 @@ use http::Http;
 use metrics::Metrics;
 use outbound::Queued;
 use peers::FromSocket;
+use script::busy::BusyWorker;
 use shard::{Addresses, Shard};
 use worker::Worker;
 
@@ -95,6 +98,8 @@ async fn serve(mut config: Config, stop: impl Future<Output = ()>) -> Result<()>
     let own = Rc::clone(&worker);
     tokio::task::spawn_local(async move { own.run_timer().await });
     tokio::task::spawn_local(handle_sockets(Rc::clone(&worker), events));
+    let busy = BusyWorker::new(&worker, resp.as_fd().try_clone_to_owned()?.into(), config.maxclients);
+    worker.shard.borrow().serve_while_busy(Rc::new(busy));
     let accept = tokio::task::spawn_local(listener::accept(Rc::clone(&worker), resp, config.maxclients));
     if auth.asks_nothing() && !addresses.http.ip().is_loopback() {
         warn!(

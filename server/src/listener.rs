@@ -14,7 +14,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, connection
     loop {
         match listener.accept().await {
             Ok((stream, _)) if worker.connections.get() < connections_max => {
-                tokio::task::spawn_local(conn::serve(Rc::clone(&worker), stream));
+                conn::spawn(&worker, stream, |address| worker.shard.borrow_mut().open_session(address));
             }
             Ok((stream, _)) => {
                 // A fresh socket takes this much at once; if it doesn't, its client sees the end alone.

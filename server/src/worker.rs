@@ -72,6 +72,11 @@ impl Worker {
         self.by_session.borrow_mut().insert(session, connection);
     }
 
+    /// The connections that are open now.
+    pub(crate) fn connections_now(&self) -> Vec<Rc<Connection>> {
+        self.by_session.borrow().values().cloned().collect()
+    }
+
     /// Takes in that a connection has ended.
     pub(crate) fn remove(&self, session: SessionId) {
         self.connections.set(self.connections.get() - 1);

@@ -1,7 +1,11 @@
 //! All that a handler has at hand.
 
+#[cfg(feature = "server")]
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
+#[cfg(feature = "server")]
+use super::Interpreter;
 use super::{Command, Data, WaitFor};
 use crate::{
     config::Config,
@@ -31,11 +35,16 @@ pub struct Context<'a> {
     /// What the shell is asked to do.
     #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "only commands of a server ask for something"))]
     pub(crate) errands: &'a mut VecDeque<Errand>,
+    /// What runs scripts; taken while one runs.
+    #[cfg(feature = "server")]
+    pub(crate) interpreter: &'a mut Option<Box<dyn Interpreter>>,
     /// Why nothing may be written now, if so.
     pub(crate) refusal: Option<&'a Error>,
     pub(crate) session: SessionId,
     /// The row that is running.
     pub(crate) row: &'static Command,
+    /// A script makes the call.
+    pub(crate) in_script: bool,
     /// The call may wait.
     pub(crate) may_wait: bool,
     /// What the call waits for, instead of a reply.

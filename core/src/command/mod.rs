@@ -7,26 +7,38 @@
 
 mod access;
 mod args;
+#[cfg(feature = "server")]
+mod busy;
 mod context;
 mod data;
 mod deadline;
 mod dispatch;
 mod draw;
+#[cfg(feature = "server")]
+mod interpreter;
 mod row;
 mod scan;
+#[cfg(feature = "server")]
+mod script;
 pub mod syntax;
 pub mod table;
 mod wait;
 
 pub use access::{Access, KeyUse, RevealingOption};
 pub use args::Args;
+#[cfg(feature = "server")]
+pub use busy::BusyCall;
 pub use context::Context;
 pub use data::Data;
 pub(crate) use data::Lookups;
 pub use deadline::TimeUnit;
 pub(crate) use dispatch::{UNKNOWN, dispatch, find_row, run};
 pub use draw::DrawCount;
+#[cfg(feature = "server")]
+pub use interpreter::{Access as ScriptAccess, FunctionAction, Interpreter, ScriptAction, ScriptCommand};
 pub use row::{Command, Flags, Group, Handler, Keys};
 pub use scan::ScanOptions;
+#[cfg(feature = "server")]
+pub use script::ScriptRules;
 pub use wait::Timeout;
 pub(crate) use wait::WaitFor;

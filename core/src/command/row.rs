@@ -251,6 +251,9 @@ impl Flags {
     /// May wait for a key to hold something.
     pub const BLOCKING: Self = Self(1 << 12);
 
+    /// Not to be called by a script.
+    pub const NO_SCRIPT: Self = Self(1 << 16);
+
     /// Both sets together.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -263,11 +266,12 @@ impl Flags {
 
     /// Names of the set bits as `COMMAND INFO` gives them.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        const NAMES: [(Flags, &str); 9] = [
+        const NAMES: [(Flags, &str); 10] = [
             (Flags::WRITE, "write"),
             (Flags::READ, "readonly"),
             (Flags::DENYOOM, "denyoom"),
             (Flags::ADMIN, "admin"),
+            (Flags::NO_SCRIPT, "noscript"),
             (Flags::NO_MULTI, "no_multi"),
             (Flags::NO_AUTH, "no_auth"),
             (Flags::FAST, "fast"),
@@ -303,6 +307,8 @@ pub enum Group {
     Stream,
     /// Transactions.
     Transactions,
+    /// Scripts and functions.
+    Scripting,
     /// The connection.
     Connection,
     /// The server.
@@ -324,6 +330,7 @@ impl Group {
             Self::HyperLogLog => "hyperloglog",
             Self::Stream => "stream",
             Self::Transactions => "transactions",
+            Self::Scripting => "scripting",
             Self::Connection => "connection",
             Self::Server => "server",
         }
@@ -343,6 +350,7 @@ impl Group {
             Self::HyperLogLog => Some("@hyperloglog"),
             Self::Stream => Some("@stream"),
             Self::Transactions => Some("@transaction"),
+            Self::Scripting => Some("@scripting"),
             Self::Connection => Some("@connection"),
             Self::Server => None,
         }

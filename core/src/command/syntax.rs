@@ -225,7 +225,7 @@ fn repeats(sequence: &mut Vec<Argument>, repeated: &Argument) -> bool {
 /// Joins a literal word with the word after it: `EX seconds`; with several where it leads the sequence: `LIMIT offset count`.
 fn with_tokens(sequence: Vec<Argument>) -> Vec<Argument> {
     let is_word = |argument: &Argument| matches!(argument.kind, ArgumentKind::Word(_)) && !argument.optional;
-    if let [Argument { kind: ArgumentKind::Token, token, .. }, rest @ ..] = sequence.as_slice()
+    if let [Argument { kind: ArgumentKind::Token, token, optional: false, .. }, rest @ ..] = sequence.as_slice()
         && rest.len() > 1
         && rest.iter().all(is_word)
     {
@@ -234,7 +234,7 @@ fn with_tokens(sequence: Vec<Argument>) -> Vec<Argument> {
     let mut joined: Vec<Argument> = Vec::new();
     for argument in sequence {
         match joined.last_mut() {
-            Some(before) if before.kind == ArgumentKind::Token && is_word(&argument) => {
+            Some(before) if before.kind == ArgumentKind::Token && !before.optional && is_word(&argument) => {
                 *before = Argument { token: before.token, ..argument };
             }
             _ => joined.push(argument),
@@ -286,6 +286,7 @@ mod tests {
         check("[ID client-id [client-id ...]]", "ID:client-id?*");
         check("numkeys key [key ...] [WEIGHTS weight [weight ...]]", ":numkeys :key* WEIGHTS:weight?*");
         check("[protover [AUTH username password]]", "{:protover AUTH{:username :password}?}?");
+        check("[REPLACE] code", "REPLACE? :code");
         check("[member ...]", ":member?*");
         check("] | [ <", "");
     }

@@ -24,6 +24,8 @@ const FAMILIES: &[&[Command]] = &[
     families::object::COMMANDS,
     #[cfg(feature = "server")]
     families::persistence::COMMANDS,
+    #[cfg(feature = "server")]
+    families::scripting::COMMANDS,
     families::server::COMMANDS,
     families::sort::COMMANDS,
     families::transactions::COMMANDS,

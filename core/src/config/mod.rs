@@ -28,6 +28,8 @@ pub struct Config {
     pub password: Option<String>,
     /// Whether keys are removed as their deadline passes, not only when they are met. Tests switch it off.
     pub active_expiry: bool,
+    /// Whether scripts may call commands that are kept from them. Tests switch it on.
+    pub scripts_call_all: bool,
     changed: bool,
 }
 
@@ -37,7 +39,7 @@ impl Config {
         let mut values: BTreeMap<_, _> =
             SETTINGS.iter().map(|setting| (setting.name, setting.default.to_string())).collect();
         values.insert("proto-max-bulk-len", limits.bulk_bytes_max.to_string());
-        Self { values, password: None, active_expiry: true, changed: false }
+        Self { values, password: None, active_expiry: true, scripts_call_all: false, changed: false }
     }
 
     /// The value of a setting, under its own name.

@@ -162,6 +162,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     // Nodes of lists aren't compressed, whatever depth is asked for: it would change their size only.
     Setting::integer("list-compress-depth", "0", 0, i32::MAX as i64),
     Setting::integer("list-max-listpack-size", "-2", i32::MIN as i64, i32::MAX as i64),
+    Setting::new("lua-memory-max", "268435456", SettingKind::Memory(8 * 1024 * 1024, i64::MAX as u64)),
     Setting::fixed("maxclients", "10000", SettingKind::Integer(1, u32::MAX as i64)),
     // Memory isn't bounded and nothing is evicted yet.
     Setting::only("maxmemory", &["0"]),

@@ -14,9 +14,17 @@ pub const COMMANDS: &[Command] = &[
     row("command"),
     row("config"),
     row("debug"),
+    row("eval"),
+    row("eval_ro"),
+    row("evalsha"),
+    row("evalsha_ro"),
+    row("fcall"),
+    row("fcall_ro"),
+    row("function"),
     row("info"),
     row("lastsave"),
     row("save"),
+    row("script"),
     row("shutdown"),
 ];
 
@@ -44,6 +52,7 @@ mod tests {
             families::debug::COMMANDS,
             families::info::COMMANDS,
             families::persistence::COMMANDS,
+            families::scripting::COMMANDS,
         ];
         let mut names: Vec<&str> = families.iter().copied().flatten().map(|row| row.name).collect();
         names.sort_unstable();

@@ -16,7 +16,7 @@ use crate::{
     session::{Errand, Replies, Session, SessionId},
 };
 
-const OWN: Flags = Flags::CONNECTION.and(Flags::SERVER_ONLY);
+const OWN: Flags = Flags::CONNECTION.and(Flags::SERVER_ONLY).and(Flags::NO_SCRIPT);
 const ADMIN: Flags = OWN.and(Flags::ADMIN);
 
 const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::command::Handler) -> Command {

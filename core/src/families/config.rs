@@ -7,7 +7,7 @@ use crate::{
     facts::Stats,
 };
 
-const ADMIN: Flags = Flags::ADMIN;
+const ADMIN: Flags = Flags::ADMIN.and(Flags::NO_SCRIPT);
 
 const fn row(name: &'static str, arity: i32, handler: crate::command::Handler) -> Command {
     Command::new(Group::Server, name, arity, ADMIN, Keys::None, handler).inside("config")

@@ -11,6 +11,7 @@ use crate::{
 };
 
 const CONNECTION: Flags = Flags::CONNECTION.and(Flags::FAST);
+const NO_SCRIPT: Flags = Flags::NO_AUTH.and(Flags::NO_SCRIPT);
 
 const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::command::Handler) -> Command {
     Command::new(Group::Connection, name, arity, flags, Keys::None, handler)
@@ -22,17 +23,17 @@ pub const REDIS_VERSION: &str = "7.2.0";
 /// The family's rows, `CLIENT` apart.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
-    row("auth", -2, CONNECTION.and(Flags::NO_AUTH), auth)
+    row("auth", -2, CONNECTION.and(NO_SCRIPT), auth)
         .doc("1.0.0", "O(N) where N is the number of passwords defined for the user", "[username] password", "Authenticates the connection."),
     row("echo", 2, CONNECTION, echo)
         .doc("1.0.0", "O(1)", "message", "Returns the given string."),
-    row("hello", -1, CONNECTION.and(Flags::NO_AUTH), hello)
+    row("hello", -1, CONNECTION.and(NO_SCRIPT), hello)
         .doc("6.0.0", "O(1)", "[protover [AUTH username password] [SETNAME clientname]]", "Handshakes with the server."),
     row("ping", -1, CONNECTION, ping)
         .doc("1.0.0", "O(1)", "[message]", "Returns the server's liveliness response."),
-    row("quit", -1, CONNECTION.and(Flags::NO_AUTH).and(Flags::NO_QUEUE), quit)
+    row("quit", -1, CONNECTION.and(NO_SCRIPT).and(Flags::NO_QUEUE), quit)
         .doc("1.0.0", "O(1)", "", "Closes the connection."),
-    row("reset", 1, CONNECTION.and(Flags::NO_AUTH).and(Flags::NO_QUEUE), reset)
+    row("reset", 1, CONNECTION.and(NO_SCRIPT).and(Flags::NO_QUEUE), reset)
         .doc("6.2.0", "O(1)", "", "Resets the connection."),
     row("select", 2, CONNECTION, select)
         .doc("1.0.0", "O(1)", "index", "Changes the selected database."),

@@ -13,8 +13,8 @@ use crate::{
     limits::DATABASES,
 };
 
-const ADMIN: Flags = Flags::ADMIN;
-const LOOK: Flags = Flags::ADMIN.and(Flags::ALL_KEYS);
+const ADMIN: Flags = Flags::ADMIN.and(Flags::NO_SCRIPT);
+const LOOK: Flags = ADMIN.and(Flags::ALL_KEYS);
 
 const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::command::Handler) -> Command {
     Command::new(Group::Server, name, arity, flags, Keys::None, handler).inside("debug")
@@ -46,12 +46,20 @@ pub const COMMANDS: &[Command] = &[
                 .doc("1.0.0", "O(N) where N is the size of the data", "[option ...]", "Writes all data in the snapshot's form and reads it back."),
             row("set-active-expire", 3, ADMIN, set_active_expire)
                 .doc("3.2.0", "O(1)", "0|1", "Switches the removal of keys whose deadline has passed, unless they are met, off or on."),
+            row("set-disable-deny-scripts", 3, ADMIN, set_disable_deny_scripts)
+                .doc("7.0.0", "O(1)", "0|1", "Lets scripts call commands that are kept from them, or not."),
             row("sleep", 3, ADMIN, |_, _| Err(Error::new("ERR DEBUG SLEEP isn't offered: it would stop every client")))
                 .doc("1.0.0", "O(1)", "seconds", "Refuses to stop the server."),
             row("stringmatch-len", 4, ADMIN, stringmatch_len)
                 .doc("6.0.0", "O(N) where N is the length", "length pattern", "Matches a text of that length against a pattern."),
         ]),
 ];
+
+fn set_disable_deny_scripts(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    ctx.config.scripts_call_all = args.integer()? != 0;
+    ctx.reply.ok();
+    Ok(())
+}
 
 fn accept(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     ctx.reply.ok();
@@ -92,7 +100,8 @@ fn stringmatch_len(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn object(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let entry = ctx.data.entry(args.word()?).ok_or(Error::NO_SUCH_KEY)?;
+    // What has expired is still shown while it is there.
+    let entry = ctx.data.db().find(args.word()?).ok_or(Error::NO_SUCH_KEY)?;
     let bytes = postcard::to_allocvec(&stored_value(&entry.value)).map_or(0, |bytes| bytes.len());
     let line = format!(
         "Value at:0x0 refcount:1 encoding:{} serializedlength:{bytes} lru:0 lru_seconds_idle:0",

@@ -131,7 +131,8 @@ fn memory(ctx: &Context<'_>) -> Vec<Line> {
     let used = shell_says("used_memory").or_else(|| shell_says("used_memory_rss")).unwrap_or(0);
     let peak = shell_says("used_memory_peak").unwrap_or(used);
     let limit = ctx.config.value("maxmemory").unwrap_or("0");
-    alloc::vec![
+    let scripts = ctx.interpreter.iter().flat_map(|interpreter| interpreter.facts());
+    let mut lines = alloc::vec![
         line("used_memory", used),
         line("used_memory_human", human(used)),
         line("used_memory_rss", used),
@@ -143,7 +144,9 @@ fn memory(ctx: &Context<'_>) -> Vec<Line> {
         line("maxmemory_policy", ctx.config.value("maxmemory-policy").unwrap_or_default()),
         line("mem_fragmentation_ratio", "1.00"),
         line("mem_allocator", "unknown"),
-    ]
+    ];
+    lines.extend(scripts.map(|(name, value)| line(name, value)));
+    lines
 }
 
 /// Bytes as Redis writes them for people: `512B`, `1.50K`, `3.25M`, `2.00G`.

@@ -20,6 +20,8 @@ pub mod memory;
 pub mod object;
 #[cfg(feature = "server")]
 pub mod persistence;
+#[cfg(feature = "server")]
+pub mod scripting;
 pub mod server;
 pub mod sort;
 pub mod transactions;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 const fn row(name: &'static str, arity: i32, handler: crate::command::Handler) -> Command {
-    let flags = Flags::ADMIN.and(Flags::SERVER_ONLY);
+    let flags = Flags::ADMIN.and(Flags::SERVER_ONLY).and(Flags::NO_SCRIPT);
     Command::new(Group::Server, name, arity, flags, Keys::None, handler)
 }
 

@@ -25,7 +25,7 @@ pub const COMMANDS: &[Command] = &[
         .doc("1.0.0", "O(N) where N is the number of keys in the selected database", "[ASYNC | SYNC]", "Removes all keys from the current database."),
     Command::new(Group::Server, "lolwut", -1, Flags::FAST, Keys::None, lolwut)
         .doc("5.0.0", "O(1)", "[VERSION version]", "Displays a sanderling and the version of Redis that the server follows."),
-    Command::new(Group::Server, "role", 1, Flags::FAST, Keys::None, role)
+    Command::new(Group::Server, "role", 1, Flags::FAST.and(Flags::NO_SCRIPT), Keys::None, role)
         .doc("2.8.12", "O(1)", "", "Returns the replication role."),
     Command::new(Group::Server, "swapdb", 3, EMPTY.and(Flags::FAST).and(Flags::SERVER_ONLY), Keys::None, swapdb)
         .doc("4.0.0", "O(N) where N is the size of the data in both databases", "index1 index2", "Swaps two databases."),

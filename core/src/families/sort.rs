@@ -72,6 +72,7 @@ enum Weight {
 fn sort(ctx: &mut Context<'_>, args: &mut Args<'_>, read_only: bool) -> Result<()> {
     let key = args.word()?;
     let mut options = Options::read(args, read_only)?;
+    let in_script = ctx.in_script;
     let data = &mut ctx.data;
     let mut is_set = false;
     let mut elements: Vec<Vec<u8>> = match data.value(key) {
@@ -85,9 +86,9 @@ fn sort(ctx: &mut Context<'_>, args: &mut Args<'_>, read_only: bool) -> Result<(
         Some(_) => return Err(Error::WRONG_TYPE),
     };
     // BY a pattern that names one key for all says: leave the order as it is. A set has none, and what is stored
-    // shall not depend on how it lies in memory.
+    // or a script goes on with shall not depend on how it lies in memory.
     let mut in_place = options.by.is_some_and(|pattern| !pattern.contains(&b'*'));
-    if in_place && is_set && options.store.is_some() {
+    if in_place && is_set && (options.store.is_some() || in_script) {
         in_place = false;
         options.alphabetic = true;
         options.by = None;

@@ -10,33 +10,35 @@ use crate::{
     session::Watch,
 };
 
+const AT_ONCE: Flags = Flags::NO_QUEUE.and(Flags::NO_SCRIPT);
+
 /// The family's rows.
 pub const COMMANDS: &[Command] = &[
-    Command::new(Group::Transactions, "multi", 1, Flags::FAST.and(Flags::NO_QUEUE), Keys::None, multi).doc(
+    Command::new(Group::Transactions, "multi", 1, Flags::FAST.and(AT_ONCE), Keys::None, multi).doc(
         "1.2.0",
         "O(1)",
         "",
         "Starts a transaction.",
     ),
-    Command::new(Group::Transactions, "exec", 1, Flags::NO_QUEUE, Keys::None, exec).doc(
+    Command::new(Group::Transactions, "exec", 1, AT_ONCE, Keys::None, exec).doc(
         "1.2.0",
         "Depends on commands in the transaction",
         "",
         "Executes all commands in a transaction.",
     ),
-    Command::new(Group::Transactions, "discard", 1, Flags::FAST.and(Flags::NO_QUEUE), Keys::None, discard).doc(
+    Command::new(Group::Transactions, "discard", 1, Flags::FAST.and(AT_ONCE), Keys::None, discard).doc(
         "2.0.0",
         "O(N), where N is the number of queued commands",
         "",
         "Discards a transaction.",
     ),
-    Command::new(Group::Transactions, "watch", -2, Flags::FAST.and(Flags::NO_QUEUE), Keys::ALL, watch).doc(
+    Command::new(Group::Transactions, "watch", -2, Flags::FAST.and(AT_ONCE), Keys::ALL, watch).doc(
         "2.2.0",
         "O(1) for every key",
         "key [key ...]",
         "Monitors changes to keys to determine the execution of a transaction.",
     ),
-    Command::new(Group::Transactions, "unwatch", 1, Flags::FAST, Keys::None, unwatch).doc(
+    Command::new(Group::Transactions, "unwatch", 1, Flags::FAST.and(Flags::NO_SCRIPT), Keys::None, unwatch).doc(
         "2.2.0",
         "O(1)",
         "",

@@ -27,6 +27,8 @@ pub enum FrameKind {
     Pending = 5,
     /// Keys of a replica whose values were forgotten to save memory.
     Forgotten = 6,
+    /// Libraries of functions.
+    Libraries = 7,
 }
 
 /// A frame whose CRC holds.
@@ -98,6 +100,7 @@ pub fn split_frame(bytes: &[u8]) -> Result<(Frame<'_>, &[u8]), FrameError> {
         4 => FrameKind::End,
         5 => FrameKind::Pending,
         6 => FrameKind::Forgotten,
+        7 => FrameKind::Libraries,
         other => return Err(FrameError::UnknownKind(other)),
     };
     Ok((Frame { kind, payload }, rest))

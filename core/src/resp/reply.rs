@@ -217,12 +217,18 @@ impl<'a> Reply<'a> {
 
     /// Text for people to read; in RESP2 a string.
     pub fn verbatim(&mut self, text: &str) {
+        self.verbatim_as(*b"txt", text.as_bytes());
+    }
+
+    /// Text in a format of three letters, such as `mkd`; in RESP2 a string.
+    pub fn verbatim_as(&mut self, format: [u8; 3], text: &[u8]) {
         match self.protocol {
-            Protocol::Resp2 => self.bulk(text.as_bytes()),
+            Protocol::Resp2 => self.bulk(text),
             Protocol::Resp3 => {
                 self.header(b'=', text.len() as i64 + 4);
-                self.out.extend_from_slice(b"txt:");
-                self.out.extend_from_slice(text.as_bytes());
+                self.out.extend_from_slice(&format);
+                self.out.push(b':');
+                self.out.extend_from_slice(text);
                 self.line_end();
             }
         }

@@ -4,15 +4,17 @@
 //! It knows nothing of sockets.
 
 mod errand;
+mod guard;
 mod transaction;
 #[cfg(feature = "server")]
 mod wait;
 
 #[cfg(feature = "server")]
 use alloc::collections::VecDeque;
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 pub use errand::Errand;
+pub use guard::Guard;
 use slab::Slab;
 pub use transaction::{Queued, Transaction};
 #[cfg(feature = "server")]
@@ -53,6 +55,8 @@ pub struct Session {
     pub may_wait: bool,
     /// `CLIENT KILL` ended it: it runs no command any more.
     pub killed: bool,
+    /// What its scripts may call, if not everything.
+    pub guard: Option<Arc<dyn Guard>>,
     /// Between `MULTI` and `EXEC`.
     pub transaction: Option<Transaction>,
     /// Keys under `WATCH`, with their versions then.
@@ -119,6 +123,7 @@ impl Sessions {
             replies: Replies::On,
             may_wait: true,
             killed: false,
+            guard: None,
             transaction: None,
             watched: Vec::new(),
         }))

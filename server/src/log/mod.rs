@@ -5,6 +5,7 @@
 //!   LOCK                                  held by the one server that may write here
 //!   snapshot-00000000000000004711.sdb     Head, Chunk*, End: everything up to record 4711
 //!   log-00000000000000004712.slog         Head, Records*: record 4712 and what follows, a frame for each append
+//!   functions.sfn                         Libraries: the texts of all libraries of functions
 //! ```
 //! Every frame carries its length and its checksum. A file is first written under another name, synced and then
 //! renamed, so a file with one of these names has a whole head, and a snapshot has its end. The only thing that a
@@ -15,6 +16,7 @@ mod compact;
 mod damage;
 mod disk;
 mod files;
+pub(crate) mod libraries;
 mod reader;
 mod recover;
 mod snapshot;

@@ -24,6 +24,8 @@ pub(super) fn configure(engine: &mut Engine, config: &Config) {
     let settings = engine.config_mut();
     settings.force("proto-max-bulk-len", config.proto_max_bulk_len.0.to_string());
     settings.force("requirepass", config.requirepass.clone().unwrap_or_default());
+    settings.force("busy-reply-threshold", config.busy_reply_threshold.to_string());
+    settings.force("lua-memory-max", config.lua_memory_max.0.to_string());
     settings.force("dir", shown(&config.dir));
     settings.force("appendonly", "yes");
     settings.force("appendfsync", config.fsync.name());

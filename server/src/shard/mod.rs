@@ -8,6 +8,7 @@ mod compaction;
 mod facts;
 
 use std::fmt;
+use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use sanderling_core::format::LogSeq;
@@ -19,6 +20,7 @@ use crate::clock;
 use crate::config::{Config, Fsync};
 use crate::entropy::{self, Entropy};
 use crate::log::{DiskLog, Extent, Folder, recover, remove_superseded};
+use crate::script::{Scripts, Watch, WhileBusy};
 
 pub(crate) use facts::{Addresses, resident_bytes};
 
@@ -34,6 +36,8 @@ pub(crate) struct Shard {
     /// Records that couldn't be appended so far.
     unwritten: Vec<u8>,
     compaction: compaction::Compaction,
+    /// What looks after the time of scripts.
+    watch: Rc<Watch>,
 }
 
 /// Records couldn't be made as durable as the policy promises: replies to what wrote them must not be sent.
@@ -65,6 +69,9 @@ impl Shard {
         hub.begin_epoch(LogId(entropy::number()));
         let log = DiskLog::begin(folder.path(), config.fsync, &hub).context("cannot write to the data folder")?;
         engine.journal_mut().enable(true);
+        let scripts = Scripts::open(folder.path())?;
+        let watch = scripts.watch();
+        engine.set_interpreter(Box::new(scripts));
         info!(
             seq = hub.seq().0,
             snapshot_bytes = recovered.snapshot_bytes,
@@ -82,6 +89,7 @@ impl Shard {
             fsync: config.fsync,
             unwritten: Vec::new(),
             compaction,
+            watch,
         };
         facts::configure(&mut shard.engine, config);
         Ok(shard)
@@ -90,6 +98,11 @@ impl Shard {
     /// Tells the engine where clients connect to.
     pub(crate) fn set_addresses(&mut self, addresses: &Addresses) {
         facts::set_addresses(&mut self.engine, addresses);
+    }
+
+    /// Says who answers clients while a script runs for too long.
+    pub(crate) fn serve_while_busy(&self, server: Rc<dyn WhileBusy>) {
+        self.watch.set_server(server);
     }
 
     /// Opens a session for a client at `address`.

@@ -112,3 +112,10 @@ test('databases and names', async () => {
   assert.equal(await other.client('GETNAME'), 'suite');
   assert.match(await redis.info(), /redis_version:/);
 });
+
+test('a script that was defined as a command', async () => {
+  redis.defineCommand('double', { numberOfKeys: 1, lua: "return redis.call('SET', KEYS[1], 2 * redis.call('GET', KEYS[1]))" });
+  await redis.set('n', 21);
+  assert.equal(await redis.double('n'), 'OK');
+  assert.equal(await redis.get('n'), '42');
+});

@@ -182,3 +182,44 @@ def test_a_client_can_name_itself_and_ask_about_the_server(connect):
 def test_an_unknown_user_is_refused(connect):
     with pytest.raises(redis.AuthenticationError):
         connect(username="nobody", password="secret").ping()
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_scripts_and_functions(connect, protocol):
+    r = connect(protocol=protocol, decode_responses=True)
+    r.flushall()
+    r.script_flush()
+    take = r.register_script(
+        "local left = tonumber(redis.call('GET', KEYS[1]) or '0') "
+        "if left < tonumber(ARGV[1]) then return -1 end "
+        "return redis.call('DECRBY', KEYS[1], ARGV[1])"
+    )
+    r.set("stock", 5)
+    # The first call finds that the server doesn't know the script, and loads it.
+    assert take(keys=["stock"], args=[3]) == 2
+    assert take(keys=["stock"], args=[3]) == -1
+    with r.pipeline() as pipe:
+        take(keys=["stock"], args=[1], client=pipe)
+        pipe.get("stock")
+        assert pipe.execute() == [1, "1"]
+    assert r.script_exists(take.sha) == [True]
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        r.eval("return redis.call('LPUSH', KEYS[1], 'x')", 1, "stock")
+    with pytest.raises(redis.exceptions.NoScriptError):
+        r.evalsha("0" * 40, 0)
+    code = "#!lua name=counters\nredis.register_function('bump', function(keys) return redis.call('INCR', keys[1]) end)"
+    assert r.function_load(code, replace=True) == "counters"
+    assert r.fcall("bump", 1, "n") == 1
+    dump = connect(protocol=protocol).function_dump()
+    r.function_delete("counters")
+    assert connect(protocol=protocol).function_restore(dump) in (True, b"OK", "OK")
+    assert r.fcall("bump", 1, "n") == 2
+    r.function_flush()
+
+
+def test_a_lock_of_redis_py(r):
+    with r.lock("lock", timeout=5) as lock:
+        assert lock.owned()
+        assert not r.lock("lock", blocking=False).acquire()
+        lock.extend(5)
+    assert not r.exists("lock")

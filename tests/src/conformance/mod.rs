@@ -17,7 +17,7 @@ use crate::server::{Launch, Server, Target};
 use drive::FileRun;
 use lists::{Lists, Verdict};
 
-/// The files that every change is checked with: the data types and what they all rest on.
+/// The files that every change is checked with: the data types, what they all rest on, and scripts.
 pub const FAST: &[&str] = &[
     "unit/type/string",
     "unit/type/incr",
@@ -32,6 +32,8 @@ pub const FAST: &[&str] = &[
     "unit/expire",
     "unit/keyspace",
     "unit/multi",
+    "unit/scripting",
+    "unit/functions",
 ];
 
 /// How many unexpected failures of a file are shown.

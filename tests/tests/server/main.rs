@@ -14,6 +14,7 @@ mod durability;
 mod hostile;
 mod pipelining;
 mod scale;
+mod scripts;
 mod spec;
 mod sync;
 mod tools;

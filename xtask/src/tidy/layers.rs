@@ -42,6 +42,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "families",
             "command/table",
             "command/dispatch",
+            "command/script",
+            "command/busy",
             // Containers, whose `HELP` is a family's.
             "types/stream/group_commands",
             "types/stream/info_commands",

@@ -15,6 +15,7 @@ use crate::{
     env::UnixMillis,
     error::{Error, Result},
     limits::Limits,
+    session::Guard,
 };
 
 pub use command_set::CommandSet;
@@ -118,6 +119,12 @@ impl Grant {
             }
         }
         Ok(())
+    }
+}
+
+impl Guard for Grant {
+    fn check(&self, words: &[&[u8]]) -> Result<()> {
+        self.check_call(words)
     }
 }
 

@@ -3,13 +3,14 @@
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     vec::Vec,
 };
 
 use super::Hub;
 use crate::{
     blob::Blob,
-    command::{self, Flags},
+    command::{self, Flags, Group},
     engine::{Engine, Flow},
     env::{Env, UnixMillis},
     error::Error,
@@ -158,17 +159,21 @@ impl Hub {
             if row.flags.has(Flags::ADMIN) || row.flags.has(Flags::CONNECTION) {
                 return Err(Error::new("ERR this command can't be called by a replica"));
             }
-            peer.grant.check_call(&words)
+            peer.grant.check_call(&words).map(|()| row.group)
         });
         let mut reply = Vec::new();
-        if let Err(error) = allowed {
-            Reply::new(&mut reply, Protocol::Resp3).error(&error);
+        if let Err(error) = &allowed {
+            Reply::new(&mut reply, Protocol::Resp3).error(error);
             self.send(id, &ToReplica::Reply { id: call, reply: reply.into() });
             return Ok(());
         }
         let session = engine.open_session("sync", env);
         let state = engine.session_mut(session);
         (state.protocol, state.authenticated, state.db) = (Protocol::Resp3, true, following.db);
+        if allowed == Ok(Group::Scripting) {
+            // The keys that the call names are checked; those that its commands name must be, too.
+            state.guard = Some(Arc::new(peer.grant.clone()));
+        }
         following.calls.insert(session, call);
         self.sessions.insert(session, id);
         let flow = engine.execute(env, session, &words, &mut reply);

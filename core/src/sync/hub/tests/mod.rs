@@ -3,6 +3,7 @@
 mod hostile;
 mod many;
 mod mirror;
+mod scripts;
 mod talks;
 
 use alloc::{collections::BTreeMap, format, string::String, vec, vec::Vec};
