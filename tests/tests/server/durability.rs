@@ -88,7 +88,7 @@ fn everything(client: &mut Client) -> BTreeMap<(u8, Vec<u8>), [Reply; 3]> {
                 "hash" => sorted(&client.call(&[b"HGETALL", &key[..]]), 2),
                 "set" => sorted(&client.call(&[b"SMEMBERS", &key[..]]), 1),
                 "zset" => client.call(&[b"ZRANGE", &key[..], b"0", b"-1", b"WITHSCORES"]),
-                "stream" => client.call(&[b"XINFO", b"STREAM", &key[..], b"FULL", b"COUNT", b"0"]),
+                "stream" => client.call(&[b"XINFO", &b"STREAM"[..], &key[..], b"FULL", b"COUNT", b"0"]),
                 "none" => continue,
                 other => panic!("a key of type {other}"),
             };
