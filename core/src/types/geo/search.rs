@@ -66,20 +66,20 @@ impl<'a> Request<'a> {
                 request.read_circle(args)?;
             }
         }
-        let mut froms = [false; 2];
+        let mut origins = [false; 2];
         let mut shapes = [false; 2];
         let is_search = !matches!(form, Form::Radius { .. });
         while !args.is_empty() {
             let left = args.len();
             if request.read_common(args)? {
             } else if is_search && left > 1 && args.take_if("FROMMEMBER") {
-                froms[0] = true;
+                origins[0] = true;
                 match set {
                     Some(set) => request.from = Some(read_member(args, set)?),
                     None => drop(args.word()?),
                 }
             } else if is_search && left > 2 && args.take_if("FROMLONLAT") {
-                froms[1] = true;
+                origins[1] = true;
                 request.from = Some(read_position(args)?);
             } else if is_search && left > 2 && args.take_if("BYRADIUS") {
                 shapes[0] = true;
@@ -106,7 +106,7 @@ impl<'a> Request<'a> {
                 _ => "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options",
             }));
         }
-        if is_search && froms[0] == froms[1] {
+        if is_search && origins[0] == origins[1] {
             return Err(exactly_one("FROMMEMBER or FROMLONLAT", name));
         }
         if is_search && shapes[0] == shapes[1] {
