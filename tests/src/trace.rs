@@ -258,8 +258,8 @@ impl Tracer {
         push(&mut out, &keys);
         while let Some(batch) = self.replica.poll_store() {
             let mut bytes = vec![u8::from(batch.strict)];
-            for op in batch.ops {
-                let (kind, key, value) = match &op {
+            for op in &batch.ops {
+                let (kind, key, value) = match op {
                     StoreOp::Put(key, value) => (0, key.as_slice(), value.as_slice()),
                     StoreOp::Delete(key) => (1, key.as_slice(), [].as_slice()),
                     StoreOp::DeletePrefix(prefix) => (2, prefix.as_slice(), [].as_slice()),
@@ -267,12 +267,8 @@ impl Tracer {
                 bytes.push(kind);
                 push(&mut bytes, key);
                 push(&mut bytes, value);
-                match op {
-                    StoreOp::Put(key, value) => drop(self.store.insert(key, value)),
-                    StoreOp::Delete(key) => drop(self.store.remove(&key)),
-                    StoreOp::DeletePrefix(prefix) => self.store.retain(|key, _| !key.starts_with(&prefix)),
-                }
             }
+            batch.apply(&mut self.store);
             push(&mut out, &bytes);
         }
         let status = self.replica.status();

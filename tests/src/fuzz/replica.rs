@@ -7,7 +7,7 @@ use sanderling_core::{
     format::ClientId,
     hash::{Rng, hash},
     resp::{Value, decode_value},
-    sync::{Event, Grant, Replica, State, StoreOp, ToHub},
+    sync::{Event, Grant, Replica, State, ToHub},
 };
 
 use super::{
@@ -129,13 +129,7 @@ impl Tab {
 
     fn save(&mut self) {
         while let Some(batch) = self.replica.poll_store() {
-            for op in batch.ops {
-                match op {
-                    StoreOp::Put(key, value) => drop(self.store.insert(key, value)),
-                    StoreOp::Delete(key) => drop(self.store.remove(&key)),
-                    StoreOp::DeletePrefix(prefix) => self.store.retain(|key, _| !key.starts_with(&prefix)),
-                }
-            }
+            batch.apply(&mut self.store);
         }
         self.commands.iter_mut().for_each(|command| command.stored = true);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sanderling_core::{
     format::{FrameKind, encode_frame},
     hash::Rng,
-    sync::{Grant, Replica, StoreOp},
+    sync::{Grant, Replica},
 };
 
 use super::{
@@ -90,13 +90,7 @@ fn list(pairs: &Pairs) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 fn save(replica: &mut Replica, pairs: &mut Pairs) {
     while let Some(batch) = replica.poll_store() {
-        for op in batch.ops {
-            match op {
-                StoreOp::Put(key, value) => drop(pairs.insert(key, value)),
-                StoreOp::Delete(key) => drop(pairs.remove(&key)),
-                StoreOp::DeletePrefix(prefix) => pairs.retain(|key, _| !key.starts_with(&prefix)),
-            }
-        }
+        batch.apply(pairs);
     }
 }
 

@@ -7,7 +7,7 @@ use sanderling_core::{
     format::{ClientId, LogSeq},
     hash::Rng,
     resp::{Value, decode_value},
-    sync::{Event, Eviction, Grant, Interest, Message, PeerId, Replica, ReplicaOptions, State, StoreOp},
+    sync::{Event, Eviction, Grant, Interest, Message, PeerId, Replica, ReplicaOptions, State},
 };
 
 use super::{
@@ -223,17 +223,7 @@ impl Node {
     pub(super) fn store(&mut self) {
         self.replica.compact_store();
         while let Some(batch) = self.replica.poll_store() {
-            for op in batch.ops {
-                match op {
-                    StoreOp::Put(key, value) => {
-                        self.store.insert(key, value);
-                    }
-                    StoreOp::Delete(key) => {
-                        self.store.remove(&key);
-                    }
-                    StoreOp::DeletePrefix(prefix) => self.store.retain(|key, _| !key.starts_with(&prefix)),
-                }
-            }
+            batch.apply(&mut self.store);
         }
     }
 

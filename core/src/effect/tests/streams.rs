@@ -160,7 +160,7 @@ proptest! {
 #[test]
 fn the_streams_reach_every_writing_command() {
     let mut effective = BTreeSet::new();
-    for seed in 0..60 {
+    for seed in 0..160 {
         let (mut rng, mut world) = (Rng::new(seed), World::new(Role::Primary, seed % 2 == 0));
         for _ in 0..500 {
             let step = step(&mut rng);

@@ -14,7 +14,11 @@
 //! has outgrown the base and the shell has time, a new generation begins; otherwise what is written is as long as what
 //! changed.
 
-use alloc::{collections::VecDeque, format, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    format,
+    vec::Vec,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +57,53 @@ pub struct StoreBatch {
     pub ops: Vec<StoreOp>,
     /// Whether a command of the user's is among them, which nobody else has: worth a strict transaction.
     pub strict: bool,
+}
+
+impl StoreBatch {
+    /// Carries the changes out on pairs in memory, as any store does with its own. All of them together make a
+    /// transaction: whoever keeps the pairs where others, or a later run, see them must not show some without the rest.
+    ///
+    /// Cost: follows the pairs that come and go.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use sanderling_core::{Env, Limits, format::ClientId, sync::{Replica, ReplicaOptions}};
+    ///
+    /// let options = |run| ReplicaOptions {
+    ///     client: ClientId([run; 16]),
+    ///     interest: vec![b"*".to_vec()],
+    ///     db: 0,
+    ///     seed: run.into(),
+    ///     limits: Limits::DEFAULT,
+    /// };
+    /// let env = Env::new(1_000_000, 7);
+    /// let mut replica = Replica::new(options(1), env);
+    /// replica.execute(env, &[b"SET", b"k", b"v"], &mut Vec::new());
+    /// let mut pairs = BTreeMap::new();
+    /// while let Some(batch) = replica.poll_store() {
+    ///     batch.apply(&mut pairs);
+    /// }
+    ///
+    /// let mut next = Replica::new(options(2), env);
+    /// next.load(&Vec::from_iter(pairs))?;
+    /// assert_eq!(next.status().pending, 1);
+    /// # Ok::<(), sanderling_core::sync::LoadError>(())
+    /// ```
+    pub fn apply(self, pairs: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
+        for op in self.ops {
+            match op {
+                StoreOp::Put(key, value) => drop(pairs.insert(key, value)),
+                StoreOp::Delete(key) => drop(pairs.remove(&key)),
+                StoreOp::DeletePrefix(prefix) => {
+                    let from_there = pairs.range(prefix.clone()..);
+                    let keys = from_there.map(|(key, _)| key).take_while(|key| key.starts_with(&prefix));
+                    for key in Vec::from_iter(keys.cloned()) {
+                        pairs.remove(&key);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// What is stored, and what is to be.

@@ -31,17 +31,17 @@ const fn row(name: &'static str, arity: i32, flags: Flags, handler: Handler) -> 
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row("georadius", -6, PERHAPS_STORING, |ctx, args| search(ctx, args, BY_POSITION, b"georadius"))
-        .doc("3.2.0", RADIUS_COST, "key longitude latitude radius M | KM | FT | MI [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]", "Queries a geospatial index for members within a distance from a position, optionally stores the result."),
+        .doc("3.2.0", RADIUS_COST, "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]", "Queries a geospatial index for members within a distance from a position, optionally stores the result."),
     row("georadius_ro", -6, Flags::READ, |ctx, args| search(ctx, args, BY_POSITION_RO, b"georadius_ro"))
-        .doc("3.2.10", RADIUS_COST, "key longitude latitude radius M | KM | FT | MI [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC]", "Returns members from a geospatial index that are within a distance from a position."),
+        .doc("3.2.10", RADIUS_COST, "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC]", "Returns members from a geospatial index that are within a distance from a position."),
     row("georadiusbymember", -5, PERHAPS_STORING, |ctx, args| search(ctx, args, BY_MEMBER, b"georadiusbymember"))
-        .doc("3.2.0", RADIUS_COST, "key member radius M | KM | FT | MI [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]", "Queries a geospatial index for members within a distance from a member, optionally stores the result."),
+        .doc("3.2.0", RADIUS_COST, "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]", "Queries a geospatial index for members within a distance from a member, optionally stores the result."),
     row("georadiusbymember_ro", -5, Flags::READ, |ctx, args| search(ctx, args, BY_MEMBER_RO, b"georadiusbymember_ro"))
-        .doc("3.2.10", RADIUS_COST, "key member radius M | KM | FT | MI [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC]", "Returns members from a geospatial index that are within a distance from a member."),
+        .doc("3.2.10", RADIUS_COST, "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC]", "Returns members from a geospatial index that are within a distance from a member."),
     row("geosearch", -7, Flags::READ, |ctx, args| search(ctx, args, Form::Search, b"geosearch"))
-        .doc("6.2.0", COST, "key FROMMEMBER member | FROMLONLAT longitude latitude BYRADIUS radius M | KM | FT | MI | BYBOX width height M | KM | FT | MI [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]", "Queries a geospatial index for members inside an area of a box or a circle."),
+        .doc("6.2.0", COST, "key <FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI>> [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]", "Queries a geospatial index for members inside an area of a box or a circle."),
     Command::new(Group::Geo, "geosearchstore", -8, STORING, Keys::FIRST_TWO, geosearchstore)
-        .doc("6.2.0", COST, "destination source FROMMEMBER member | FROMLONLAT longitude latitude BYRADIUS radius M | KM | FT | MI | BYBOX width height M | KM | FT | MI [ASC | DESC] [COUNT count [ANY]] [STOREDIST]", "Queries a geospatial index for members inside an area of a box or a circle, and stores the result.").accessing(Access::FirstFromRest),
+        .doc("6.2.0", COST, "destination source <FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI>> [ASC | DESC] [COUNT count [ANY]] [STOREDIST]", "Queries a geospatial index for members inside an area of a box or a circle, and stores the result.").accessing(Access::FirstFromRest),
 ];
 
 fn search(ctx: &mut Context<'_>, args: &mut Args<'_>, form: Form, name: &[u8]) -> Result<()> {

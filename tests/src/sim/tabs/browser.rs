@@ -7,7 +7,7 @@ use sanderling_core::{
     format::ClientId,
     hash::Rng,
     resp::{Value, decode_value},
-    sync::{Event, Replica, ReplicaOptions, StoreBatch, StoreOp},
+    sync::{Event, Replica, ReplicaOptions, StoreBatch},
 };
 
 use super::super::{
@@ -185,13 +185,7 @@ impl Browser {
     /// Lets transactions of the leader be done.
     pub(super) fn write(&mut self, count: usize) {
         for batch in self.unwritten.drain(..count.min(self.unwritten.len())) {
-            for op in batch.ops {
-                match op {
-                    StoreOp::Put(key, value) => drop(self.store.insert(key, value)),
-                    StoreOp::Delete(key) => drop(self.store.remove(&key)),
-                    StoreOp::DeletePrefix(prefix) => self.store.retain(|key, _| !key.starts_with(&prefix)),
-                }
-            }
+            batch.apply(&mut self.store);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
     hash::Rng,
     keyspace::Entry,
     resp::Value,
-    sync::{Event, Grant, ReplicaOptions, State, StoreOp},
+    sync::{Event, Grant, ReplicaOptions, State},
 };
 
 /// The memory that a few dozen of the keys below take.
@@ -73,13 +73,7 @@ impl World {
 
     fn save(&mut self) {
         while let Some(batch) = self.pair.replica.poll_store() {
-            for op in batch.ops {
-                match op {
-                    StoreOp::Put(key, value) => drop(self.store.insert(key, value)),
-                    StoreOp::Delete(key) => drop(self.store.remove(&key)),
-                    StoreOp::DeletePrefix(prefix) => self.store.retain(|key, _| !key.starts_with(&prefix)),
-                }
-            }
+            batch.apply(&mut self.store);
         }
     }
 

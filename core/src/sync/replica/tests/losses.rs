@@ -189,13 +189,7 @@ fn a_transaction_of_one_call_survives_a_restart_as_one() {
 pub(super) fn stored(pair: &mut Pair) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut pairs = alloc::collections::BTreeMap::new();
     while let Some(batch) = pair.replica.poll_store() {
-        for op in batch.ops {
-            match op {
-                crate::sync::StoreOp::Put(key, value) => drop(pairs.insert(key, value)),
-                crate::sync::StoreOp::Delete(key) => drop(pairs.remove(&key)),
-                crate::sync::StoreOp::DeletePrefix(prefix) => pairs.retain(|key, _| !key.starts_with(&prefix)),
-            }
-        }
+        batch.apply(&mut pairs);
     }
     pairs.into_iter().collect()
 }

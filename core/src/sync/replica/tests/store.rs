@@ -21,16 +21,6 @@ use crate::{
 /// Stored pairs.
 type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
-fn apply(pairs: &mut Pairs, batch: StoreBatch) {
-    for op in batch.ops {
-        match op {
-            StoreOp::Put(key, value) => drop(pairs.insert(key, value)),
-            StoreOp::Delete(key) => drop(pairs.remove(&key)),
-            StoreOp::DeletePrefix(prefix) => pairs.retain(|key, _| !key.starts_with(&prefix)),
-        }
-    }
-}
-
 fn list(pairs: &Pairs) -> Vec<(Vec<u8>, Vec<u8>)> {
     pairs.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
@@ -43,6 +33,20 @@ fn bytes(batch: &StoreBatch) -> usize {
 fn puts(batch: &StoreBatch, prefix: &str) -> usize {
     let is_put = |op: &&StoreOp| matches!(op, StoreOp::Put(key, _) if key.starts_with(prefix.as_bytes()));
     batch.ops.iter().filter(is_put).count()
+}
+
+#[test]
+fn a_batch_is_carried_out_in_order_and_a_prefix_takes_with_it_what_begins_so() {
+    let put = |key: &[u8]| StoreOp::Put(key.to_vec(), key.to_vec());
+    let mut pairs = Pairs::new();
+    let ops = [b"a".as_slice(), b"b/", b"b/1", b"b/\xff", b"b0", b"c"].map(put).into();
+    StoreBatch { ops, strict: false }.apply(&mut pairs);
+    let prefix = || StoreOp::DeletePrefix(b"b/".to_vec());
+    let ops = vec![put(b"b/2"), prefix(), put(b"b/3"), StoreOp::Delete(b"c".to_vec()), StoreOp::Delete(b"d".to_vec())];
+    StoreBatch { ops, strict: true }.apply(&mut pairs);
+    assert_eq!(list(&pairs), [b"a".as_slice(), b"b/3", b"b0"].map(|key| (key.to_vec(), key.to_vec())));
+    StoreBatch { ops: vec![StoreOp::DeletePrefix(vec![])], strict: false }.apply(&mut pairs);
+    assert!(pairs.is_empty());
 }
 
 fn replica_of_run(run: u64) -> Replica {
@@ -63,7 +67,7 @@ fn replica_of_run(run: u64) -> Replica {
 impl Pair {
     fn store(&mut self, pairs: &mut Pairs) {
         while let Some(batch) = self.replica.poll_store() {
-            apply(pairs, batch);
+            batch.apply(pairs);
         }
     }
 
@@ -100,7 +104,7 @@ fn what_is_written_is_as_long_as_what_changed() {
     pair.exchange();
     let batch = pair.replica.poll_store().unwrap();
     assert!(bytes(&batch) < 300 && !batch.strict, "a changed key: {} bytes", bytes(&batch));
-    apply(&mut pairs, batch);
+    batch.apply(&mut pairs);
     let env = pair.env();
     pair.replica.subscribe(env, &[b"c:*"], &[]);
     pair.exchange();
@@ -109,11 +113,11 @@ fn what_is_written_is_as_long_as_what_changed() {
     assert!(!pair.replica.is_subscribing());
     let batch = pair.replica.poll_store().unwrap();
     assert!(bytes(&batch) < 300, "changes of interest: {} bytes", bytes(&batch));
-    apply(&mut pairs, batch);
+    batch.apply(&mut pairs);
     assert!(pair.replica.forget(b"a:7"));
     let batch = pair.replica.poll_store().unwrap();
     assert!(bytes(&batch) < 300, "a forgotten key: {} bytes", bytes(&batch));
-    apply(&mut pairs, batch);
+    batch.apply(&mut pairs);
     assert!(pair.replica.poll_store().is_none());
     assert!(!pair.replica.compact_store(), "the tail is short");
 
@@ -140,7 +144,7 @@ fn a_tail_that_has_outgrown_its_base_is_compacted_when_there_is_time_and_not_bef
     assert!(pair.replica.compact_store());
     let batch = pair.replica.poll_store().unwrap();
     assert!(bytes(&batch) < 4_000);
-    apply(&mut pairs, batch);
+    batch.apply(&mut pairs);
     assert_eq!(pairs.len(), 2, "a head and a base: {:?}", pairs.keys());
     let mut twin = replica_of_run(2);
     twin.load(&list(&pairs)).unwrap();
@@ -171,7 +175,7 @@ fn commands_of_one_batch_share_a_pair_until_the_last_is_answered() {
     let batch = pair.replica.poll_store().unwrap();
     assert!(batch.strict);
     assert_eq!((batch.ops.len(), puts(&batch, "pend/")), (1, 1));
-    apply(&mut pairs, batch);
+    batch.apply(&mut pairs);
     pair.call("INCR n");
     pair.store(&mut pairs);
     let before = pairs.clone();
@@ -179,7 +183,7 @@ fn commands_of_one_batch_share_a_pair_until_the_last_is_answered() {
     let batch = pair.replica.poll_store().unwrap();
     assert!(!batch.strict);
     assert_eq!(puts(&batch, "pend/"), 0);
-    apply(&mut pairs, batch);
+    batch.apply(&mut pairs);
     assert!(pairs.keys().all(|key| !key.starts_with(b"pend/")));
 
     // One that was answered before it was stored isn't stored at all.
@@ -210,7 +214,7 @@ fn a_store_that_is_started_anew_holds_everything() {
     pair.replica.start_storing();
     let batch = pair.replica.poll_store().unwrap();
     assert!(batch.strict);
-    apply(&mut pairs, batch);
+    batch.apply(&mut pairs);
     let mut twin = replica_of_run(2);
     twin.load(&list(&pairs)).unwrap();
     assert_eq!(twin.status().pending, 1);
@@ -246,7 +250,7 @@ fn commands_that_are_found_while_connected_go_up_on_another_connection() {
     let mut other = replica_of_run(9);
     other.execute(Env::new(1_000_000, 0), &words("INCR n"), &mut Vec::new());
     let mut pairs = Pairs::new();
-    apply(&mut pairs, other.poll_store().unwrap());
+    other.poll_store().unwrap().apply(&mut pairs);
     let mut pair = Pair::new();
     pair.call("INCR n");
     assert_eq!(pair.replica.salvage(&list(&pairs)), 1);

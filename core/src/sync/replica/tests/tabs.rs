@@ -6,7 +6,7 @@ use super::{Pair, make_replica, words};
 use crate::{
     Env,
     resp::{Value, decode_value},
-    sync::{HubOptions, Replica, StoreOp},
+    sync::{HubOptions, Replica},
 };
 
 /// The first leads the others; what they say arrives when it is let through.
@@ -61,13 +61,7 @@ pub(super) fn run(tab: &mut Replica, line: &str) -> Value {
 pub(super) fn stored(tab: &mut Replica) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut pairs = BTreeMap::new();
     while let Some(batch) = tab.poll_store() {
-        for op in batch.ops {
-            match op {
-                StoreOp::Put(key, value) => drop(pairs.insert(key, value)),
-                StoreOp::Delete(key) => drop(pairs.remove(&key)),
-                StoreOp::DeletePrefix(prefix) => pairs.retain(|key, _| !key.starts_with(&prefix)),
-            }
-        }
+        batch.apply(&mut pairs);
     }
     pairs.into_iter().collect()
 }

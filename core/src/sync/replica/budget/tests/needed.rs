@@ -2,14 +2,16 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
-use super::{Eviction, World};
+use super::{super::super::Link, BYTES_MAX, Eviction, World};
 use crate::{
+    Env, Limits,
     blob::Blob,
     effect::{Change, Effect},
-    format::{ClientSeq, LogSeq},
+    format::{ClientId, ClientSeq, LogSeq},
     resp::Value,
     sync::{
-        Batch, Features, Item, LoadScope, LogId, ServerLimits, Start, State, ToReplica, Welcome, buckets::bucket_of,
+        Batch, Event, Features, Item, LoadScope, LogId, Replica, ReplicaOptions, ServerLimits, Start, State, ToReplica,
+        Welcome, buckets::bucket_of,
     },
     types::string::{Expiry, StringChange},
 };
@@ -183,4 +185,91 @@ fn check_change_before_a_load(was_known: bool) {
 fn a_change_before_a_load_of_what_differs_finds_a_key_absent() {
     check_change_before_a_load(true);
     check_change_before_a_load(false);
+}
+
+/// What came behind a load that waits for keys which it left out, in a word each; `None` if none waits.
+fn behind(world: &World) -> Option<Vec<&'static str>> {
+    let Link::Starting { room, later, .. } = &world.pair.replica.link else { return None };
+    let word = |bytes: &Vec<u8>| match ToReplica::decode(bytes).unwrap() {
+        ToReplica::LoadBegin(LoadScope::Added { .. }) => "begin",
+        ToReplica::Chunk(_) => "chunk",
+        ToReplica::LoadEnd { .. } => "end",
+        ToReplica::Unsubscribed { .. } => "unsubscribed",
+        ToReplica::Batch(_) => "batch",
+        ToReplica::Fetched { .. } => "fetched",
+        other => panic!("{other:?}"),
+    };
+    room.is_waiting().then(|| later.iter().map(word).collect())
+}
+
+#[test]
+fn a_change_of_interest_behind_a_load_that_waits_is_no_part_of_the_load() {
+    let mut world = World::new(Eviction::Lru);
+    world.hang_up();
+    for number in 0..20_000 {
+        world.pair.call_server(&format!("SET k:{number} {}", "x".repeat(30)));
+    }
+    for number in 0..10 {
+        world.pair.call_server(&format!("MSET added:{number} theirs gone:{number} theirs"));
+    }
+    let options = ReplicaOptions {
+        client: ClientId([2; 16]),
+        interest: vec![b"k:*".to_vec(), b"gone:*".to_vec()],
+        db: 0,
+        seed: 2,
+        limits: Limits::DEFAULT,
+    };
+    world.pair.replica = Replica::new(options, Env::new(1_000_000, 0));
+    world.pair.replica.limit_memory(BYTES_MAX, Eviction::Lru);
+    world.connect();
+    while world.pair.replica.status().state != State::Loading {
+        step(&mut world);
+    }
+    for _ in 0..3 {
+        step(&mut world);
+    }
+    assert_eq!(world.pair.replica.status().state, State::Loading, "it comes in several parts");
+    // Of these keys most have passed by, and there was no room.
+    for number in 0..200 {
+        world.pair.call(&format!("APPEND k:{number} mine"));
+    }
+    let env = world.pair.env();
+    let both = world.pair.replica.subscribe(env, &[b"added:*"], &[b"gone:*"]);
+    let back = world.pair.replica.subscribe(env, &[b"gone:*"], &[]);
+    while behind(&world).is_none() {
+        step(&mut world);
+        assert_eq!(world.pair.replica.status().state, State::Loading);
+    }
+    while world.pair.replica.poll_event().is_some() {}
+    // What it asks for doesn't get up yet, and the hub goes on to what comes next.
+    for _ in 0..20 {
+        world.pair.bring_down();
+    }
+    world.pair.call_server("APPEND added:0 !");
+    world.pair.bring_down();
+    let came = behind(&world).unwrap();
+    assert_eq!(came, ["begin", "chunk", "end", "unsubscribed", "begin", "chunk", "end", "batch"]);
+    assert_eq!(world.pair.replica.poll_event(), None);
+    assert!(!world.pair.replica.is_known(b"added:0"));
+
+    world.pair.exchange();
+    world.drain();
+    assert_eq!((world.pair.replica.status().state, world.pair.replica.status().pending), (State::Live, 0));
+    let events = Vec::from_iter(core::iter::from_fn(|| world.pair.replica.poll_event()));
+    let told = |wanted: Event| events.iter().position(|event| *event == wanted);
+    let order = [Event::State(State::Live), Event::Subscribed { id: both }, Event::Subscribed { id: back }].map(told);
+    assert!(order.is_sorted() && order[0].is_some(), "{events:?}");
+    assert_eq!(world.pair.replica.globs, [&b"k:*"[..], b"added:*", b"gone:*"]);
+    for number in 0..10 {
+        world.pair.replica.fetch(&[format!("added:{number}").as_bytes(), format!("gone:{number}").as_bytes()]);
+    }
+    world.pair.replica.fetch(&[b"k:3"]);
+    world.pair.exchange();
+    for number in 0..10 {
+        let added = if number == 0 { "theirs!" } else { "theirs" };
+        assert_eq!(text(&mut world, &format!("added:{number}")), added);
+        assert_eq!(text(&mut world, &format!("gone:{number}")), "theirs");
+    }
+    assert_eq!(text(&mut world, "k:3"), format!("{}mine", "x".repeat(30)));
+    world.check_content().unwrap();
 }
