@@ -48,4 +48,6 @@ pub use env::{Env, UnixMillis};
 pub use error::Error;
 pub use limits::Limits;
 pub use role::Role;
+#[cfg(feature = "server")]
+pub use session::Published;
 pub use session::{Errand, SessionId, Woken};

@@ -14,6 +14,8 @@ pub struct Limits {
     pub inline_bytes_max: usize,
     /// Bytes of arguments that one `MULTI` may queue, so that a client can't fill memory without ever committing.
     pub queued_bytes_max: usize,
+    /// Channels and patterns that one connection may listen to.
+    pub session_channels_max: usize,
     /// Commands that a replica keeps pending while it can't reach the server. Past it, writes are refused
     /// with a clear error instead of memory growing without end.
     pub pending_commands_max: usize,
@@ -54,6 +56,7 @@ impl Limits {
         args_max: 1024 * 1024,
         inline_bytes_max: 64 * 1024,
         queued_bytes_max: 1024 * 1024 * 1024,
+        session_channels_max: 100_000,
         pending_commands_max: 100_000,
         sync_message_bytes_max: 16 * 1024 * 1024,
         backlog_bytes_max: 64 * 1024 * 1024,

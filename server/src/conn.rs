@@ -110,6 +110,25 @@ impl Connection {
         !std::mem::replace(&mut state.held, true)
     }
 
+    /// Takes a message that nobody asked for, to be let go by the next flush. Returns whether it is to be held; if not, it
+    /// is held already. A client that doesn't read what it listens to is cut off.
+    pub(crate) fn push(&self, message: &[u8]) -> bool {
+        let state = &mut *self.state.borrow_mut();
+        if state.closing {
+            return false;
+        }
+        if state.unsent().len() + message.len() > MESSAGES_BYTES_MAX {
+            warn!("a client that listens to channels doesn't read: its connection is closed");
+            state.closing = true;
+            state.out.clear();
+            state.sent = 0;
+            state.wake();
+            return false;
+        }
+        state.out.extend_from_slice(message);
+        !std::mem::replace(&mut state.held, true)
+    }
+
     /// Ends the connection without its replies.
     pub(crate) fn abandon(&self) {
         let state = &mut *self.state.borrow_mut();
@@ -373,6 +392,9 @@ pub(crate) type BusyCaller<'a> = dyn FnMut(SessionId, &[&[u8]], &mut Vec<u8>) ->
 fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
+
+/// Messages that a client which listens may leave unread, as in Redis by default.
+const MESSAGES_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Replies in bytes after which no more requests are executed until they are written.
 const OUT_BYTES_PAUSE: usize = 1024 * 1024;

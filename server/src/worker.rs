@@ -128,6 +128,18 @@ impl Worker {
         }
     }
 
+    /// Hands those who listen their messages, which go out with the flush that follows.
+    fn deliver_messages(&self) {
+        let mut shard = self.shard.borrow_mut();
+        while let Some(message) = shard.poll_message() {
+            if let Some(connection) = self.by_session.borrow().get(&message.session)
+                && connection.push(&message.reply)
+            {
+                self.held.borrow_mut().push(Rc::clone(connection));
+            }
+        }
+    }
+
     /// Asks for a flush once everything that is ready has run.
     pub(crate) fn request_flush(&self) {
         self.flush.notify_one();
@@ -157,6 +169,7 @@ impl Worker {
     pub(crate) fn flush_now(&self, released: &mut Vec<Rc<Connection>>) -> bool {
         self.run_errands();
         self.answer_woken();
+        self.deliver_messages();
         let mut shard = self.shard.borrow_mut();
         let flushed = shard.flush();
         let wants_round = self.peers.borrow_mut().pump(&mut shard);

@@ -5,6 +5,7 @@ use alloc::{format, string::String};
 use super::{Args, Command, Context, Flags, Group, Keys, table};
 use crate::{
     error::{Error, Result},
+    resp::Protocol,
     session::Queued,
 };
 
@@ -71,6 +72,8 @@ fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]]) -> Result<Option<Call<
         return Err(Error::new("NOAUTH Authentication required."));
     }
     check_writable(ctx, row)?;
+    #[cfg(feature = "server")]
+    check_listening(ctx, row)?;
     let session = ctx.session();
     match &mut session.transaction {
         Some(transaction) if !row.flags.has(Flags::NO_QUEUE) => {
@@ -91,6 +94,22 @@ pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, words: &[&[u8]])
     ctx.data.writing = row.flags.has(Flags::WRITE);
     ctx.stats.commands += 1;
     (row.handler)(ctx, &mut Args::new(words))
+}
+
+/// Refuses what a connection that listens in RESP2 may not call: its reply couldn't be told from messages.
+#[cfg(feature = "server")]
+fn check_listening(ctx: &mut Context<'_>, row: &Command) -> Result<()> {
+    let session = ctx.session();
+    let is_bound = session.protocol == Protocol::Resp2 && !session.listening.is_empty();
+    let is_allowed = row.group == Group::PubSub && row.flags.has(Flags::CONNECTION)
+        || row.container.is_empty() && matches!(row.name, "ping" | "quit" | "reset");
+    match is_bound && !is_allowed {
+        true => Err(Error::owned(format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+            row.full_name()
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Refuses a write where the shell has said that it can't keep one.

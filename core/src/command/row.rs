@@ -305,6 +305,8 @@ pub enum Group {
     HyperLogLog,
     /// Streams.
     Stream,
+    /// Messages.
+    PubSub,
     /// Transactions.
     Transactions,
     /// Scripts and functions.
@@ -329,6 +331,7 @@ impl Group {
             Self::Geo => "geo",
             Self::HyperLogLog => "hyperloglog",
             Self::Stream => "stream",
+            Self::PubSub => "pubsub",
             Self::Transactions => "transactions",
             Self::Scripting => "scripting",
             Self::Connection => "connection",
@@ -349,6 +352,7 @@ impl Group {
             Self::Geo => Some("@geo"),
             Self::HyperLogLog => Some("@hyperloglog"),
             Self::Stream => Some("@stream"),
+            Self::PubSub => Some("@pubsub"),
             Self::Transactions => Some("@transaction"),
             Self::Scripting => Some("@scripting"),
             Self::Connection => Some("@connection"),

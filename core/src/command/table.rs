@@ -25,6 +25,8 @@ const FAMILIES: &[&[Command]] = &[
     #[cfg(feature = "server")]
     families::persistence::COMMANDS,
     #[cfg(feature = "server")]
+    families::pubsub::COMMANDS,
+    #[cfg(feature = "server")]
     families::scripting::COMMANDS,
     families::server::COMMANDS,
     families::sort::COMMANDS,

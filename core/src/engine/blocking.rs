@@ -7,7 +7,7 @@ use super::Engine;
 use crate::{
     command::WaitFor,
     env::{Env, UnixMillis},
-    session::{Queued, SessionId, Wait, Woken},
+    session::{Published, Queued, SessionId, Topic, Wait, Woken},
 };
 
 impl Engine {
@@ -62,9 +62,25 @@ impl Engine {
         self.sessions.waiting.next_deadline()
     }
 
-    /// Whether [`Engine::poll_woken`] has something.
+    /// Whether [`Engine::poll_woken`], [`Engine::poll_message`] or [`Engine::poll_published`] has something.
     pub fn has_woken(&self) -> bool {
-        !self.sessions.woken.is_empty()
+        !self.sessions.woken.is_empty() || self.sessions.pubsub.has_messages()
+    }
+
+    /// The next message to a session that listens, as it is written to its connection. To be polled after each call,
+    /// until there is none.
+    pub fn poll_message(&mut self) -> Option<Woken> {
+        self.sessions.pubsub.poll_message()
+    }
+
+    /// The next message that a command published, for those who listen elsewhere.
+    pub fn poll_published(&mut self) -> Option<Published> {
+        self.sessions.pubsub.poll_published()
+    }
+
+    /// Hands a message that was published elsewhere to the sessions that listen to its channel; returns how many do.
+    pub fn publish(&mut self, channel: &[u8], payload: &[u8]) -> usize {
+        self.sessions.publish(Topic::Channel, channel, payload)
     }
 
     /// The next session whose waiting is over, with its reply. To be polled after each call, until there is none.

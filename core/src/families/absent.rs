@@ -23,9 +23,18 @@ pub const COMMANDS: &[Command] = &[
     row("function"),
     row("info"),
     row("lastsave"),
+    row("psubscribe"),
+    row("publish"),
+    row("pubsub"),
+    row("punsubscribe"),
     row("save"),
     row("script"),
     row("shutdown"),
+    row("spublish"),
+    row("ssubscribe"),
+    row("subscribe"),
+    row("sunsubscribe"),
+    row("unsubscribe"),
 ];
 
 const fn row(name: &'static str) -> Command {
@@ -52,6 +61,7 @@ mod tests {
             families::debug::COMMANDS,
             families::info::COMMANDS,
             families::persistence::COMMANDS,
+            families::pubsub::COMMANDS,
             families::scripting::COMMANDS,
         ];
         let mut names: Vec<&str> = families.iter().copied().flatten().map(|row| row.name).collect();

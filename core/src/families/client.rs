@@ -13,7 +13,7 @@ use crate::{
     env::UnixMillis,
     error::{Error, Result},
     num, order,
-    session::{Errand, Replies, Session, SessionId},
+    session::{Errand, Replies, Session, SessionId, Topic},
 };
 
 const OWN: Flags = Flags::CONNECTION.and(Flags::SERVER_ONLY).and(Flags::NO_SCRIPT);
@@ -156,11 +156,9 @@ fn info(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 fn list(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let query_bytes = query_bytes(ctx, args);
-    let mut ids: Option<Vec<i64>> = None;
+    let (mut ids, mut kind): (Option<Vec<i64>>, _) = (None, None);
     if args.take_if("TYPE") {
-        if !is_normal(args.word()?)? {
-            ids = Some(Vec::new());
-        }
+        kind = Some(Kind::read(args.word()?)?);
         args.end()?;
     } else if args.len() >= 2 && args.take_if("ID") {
         let parsed = args.rest().iter().map(|word| num::parse_i64(word));
@@ -172,7 +170,8 @@ fn list(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     order::sort_by(&mut sessions, |(_, one), (_, other)| one.id.cmp(&other.id));
     let mut lines = String::new();
     for (id, session) in sessions {
-        if ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64))) {
+        let is_wanted = kind.is_none_or(|kind: Kind| kind.holds(session));
+        if is_wanted && ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64))) {
             lines += &line(ctx, id, session, if id == ctx.session { query_bytes } else { 0 });
         }
     }
@@ -182,6 +181,7 @@ fn list(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 fn flags(ctx: &Context<'_>, id: SessionId, session: &Session) -> &'static str {
     match (ctx.sessions.waiting.is_waiting(id), session.transaction.is_some()) {
+        _ if !session.listening.is_empty() => "P",
         (true, _) => "b",
         (false, true) => "x",
         (false, false) => "N",
@@ -200,9 +200,12 @@ fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_bytes: usize)
     let _ = writeln!(
         line,
         "id={id} addr={address} laddr={local} fd=0 name={name} age={age} idle={idle} flags={flags} db={db} \
-         sub=0 psub=0 ssub=0 multi={queued} qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 \
+         sub={channels} psub={patterns} ssub={shards} multi={queued} qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 \
          oll=0 omem=0 tot-mem=0 events=r cmd={command} user=default lib-name={library} lib-ver={version} redir=-1 \
          resp={protocol}",
+        channels = session.listening.of(Topic::Channel).len(),
+        patterns = session.listening.of(Topic::Pattern).len(),
+        shards = session.listening.of(Topic::Shard).len(),
         id = session.id,
         address = session.address,
         local = local_address(ctx),
@@ -232,13 +235,35 @@ fn query_bytes(ctx: &Context<'_>, args: &Args<'_>) -> usize {
     words.map(|word| header(word.len()) + word.len() + 2).sum::<usize>() + header(2 + args.len())
 }
 
-/// Whether a type of clients is the one that all clients here have.
-fn is_normal(word: &[u8]) -> Result<bool> {
-    const TYPES: [(&str, bool); 5] =
-        [("normal", true), ("pubsub", false), ("master", false), ("replica", false), ("slave", false)];
-    match TYPES.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes())) {
-        Some((_, normal)) => Ok(*normal),
-        None => Err(Error::owned(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word)))),
+/// A type of clients. Of masters and replicas there are none here.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Normal,
+    PubSub,
+    Other,
+}
+
+impl Kind {
+    fn read(word: &[u8]) -> Result<Self> {
+        const KINDS: [(&str, Kind); 5] = [
+            ("normal", Kind::Normal),
+            ("pubsub", Kind::PubSub),
+            ("master", Kind::Other),
+            ("replica", Kind::Other),
+            ("slave", Kind::Other),
+        ];
+        let found = KINDS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
+        found
+            .map(|(_, kind)| *kind)
+            .ok_or_else(|| Error::owned(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word))))
+    }
+
+    fn holds(self, session: &Session) -> bool {
+        match self {
+            Self::Normal => session.listening.is_empty(),
+            Self::PubSub => !session.listening.is_empty(),
+            Self::Other => false,
+        }
     }
 }
 
@@ -248,13 +273,13 @@ struct Victims<'a> {
     id: Option<u64>,
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
-    normal: bool,
+    kind: Option<Kind>,
     skip_me: bool,
 }
 
 impl<'a> Victims<'a> {
     fn read(args: &mut Args<'a>) -> Result<Self> {
-        let mut victims = Self { id: None, address: None, local_address: None, normal: true, skip_me: true };
+        let mut victims = Self { id: None, address: None, local_address: None, kind: None, skip_me: true };
         while !args.is_empty() {
             if args.len() < 2 {
                 return Err(Error::SYNTAX);
@@ -267,7 +292,7 @@ impl<'a> Victims<'a> {
             } else if args.take_if("LADDR") {
                 victims.local_address = Some(args.word()?);
             } else if args.take_if("TYPE") {
-                victims.normal = is_normal(args.word()?)?;
+                victims.kind = Some(Kind::read(args.word()?)?);
             } else if args.take_if("USER") {
                 let user = args.word()?;
                 if user != b"default" {
@@ -287,7 +312,7 @@ impl<'a> Victims<'a> {
 
     fn holds(&self, session: &Session, is_me: bool, local_address: &str) -> bool {
         !session.killed
-            && self.normal
+            && self.kind.is_none_or(|kind| kind.holds(session))
             && !(self.skip_me && is_me)
             && self.id.is_none_or(|id| id == session.id)
             && self.address.is_none_or(|address| address == session.address.as_bytes())
@@ -300,7 +325,7 @@ fn kill(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let victims = match old_form {
         true => {
             let address = Some(args.word()?);
-            Victims { id: None, address, local_address: None, normal: true, skip_me: false }
+            Victims { id: None, address, local_address: None, kind: None, skip_me: false }
         }
         false => Victims::read(args)?,
     };

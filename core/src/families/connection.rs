@@ -40,7 +40,16 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 fn ping(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    match args.take() {
+    let message = args.take();
+    #[cfg(feature = "server")]
+    if args.is_empty() && ctx.reply.protocol() == Protocol::Resp2 && !ctx.session().listening.is_empty() {
+        // What comes between messages looks like one.
+        ctx.reply.array(2);
+        ctx.reply.bulk(b"pong");
+        ctx.reply.bulk(message.unwrap_or_default());
+        return Ok(());
+    }
+    match message {
         None => ctx.reply.simple("PONG"),
         Some(message) if args.is_empty() => ctx.reply.bulk(message),
         Some(_) => return Err(Error::arity("ping")),
@@ -65,6 +74,9 @@ fn reset(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     let session = ctx.sessions.session_mut(ctx.session);
     session.unwatch(keyspace);
     session.transaction = None;
+    #[cfg(feature = "server")]
+    ctx.sessions.unsubscribe_all(ctx.session);
+    let session = ctx.sessions.session_mut(ctx.session);
     session.name.clear();
     session.db = 0;
     session.protocol = Protocol::Resp2;

@@ -13,6 +13,7 @@ use crate::{
     limits::DATABASES,
     num,
     role::Role,
+    session::Topic,
 };
 
 /// The family's row.
@@ -185,8 +186,9 @@ fn stats(ctx: &Context<'_>) -> Vec<Line> {
         line("evicted_keys", 0),
         line("keyspace_hits", stats.hits),
         line("keyspace_misses", stats.misses),
-        line("pubsub_channels", 0),
-        line("pubsub_patterns", 0),
+        line("pubsub_channels", ctx.sessions.pubsub.of(Topic::Channel).len()),
+        line("pubsub_patterns", ctx.sessions.pubsub.of(Topic::Pattern).len()),
+        line("pubsubshard_channels", ctx.sessions.pubsub.of(Topic::Shard).len()),
         line("latest_fork_usec", 0),
         line("total_error_replies", stats.errors),
         line("unexpected_error_replies", 0),

@@ -21,6 +21,8 @@ pub mod object;
 #[cfg(feature = "server")]
 pub mod persistence;
 #[cfg(feature = "server")]
+pub mod pubsub;
+#[cfg(feature = "server")]
 pub mod scripting;
 pub mod server;
 pub mod sort;

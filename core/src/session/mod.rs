@@ -5,6 +5,8 @@
 
 mod errand;
 mod guard;
+#[cfg(feature = "server")]
+mod pubsub;
 mod transaction;
 #[cfg(feature = "server")]
 mod wait;
@@ -15,6 +17,10 @@ use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 pub use errand::Errand;
 pub use guard::Guard;
+#[cfg(feature = "server")]
+pub use pubsub::Published;
+#[cfg(feature = "server")]
+pub(crate) use pubsub::{Listening, PubSub, Topic};
 use slab::Slab;
 pub use transaction::{Queued, Transaction};
 #[cfg(feature = "server")]
@@ -59,6 +65,9 @@ pub struct Session {
     pub guard: Option<Arc<dyn Guard>>,
     /// Between `MULTI` and `EXEC`.
     pub transaction: Option<Transaction>,
+    /// The channels that it listens to.
+    #[cfg(feature = "server")]
+    pub(crate) listening: Listening,
     /// Keys under `WATCH`, with their versions then.
     pub(crate) watched: Vec<Watch>,
 }
@@ -103,6 +112,8 @@ pub struct Sessions {
     pub(crate) waiting: Waiting,
     #[cfg(feature = "server")]
     pub(crate) woken: VecDeque<Woken>,
+    #[cfg(feature = "server")]
+    pub(crate) pubsub: PubSub,
 }
 
 impl Sessions {
@@ -125,6 +136,8 @@ impl Sessions {
             killed: false,
             guard: None,
             transaction: None,
+            #[cfg(feature = "server")]
+            listening: Listening::default(),
             watched: Vec::new(),
         }))
     }
@@ -134,6 +147,8 @@ impl Sessions {
         if let Some(mut session) = self.slab.try_remove(id.0) {
             #[cfg(feature = "server")]
             self.waiting.end(id, keyspace);
+            #[cfg(feature = "server")]
+            self.pubsub.leave_all(id, &session.listening);
             session.unwatch(keyspace);
         }
     }

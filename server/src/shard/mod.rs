@@ -134,6 +134,14 @@ impl Shard {
         self.engine.poll_woken()
     }
 
+    /// The next message to a connection that listens. What was published by clients is handed to replicas before.
+    pub(crate) fn poll_message(&mut self) -> Option<Woken> {
+        while let Some(published) = self.engine.poll_published() {
+            self.hub.publish(&published.channel, &published.payload);
+        }
+        self.engine.poll_message()
+    }
+
     /// Ends the waiting of those whose time is over.
     pub(crate) fn expire_waits(&mut self) {
         let env = self.env(clock::now());

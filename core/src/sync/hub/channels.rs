@@ -132,9 +132,11 @@ impl Hub {
         self.send(id, &ToReplica::Declined { error: reply.into() });
     }
 
-    pub(super) fn handle_publish(&mut self, id: PeerId, channel: &[u8], payload: &[u8]) {
+    pub(super) fn handle_publish(&mut self, _engine: &mut Engine, id: PeerId, channel: &[u8], payload: &[u8]) {
         if self.peers.get(id.0).is_some_and(|peer| peer.grant.may_use_channel(channel)) {
             self.publish(channel, payload);
+            #[cfg(feature = "server")]
+            _engine.publish(channel, payload);
         } else {
             self.decline(id, "channel", channel);
         }

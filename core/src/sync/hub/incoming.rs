@@ -96,7 +96,7 @@ impl Hub {
             }
             (ToHub::Listen { join, leave }, true) => self.handle_listen(id, &join, &leave),
             (ToHub::Publish { channel, payload }, true) => {
-                self.handle_publish(id, &channel, &payload);
+                self.handle_publish(engine, id, &channel, &payload);
                 Ok(())
             }
             (ToHub::Presence { key, value }, true) => self.handle_presence(engine, env, id, &key, value.as_deref()),
