@@ -13,6 +13,7 @@ mod config;
 mod durability;
 mod hostile;
 mod pipelining;
+mod pubsub;
 mod scale;
 mod scripts;
 mod spec;

@@ -48,7 +48,7 @@ impl Socket {
     }
 
     /// Opens a connection, says hello and reads on until the snapshot is whole.
-    fn replica(server: &Server, client: u8, interest: &str) -> Self {
+    pub(crate) fn replica(server: &Server, client: u8, interest: &str) -> Self {
         let mut socket = Self::open(server);
         socket.send(&hello(client, interest));
         assert!(matches!(ToReplica::decode(&socket.receive()).unwrap(), ToReplica::Welcome(_)));
