@@ -32,8 +32,8 @@ pub(crate) struct Frames<S> {
     received: BytesMut,
     /// The frame that is being received: its header, and the length of what it holds.
     header: Option<(FrameHeader, usize)>,
-    /// What has come of a message whose last frame hasn't.
-    fragments: Option<BytesMut>,
+    /// What has come of a message whose last frame hasn't: rare, so there is no room for it.
+    fragments: Option<Box<BytesMut>>,
     /// Longest message.
     message_bytes_max: usize,
     /// Bytes of messages on the way, of all sockets together.
@@ -95,7 +95,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
                 self.header = self.take_header()?;
             }
             if let Some(length) = self.header.as_ref().map(|(_, length)| *length) {
-                self.reserve(length).await?;
+                if let Some(missing) = self.try_reserve(length) {
+                    // The wait has no room in an idle connection.
+                    Box::pin(self.reserve(missing)).await?;
+                }
                 if self.received.len() >= length
                     && let Some((header, length)) = self.header.take()
                 {
@@ -233,7 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
             OpCode::Data(Data::Continue) if !is_begun => return Err(Fault::Protocol("the rest of no message")),
             OpCode::Data(Data::Binary) if is_begun => return Err(Fault::Protocol("a message within a message")),
             OpCode::Data(_) => {
-                let before = self.fragments.as_ref().map_or(0, BytesMut::len);
+                let before = self.fragments.as_ref().map_or(0, |before| before.len());
                 if before.saturating_add(length) > self.message_bytes_max {
                     return Err(Fault::TooLong);
                 }
@@ -243,25 +246,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     }
 
     /// Has a share of the budget for what is being received and its next `length` bytes. Nothing long is read before.
-    async fn reserve(&mut self, length: usize) -> Result<(), Fault> {
-        let wanted = self.fragments.as_ref().map_or(0, BytesMut::len) + length;
+    /// Returns how much is missing if others have it.
+    fn try_reserve(&mut self, length: usize) -> Option<u32> {
+        let wanted = self.fragments.as_ref().map_or(0, |before| before.len()) + length;
         let held = self.share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         // A message without a byte has a share, too: its place in a queue.
         let missing = u32::try_from(wanted.max(1).saturating_sub(held)).unwrap_or(u32::MAX);
-        if missing > 0 {
-            let more = match Arc::clone(&self.budget).try_acquire_many_owned(missing) {
-                Ok(more) => more,
-                // The wait has no room in an idle connection.
-                Err(_) => {
-                    Box::pin(Arc::clone(&self.budget).acquire_many_owned(missing)).await.map_err(|_| Fault::NoBudget)?
-                }
-            };
-            match &mut self.share {
-                Some(share) => share.merge(more),
-                None => self.share = Some(more),
-            }
+        if missing == 0 {
+            return None;
         }
+        let Ok(more) = Arc::clone(&self.budget).try_acquire_many_owned(missing) else { return Some(missing) };
+        self.add_share(more);
+        None
+    }
+
+    /// Waits for a share of the budget.
+    async fn reserve(&mut self, missing: u32) -> Result<(), Fault> {
+        let more = Arc::clone(&self.budget).acquire_many_owned(missing).await.map_err(|_| Fault::NoBudget)?;
+        self.add_share(more);
         Ok(())
+    }
+
+    fn add_share(&mut self, more: OwnedSemaphorePermit) {
+        match &mut self.share {
+            Some(share) => share.merge(more),
+            None => self.share = Some(more),
+        }
     }
 
     /// Takes in a whole frame; returns what it says, if it says something by itself.
@@ -282,12 +292,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
         let whole = match self.fragments.take() {
             Some(mut before) => {
                 before.extend_from_slice(&data);
-                before
+                *before
             }
             None => data,
         };
         if !header.is_final {
-            self.fragments = Some(whole);
+            self.fragments = Some(Box::new(whole));
             return Ok(None);
         }
         let share = self.share.take().ok_or(Fault::NoBudget)?;

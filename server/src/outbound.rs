@@ -10,9 +10,9 @@
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 /// The shard's end of the way to a socket. Dropping it lets the socket end.
 #[derive(Debug)]
@@ -40,7 +40,6 @@ pub(crate) struct Queued(Arc<AtomicUsize>);
 #[derive(Debug)]
 struct Queue {
     waiting: Mutex<Waiting>,
-    news: Notify,
     all: Queued,
 }
 
@@ -57,11 +56,13 @@ struct Waiting {
     has_ended: bool,
     /// The socket has ended: nothing is queued any more.
     is_gone: bool,
+    /// Who waits for what is next.
+    waker: Option<Waker>,
 }
 
 /// Makes the way from the shard to a socket.
 pub(crate) fn outbound(all: &Queued) -> (Outbound, Inbox) {
-    let queue = Arc::new(Queue { waiting: Mutex::default(), news: Notify::new(), all: all.clone() });
+    let queue = Arc::new(Queue { waiting: Mutex::default(), all: all.clone() });
     (Outbound(Arc::clone(&queue)), Inbox(queue))
 }
 
@@ -87,17 +88,17 @@ impl Outbound {
         let is_first = waiting.messages.len() == 1;
         waiting.is_full = waiting.bytes >= QUEUED_BYTES_MAX || all >= ALL_QUEUED_BYTES_MAX;
         let may_follow = !waiting.is_full;
-        drop(waiting);
         if is_first {
-            self.0.news.notify_one();
+            wake(waiting);
         }
         may_follow
     }
 
     /// Hands on a new token, which takes the place of one that wasn't looked at yet.
     pub(crate) fn renew(&self, token: Box<[u8]>) {
-        self.0.lock().renewal = Some(token);
-        self.0.news.notify_one();
+        let mut waiting = self.0.lock();
+        waiting.renewal = Some(token);
+        wake(waiting);
     }
 
     /// Ends the connection after what is queued.
@@ -108,20 +109,24 @@ impl Outbound {
 
 impl Drop for Outbound {
     fn drop(&mut self) {
-        self.0.lock().has_ended = true;
-        self.0.news.notify_one();
+        let mut waiting = self.0.lock();
+        waiting.has_ended = true;
+        wake(waiting);
     }
 }
 
 impl Inbox {
     /// Waits for what is next; `None` once the shard has let go of the connection.
-    pub(crate) async fn next(&self) -> Option<ToSocket> {
-        loop {
-            if let Some(next) = self.0.lock().take() {
-                return next;
-            }
-            self.0.news.notified().await;
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<ToSocket>> {
+        let mut waiting = self.0.lock();
+        if let Some(next) = waiting.take() {
+            return Poll::Ready(next);
         }
+        match &mut waiting.waker {
+            Some(waker) => waker.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+        Poll::Pending
     }
 
     /// Notes that messages have gone out. Returns whether the shard has to be told that it may go on.
@@ -138,7 +143,16 @@ impl Drop for Inbox {
     fn drop(&mut self) {
         let mut waiting = self.0.lock();
         self.0.all.0.fetch_sub(mem::take(&mut waiting.bytes), Ordering::Relaxed);
-        (waiting.messages, waiting.is_gone) = (Vec::new(), true);
+        (waiting.messages, waiting.is_gone, waiting.waker) = (Vec::new(), true, None);
+    }
+}
+
+/// Wakes who waits, after letting go of what it will lock.
+fn wake(mut waiting: MutexGuard<'_, Waiting>) {
+    let waker = waiting.waker.take();
+    drop(waiting);
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }
 
@@ -178,11 +192,9 @@ const ALL_QUEUED_BYTES_MAX: usize = 128 * 1024 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::task::{Context, Poll, Waker};
 
     fn next(inbox: &Inbox) -> Option<Option<ToSocket>> {
-        let mut waiting = std::pin::pin!(inbox.next());
-        match waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        match inbox.poll_next(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(next) => Some(next),
             Poll::Pending => None,
         }
@@ -229,6 +241,39 @@ mod tests {
         }));
         drop(ends);
         assert_eq!(all.bytes(), 0);
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_whatever_comes_and_held_by_nothing_once_it_has_ended() {
+        #[derive(Default)]
+        struct Count(AtomicUsize);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (outbound, inbox) = outbound(&Queued::default());
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(Arc::clone(&count));
+        let wait = || assert!(inbox.poll_next(&mut Context::from_waker(&waker)).is_pending());
+        wait();
+        wait();
+        assert!(outbound.send(Bytes::from_static(b"one")) && outbound.send(Bytes::from_static(b"two")));
+        assert_eq!(count.0.load(Ordering::Relaxed), 1, "once for all that has gathered");
+        assert!(matches!(next(&inbox), Some(Some(ToSocket::Messages(_)))));
+        wait();
+        outbound.renew(Box::default());
+        assert!(matches!(next(&inbox), Some(Some(ToSocket::Renew(_)))));
+        wait();
+        drop(outbound);
+        assert!(matches!(next(&inbox), Some(None)));
+        assert_eq!(count.0.load(Ordering::Relaxed), 3);
+
+        let (outbound, inbox) = super::outbound(&Queued::default());
+        assert!(inbox.poll_next(&mut Context::from_waker(&waker)).is_pending());
+        drop((inbox, waker));
+        assert_eq!(Arc::strong_count(&count), 1);
+        drop(outbound);
     }
 
     #[test]

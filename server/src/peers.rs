@@ -23,9 +23,9 @@ pub(crate) struct SocketId(pub(crate) u64);
 #[derive(Debug)]
 pub(crate) enum FromSocket {
     /// It is there, and may do this.
-    Opened(SocketId, Outbound, Box<Grant>),
+    Opened(SocketId, Outbound, Arc<Grant>),
     /// By a new token it may do this.
-    Granted(SocketId, Box<Grant>),
+    Granted(SocketId, Arc<Grant>),
     /// A message, with its share of the budget.
     Message(SocketId, Bytes, OwnedSemaphorePermit),
     /// Most of what was queued for it has gone out, after it had enough.
@@ -56,7 +56,7 @@ impl Peers {
     pub(crate) fn handle(&mut self, shard: &mut Shard, event: FromSocket) {
         match event {
             FromSocket::Opened(socket, outbound, grant) => {
-                let peer = shard.open_peer(*grant);
+                let peer = shard.open_peer(grant);
                 self.by_socket.insert(socket, peer);
                 self.open.insert(peer, (socket, outbound));
             }
@@ -73,7 +73,7 @@ impl Peers {
             }
             FromSocket::Granted(socket, grant) => {
                 if let Some(peer) = self.by_socket.get(&socket) {
-                    shard.handle_grant(*peer, *grant);
+                    shard.handle_grant(*peer, grant);
                 }
             }
             FromSocket::Report(done) => drop(done.send(())),

@@ -23,8 +23,8 @@ pub type Message = Arc<[u8]>;
 /// A connection of a replica.
 #[derive(Debug)]
 pub(super) struct Peer {
-    /// What it may do.
-    pub(super) grant: Grant,
+    /// What it may do; often the same as others.
+    pub(super) grant: Arc<Grant>,
     /// Messages that go out before anything else: `Welcome`, `Pong`, replies.
     pub(super) outbox: VecDeque<Message>,
     /// What they weigh.
@@ -119,7 +119,7 @@ pub(super) enum Then {
 
 impl Peer {
     /// A connection that has said nothing yet.
-    pub(super) fn new(grant: Grant) -> Self {
+    pub(super) fn new(grant: Arc<Grant>) -> Self {
         Self {
             grant,
             outbox: VecDeque::new(),

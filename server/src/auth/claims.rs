@@ -90,7 +90,7 @@ pub(crate) fn read(payload: &[u8], terms: &Terms, now: UnixMillis) -> Result<Gra
     };
     let share = terms.share.overridden(limits.connections, limits.messages, limits.bytes);
     // Those who have no name have nothing in common.
-    Ok(Granted { grant, share: claims.sub.map(|subject| (subject.into(), share)) })
+    Ok(Granted { grant: grant.into(), share: claims.sub.map(|subject| (subject.into(), share)) })
 }
 
 impl Claims {

@@ -27,7 +27,7 @@ use keys::KeySet;
 /// What a replica was found to be allowed.
 #[derive(Debug)]
 pub(crate) struct Granted {
-    pub(crate) grant: Grant,
+    pub(crate) grant: Arc<Grant>,
     /// Who it is and what all its connections together may have, if its token names it.
     pub(crate) share: Option<(Box<str>, Share)>,
 }
@@ -62,6 +62,8 @@ pub(crate) struct Auth {
     keys: Mutex<Loaded>,
     password: Option<String>,
     terms: Terms,
+    /// What all get of whom no token is asked.
+    everything: Arc<Grant>,
 }
 
 /// Keys, and the state of the files that they were read from.
@@ -82,7 +84,8 @@ impl Auth {
     pub(crate) fn new(config: &Config) -> Result<Self> {
         let files = config.token_key.clone();
         let keys = Mutex::new(load(&files)?);
-        Ok(Self { files, keys, password: config.requirepass.clone(), terms: config.token_terms() })
+        let (password, terms) = (config.requirepass.clone(), config.token_terms());
+        Ok(Self { files, keys, password, terms, everything: Arc::new(Grant::everything()) })
     }
 
     /// Whether nothing is asked of anybody: then only this machine may connect.
@@ -102,7 +105,7 @@ impl Auth {
     pub(crate) fn grant(&self, shown: &[u8], now: UnixMillis) -> Result<Granted, String> {
         let by_password = self.password.as_deref().is_some_and(|password| same_secret(password, shown));
         if by_password || self.asks_nothing() {
-            return Ok(Granted { grant: Grant::everything(), share: None });
+            return Ok(Granted { grant: Arc::clone(&self.everything), share: None });
         }
         if shown.is_empty() {
             return Err("this server asks for a token, and none was given".into());

@@ -4,6 +4,7 @@
 
 mod access;
 mod handshake;
+mod unhurried;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,7 +18,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
-use tokio::net::TcpListener;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::{Parts, downcast};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tower_http::services::ServeDir;
@@ -30,6 +33,7 @@ use crate::metrics::{Metrics, Refused};
 use crate::quota::Quotas;
 use crate::ws::{self, Link};
 use access::{Access, Refusal};
+use unhurried::Unhurried;
 
 /// HTTP on its thread. Dropping it ends the thread.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ pub(crate) struct Http {
 struct Site {
     access: Arc<Access>,
     metrics: Arc<Metrics>,
-    link: Link,
+    link: Arc<Link>,
     /// Places for replicas.
     places: Arc<Semaphore>,
     max_replicas: usize,
@@ -73,7 +77,8 @@ impl Http {
         };
         let max_replicas = config.max_replicas.min(Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(max_replicas));
-        let site = move |alive| Site { access: Arc::new(access), metrics, link, places, max_replicas, alive };
+        let (access, link) = (Arc::new(access), Arc::new(link));
+        let site = move |alive| Site { access, metrics, link, places, max_replicas, alive };
         let www = config.www.clone();
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -108,7 +113,7 @@ async fn serve(
     mut ended: mpsc::Receiver<()>,
 ) -> std::io::Result<()> {
     // A message to a replica must not wait for the acknowledgement of the one before.
-    let listener = TcpListener::from_std(listener)?.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let listener = Unhurried(TcpListener::from_std(listener)?).tap_io(|stream| drop(stream.set_nodelay(true)));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::select! {
         // Requests are short, and browsers hold connections open that would be waited for.
@@ -174,14 +179,28 @@ async fn sync(State(site): State<Site>, ConnectInfo(from): ConnectInfo<SocketAdd
     };
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
-        let (_alive, _place) = (alive, place);
-        let io = match upgrade.await {
-            Ok(upgraded) => hyper_util::rt::TokioIo::new(upgraded),
+        let upgraded = match upgrade.await {
+            Ok(upgraded) => upgraded,
             Err(error) => return tracing::debug!("a WebSocket's handshake was not completed: {error}"),
         };
+        // What HTTP wrapped the socket in isn't needed any more.
+        let Ok(Parts { io, read_buf, .. }) = downcast::<TokioIo<TcpStream>>(upgraded) else {
+            return error!("a WebSocket is not the socket that was accepted");
+        };
+        let io = io.into_inner();
         match granted {
-            Ok((granted, lease)) => ws::serve(io, site.link, granted, lease).await,
-            Err((code, why)) => ws::refuse(io, code, &why).await,
+            Ok((granted, lease)) => {
+                let Some(socket) = ws::open(io, &read_buf, site.link, granted, lease).await else { return };
+                // A task of its own, which for as long as it lives has no room for the handshake.
+                tokio::spawn(async move {
+                    let (_alive, _place) = (alive, place);
+                    socket.serve().await;
+                });
+            }
+            Err((code, why)) => {
+                ws::refuse(io, code, &why).await;
+                drop((alive, place));
+            }
         }
     });
     handshake::accepted(&accept)

@@ -9,6 +9,7 @@ mod facts;
 
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use sanderling_core::format::LogSeq;
@@ -253,12 +254,12 @@ impl Shard {
     }
 
     /// Takes in that a replica has connected, and what it may do.
-    pub(crate) fn open_peer(&mut self, grant: Grant) -> PeerId {
+    pub(crate) fn open_peer(&mut self, grant: Arc<Grant>) -> PeerId {
         self.hub.open_peer(grant)
     }
 
     /// Takes in what a replica's new token says.
-    pub(crate) fn handle_grant(&mut self, peer: PeerId, grant: Grant) {
+    pub(crate) fn handle_grant(&mut self, peer: PeerId, grant: Arc<Grant>) {
         self.hub.handle_grant(peer, Ok(grant));
     }
 

@@ -12,17 +12,19 @@ mod swarm;
 use std::time::Duration;
 
 /// What to measure.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Connected replicas.
     pub replicas: usize,
     /// Keys that fresh replicas share among them.
     pub keys: usize,
+    /// The one situation that is measured; all of them if `None`.
+    pub only: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { replicas: 10_000, keys: 1_000_000 }
+        Self { replicas: 10_000, keys: 1_000_000, only: None }
     }
 }
 
@@ -34,11 +36,20 @@ pub fn run(options: &Options) {
     host::allow_sockets(options.replicas + 1_000);
     println!("{}, sanderling {}\n", host::machine(), env!("CARGO_PKG_VERSION"));
     println!("| what | figure |\n|---|---|");
-    scenarios::idle(options);
-    scenarios::fan_out(options);
-    scenarios::reconnect_storm(options);
-    scenarios::fresh_replicas(options);
+    for (name, measure) in SITUATIONS {
+        if options.only.as_deref().is_none_or(|only| only == *name) {
+            measure(options);
+        }
+    }
 }
+
+/// What can be measured, by the name that picks it out.
+pub const SITUATIONS: &[(&str, fn(&Options))] = &[
+    ("idle", scenarios::idle),
+    ("fan-out", scenarios::fan_out),
+    ("storm", scenarios::reconnect_storm),
+    ("fresh", scenarios::fresh_replicas),
+];
 
 fn row(what: &str, figure: &str) {
     println!("| {what} | {figure} |");

@@ -9,7 +9,8 @@
  * left to it. So there is no second key, and every Redis client sees the same cache.
  */
 
-import type { Bytes, Sanderling } from './client.js';
+import type { Bytes } from './api.js';
+import type { Sanderling } from './client.js';
 import type { SanderlingError } from './errors.js';
 
 /** Where a cached value comes from. */

@@ -6,16 +6,18 @@
  * one message, one transaction and one call of each listener.
  */
 
+import type { Bytes, Commands, Events, Transaction } from './api.js';
 import { now, pause } from './clock.js';
-import type { CommandMethods } from './commands.gen.js';
+import { type Arg, type Args, type Page, Word } from './crossing.js';
 import { Emitter } from './emitter.js';
 import { closedError, reason, SanderlingError } from './errors.js';
 import type { Fetches, FetchOptions } from './fetches.js';
 import { Life } from './lifecycle.js';
 import { Link, type LinkOwner, syncUrl, type WebSocketConstructor } from './link.js';
+import { addMethod, Buffers, thrown } from './methods.js';
 import { Mirror } from './mirror.js';
 import { asStorageError, Persister } from './persister.js';
-import { type Arg, type Args, type Page, type Port, Word } from './port.js';
+import type { Port } from './port.js';
 import type { Reply } from './reply.js';
 import type { Store } from './storage/batch.js';
 import { type Persistence, persistence } from './storage/persistence.js';
@@ -26,34 +28,6 @@ import { Tabs, type TabsOptions } from './tabs/tabs.js';
 import { type MessageListener, Talk } from './talk.js';
 import { isWellFormed } from './text.js';
 import type { TokenSource } from './token.js';
-
-/** Bytes as replies carry them. */
-export type Bytes = Uint8Array<ArrayBuffer>;
-
-/** The commands, with arguments in every form that is understood; `V` is what a string in a reply is. */
-export type Commands<V> = CommandMethods<Args, V> & {
-  hset(key: Arg, fields: ReadonlyMap<Arg, Arg> | { readonly [field: string]: Arg }): number;
-  mset(pairs: ReadonlyMap<Arg, Arg> | { readonly [key: string]: Arg }): 'OK';
-  msetnx(pairs: ReadonlyMap<Arg, Arg> | { readonly [key: string]: Arg }): number;
-};
-
-/** The commands inside a transaction: they are queued, and their replies come all at once. */
-export type Transaction = { [Name in keyof Commands<string>]: (...args: Parameters<Commands<string>[Name]>) => void };
-
-/** What listeners are told. */
-export interface Events {
-  /** Keys changed, by whomever; all of them, if `flushed`. Once a tick. */
-  change: { readonly keys: readonly string[]; readonly flushed: boolean };
-  status: Status;
-  /** The server answered a pushed command otherwise than the replica had. */
-  correction: { readonly seq: number; readonly reply: Reply };
-  /** The server refused a pushed command, and what it had done here was taken back. */
-  refused: { readonly seq: number; readonly error: SanderlingError };
-  /** It works, but not as asked. */
-  warning: SanderlingError;
-  /** The connection was refused for good. */
-  error: SanderlingError;
-}
 
 /** A replica. Its commands are methods: see `Commands`. */
 export interface Sanderling extends Commands<string>, AsyncDisposable {}
@@ -619,21 +593,6 @@ export class Sanderling {
       changed: () => this.#schedule(),
     };
   }
-}
-
-/** Commands whose replies carry bytes. */
-class Buffers {
-  constructor(readonly db: Sanderling) {}
-}
-
-/** Adds a method, unless there is one. */
-function addMethod<This>(prototype: This & object, name: string, value: (this: This, ...args: Args[]) => Reply<Bytes>): void {
-  if (!(name in prototype)) Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
-}
-
-function thrown<T>(reply: T): Exclude<T, SanderlingError> {
-  if (reply instanceof SanderlingError) throw reply;
-  return reply as Exclude<T, SanderlingError>;
 }
 
 /** No timer is set for longer: one that fires too early only asks again, and long ones overflow. */

@@ -6,7 +6,7 @@
  */
 
 import type { Sanderling } from './client.js';
-import type { Args } from './port.js';
+import type { Args } from './crossing.js';
 
 /** A reply in which each part says what it is. */
 export type ReplyNode =

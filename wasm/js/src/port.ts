@@ -6,7 +6,7 @@
  *
  * ```text
  * call:    count u32 | (length u32 | bytes)*          little-endian, in the scratch buffer
- * words:   changes, session, out address, out length, scratch address, scratch length, …   (see WORD)
+ * words:   changes, session, out address, out length, scratch address, scratch length, …   (see crossing.ts)
  * ```
  *
  * Views of wasm memory die whenever it grows, which any call may cause: they are checked after each call and never
@@ -15,74 +15,12 @@
 
 import type { Replica } from '../pkg/sanderling_bg.js';
 import { now } from './clock.js';
+import { type Arg, type Args, type EngineEvent, type Page, type Touched, type Verdict, Word } from './crossing.js';
+import { entropy } from './entropy.js';
 import { SanderlingError } from './errors.js';
 import type { Engine } from './module.js';
 import { readReply, type Reply } from './reply.js';
 import { encodeText, readText, writeText } from './text.js';
-
-/** One argument as a user passes it. */
-export type Arg = string | number | bigint | Uint8Array;
-
-/** Arguments as a user passes them: arrays are spread, objects and maps become their keys and values in turn. */
-export type Args = Arg | readonly Args[] | ReadonlyMap<Arg, Arg> | { readonly [field: string]: Arg };
-
-/** Where each word stands; the same order as in the engine's `words`. */
-export const enum Word {
-  /** Counts changes of the keyspace: by it a mirror knows that it is stale. */
-  Changes = 0,
-  /** 1 while a transaction is open and commands are queued instead of run. */
-  Session = 1,
-  OutAddress = 2,
-  OutLength = 3,
-  ScratchAddress = 4,
-  ScratchLength = 5,
-  /** An index in STATES. */
-  State = 6,
-  Pending = 7,
-  /** Two words each, the low one first. */
-  Seq = 8,
-  BytesIn = 10,
-  BytesOut = 12,
-  /** Milliseconds since the epoch; all ones: there is nothing to wait for. */
-  Timeout = 14,
-  /** The number of the command that was queued last. */
-  LastSeq = 16,
-  /** What an event is about. */
-  EventSeq = 18,
-  /** The last of this replica's own commands that the server has answered. */
-  Acknowledged = 20,
-  /** The bytes that the data takes. */
-  Memory = 22,
-  /** Counts keys that were forgotten for lack of memory. */
-  Evicted = 23,
-}
-
-/** What the replica is doing, by the engine's account. */
-export const STATES = ['offline', 'connecting', 'syncing', 'live'] as const;
-
-/** What the engine has to tell. */
-export type EngineEvent =
-  | { kind: 'state' | 'resynced' }
-  | { kind: 'fetched'; keys: string[] }
-  | { kind: 'subscribed'; seq: number }
-  | { kind: 'message'; channel: string; message: string }
-  | { kind: 'corrected' | 'refused' | 'notSubscribed' | 'reply' | 'declined'; seq: number; reply: Reply };
-
-/** What the engine says of a message, or of a silence. */
-export interface Verdict {
-  /** Whether the connection is in order. */
-  readonly ok: boolean;
-  /** If it is not: whether another one may do better. */
-  readonly mayRetry: boolean;
-  /** Why it is not. */
-  readonly text: string;
-}
-
-/** Keys that changed, or all of them. */
-export interface Touched {
-  readonly flushed: boolean;
-  readonly keys: string[];
-}
 
 /** One replica in the engine. */
 export class Port {
@@ -507,37 +445,6 @@ export class Port {
     return this.#bytes.slice(from, from + this.words[Word.OutLength]!);
   }
 }
-
-/** One page of the keys of a replica. */
-export interface Page {
-  /** Where to go on; `'0'` at the end. */
-  cursor: string;
-  entries: Entry[];
-}
-
-/** A key of a replica. */
-export interface Entry {
-  key: string;
-  /** What `TYPE` says. */
-  type: string;
-  /** Milliseconds since the epoch. */
-  expiresAt: number | null;
-  /** Bytes of a string, elements of a collection. */
-  size: number;
-}
-
-/** Returns 32 bits that nobody can guess. */
-export function entropy(): number {
-  if (drawn === pool.length) {
-    crypto.getRandomValues(pool);
-    drawn = 0;
-  }
-  return pool[drawn++]!;
-}
-
-// Asking the platform costs far more than a command, so it is asked for many at once.
-const pool = new Uint32Array(1024);
-let drawn = pool.length;
 
 const EVENTS = [
   undefined,

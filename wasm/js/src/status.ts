@@ -1,7 +1,8 @@
 /** How a replica stands: the connection, the position in the log, what is pending. */
 
 import type { Link } from './link.js';
-import { type Port, STATES, Word } from './port.js';
+import { STATES, Word } from './crossing.js';
+import type { Port } from './port.js';
 import type { Tabs } from './tabs/tabs.js';
 
 /** How a replica stands. */

@@ -6,7 +6,7 @@
 
 import { guarded } from './emitter.js';
 import { SanderlingError } from './errors.js';
-import type { EngineEvent } from './port.js';
+import type { EngineEvent } from './crossing.js';
 import type { Reply } from './reply.js';
 
 /** Hears a message on a channel. */

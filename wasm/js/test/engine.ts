@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { WebSocket } from 'ws';
-import type { Events, Sanderling } from '../src/client.js';
+import type { Events } from '../src/api.js';
+import type { Sanderling } from '../src/client.js';
 import type { WebSocketConstructor } from '../src/link.js';
 import { engine, provide } from '../src/module.js';
 import { platform } from '../src/platform.js';

@@ -66,7 +66,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "load",
-        arguments: "[--replicas N] [--keys N]",
+        arguments: "[--replicas N] [--keys N] [--only WHAT]",
         summary: "the server under thousands of replicas",
         run: suites::load,
     },

@@ -4,7 +4,7 @@
 //! those who are connected. Members that are equally far share one encoded batch.
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
     vec::Vec,
 };
@@ -37,7 +37,8 @@ type ClassKey = (u8, Interest, Interest);
 #[derive(Debug)]
 pub(super) struct Class {
     key: Arc<ClassKey>,
-    pub(super) members: BTreeSet<PeerId>,
+    /// In order. Most classes have one, which a tree would give the room of eleven.
+    pub(super) members: Vec<PeerId>,
     /// The records that concern the class, in order; those that all members know are dropped now and then.
     due: VecDeque<LogSeq>,
     /// The length of `due` at which it is worth to look for what can be dropped.
@@ -83,8 +84,10 @@ impl Classes {
                 class
             }
         };
-        if let Some(class) = self.slab.get_mut(class) {
-            class.members.insert(peer);
+        if let Some(class) = self.slab.get_mut(class)
+            && let Err(at) = class.members.binary_search(&peer)
+        {
+            class.members.insert(at, peer);
         }
         class
     }
@@ -92,7 +95,9 @@ impl Classes {
     /// Removes a replica from its class, and the class if it was the last.
     pub(super) fn leave(&mut self, class: usize, peer: PeerId) {
         let Some(members) = self.slab.get_mut(class).map(|class| &mut class.members) else { return };
-        members.remove(&peer);
+        if let Ok(at) = members.binary_search(&peer) {
+            members.remove(at);
+        }
         if members.is_empty() {
             let Class { key, .. } = self.slab.remove(class);
             if let Some(index) = self.indexes.get_mut(&key.0) {
@@ -125,7 +130,7 @@ impl Classes {
 
 impl Class {
     fn new(key: Arc<ClassKey>) -> Self {
-        Self { key, members: BTreeSet::new(), due: VecDeque::new(), trim_at: TRIM_MIN, woken: false, shared: None }
+        Self { key, members: Vec::new(), due: VecDeque::new(), trim_at: TRIM_MIN, woken: false, shared: None }
     }
 
     /// Whether a key of database `db` is wanted and may be read.

@@ -20,6 +20,7 @@ mod tests;
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
     vec::Vec,
 };
 
@@ -221,8 +222,9 @@ impl Hub {
         }
     }
 
-    /// Takes in that a replica has connected, and what it may do.
-    pub fn open_peer(&mut self, grant: Grant) -> PeerId {
+    /// Takes in that a replica has connected, and what it may do. Those that may do the same can share it.
+    pub fn open_peer(&mut self, grant: impl Into<Arc<Grant>>) -> PeerId {
+        let grant = grant.into();
         let expires_at = grant.expires_at;
         let id = PeerId(self.peers.insert(Peer::new(grant)));
         self.expiries.extend(expires_at.map(|at| (at, id)));
@@ -261,10 +263,10 @@ impl Hub {
     /// Takes in what a replica's new token says, after [`Hub::poll_renewal`]; or why it isn't good, which ends the
     /// connection. What it may write, call and listen to is so from now on. Other rights to read end the connection, too:
     /// the replica comes back and gets what it then may hold.
-    pub fn handle_grant(&mut self, id: PeerId, grant: Result<Grant, &'static str>) {
+    pub fn handle_grant(&mut self, id: PeerId, grant: Result<impl Into<Arc<Grant>>, &'static str>) {
         let Some(peer) = self.peers.get_mut(id.0) else { return };
         let grant = match grant {
-            Ok(grant) => grant,
+            Ok(grant) => grant.into(),
             Err(why) => return self.close(id, CloseReason::Unauthorized(why)),
         };
         let calls_wait = peer.following.as_ref().is_some_and(|following| !following.calls.is_empty());

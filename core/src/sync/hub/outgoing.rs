@@ -1,6 +1,6 @@
 //! What replicas are told: their part of the log, made when there is room for it.
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::VecDeque, vec, vec::Vec};
 
 use super::{
     Hub,
@@ -28,6 +28,10 @@ impl Hub {
             let peer = self.peers.get_mut(id.0)?;
             if let Some(message) = peer.outbox.pop_front() {
                 peer.outbox_bytes = peer.outbox_bytes.saturating_sub(message.len() + super::MESSAGE_OVERHEAD_BYTES);
+                if peer.outbox.is_empty() {
+                    // Most have nothing more to come for long.
+                    peer.outbox = VecDeque::new();
+                }
                 return Some(message);
             }
             if peer.is_out_of_credit() {

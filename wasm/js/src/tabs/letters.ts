@@ -1,6 +1,6 @@
 /** What the tabs of one browser say to each other, and how it travels. */
 
-import type { Arg, Args } from '../port.js';
+import type { Arg, Args } from '../crossing.js';
 import type { Reply } from '../reply.js';
 import type { Status } from '../status.js';
 

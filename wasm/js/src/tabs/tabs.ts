@@ -13,7 +13,8 @@
  */
 
 import { closedError, SanderlingError } from '../errors.js';
-import type { Arg, Args, Port } from '../port.js';
+import type { Arg, Args } from '../crossing.js';
+import type { Port } from '../port.js';
 import type { Reply } from '../reply.js';
 import { Election, type Locks } from './election.js';
 import { type Letter, Post, type Shared, type Wants } from './letters.js';
