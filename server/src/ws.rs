@@ -116,8 +116,8 @@ enum End {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Serves it to its end.
+    #[expect(clippy::manual_async_fn, reason = "the parameter of an `async fn` is in its future twice")]
     pub(crate) fn serve(mut self) -> impl Future<Output = ()> {
-        // In this form there is one of it: the parameter of an `async fn` is there twice.
         async move {
             let end = self.run().await;
             Box::pin(self.end(end)).await;

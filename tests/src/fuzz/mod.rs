@@ -63,6 +63,7 @@ const LIMITS: Limits = Limits {
     bulk_bytes_max: 4 << 10,
     args_max: 256,
     inline_bytes_max: 1 << 10,
+    session_channels_max: 64,
     queued_bytes_max: 8 << 10,
     pending_commands_max: 64,
     sync_message_bytes_max: 64 << 10,

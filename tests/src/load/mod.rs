@@ -43,8 +43,11 @@ pub fn run(options: &Options) {
     }
 }
 
-/// What can be measured, by the name that picks it out.
-pub const SITUATIONS: &[(&str, fn(&Options))] = &[
+/// A situation: the name that picks it out, and what measures it.
+type Situation = (&'static str, fn(&Options));
+
+/// What can be measured.
+pub const SITUATIONS: &[Situation] = &[
     ("idle", scenarios::idle),
     ("fan-out", scenarios::fan_out),
     ("storm", scenarios::reconnect_storm),

@@ -174,7 +174,7 @@ impl Hub {
         (state.protocol, state.authenticated, state.db) = (Protocol::Resp3, true, following.db);
         if allowed == Ok(Group::Scripting) {
             // The keys that the call names are checked; those that its commands name must be, too.
-            state.guard = Some(Arc::new(peer.grant.clone()));
+            state.guard = Some(Arc::<Grant>::clone(&peer.grant));
         }
         following.calls.insert(session, call);
         self.sessions.insert(session, id);
