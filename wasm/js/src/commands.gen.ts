@@ -49,13 +49,13 @@ export interface CommandMethods<A, V> {
   /** Returns the longitudes and latitudes of members. Since 3.2.0. Cost: O(1) for each member requested. */
   geopos(key: A, ...more: A[]): ReplyOf<'geopos', V>;
   /** Queries a geospatial index for members within a distance from a position, optionally stores the result. Since 3.2.0. Cost: O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index. */
-  georadius(key: A, longitude: A, latitude: A, radius: A, m: A, ...more: A[]): ReplyOf<'georadius', V>;
+  georadius(key: A, longitude: A, latitude: A, radius: A, ...more: A[]): ReplyOf<'georadius', V>;
   /** Queries a geospatial index for members within a distance from a member, optionally stores the result. Since 3.2.0. Cost: O(N+log(M)) where N is the number of elements inside the bounding box of the circular area delimited by center and radius and M is the number of items inside the index. */
-  georadiusbymember(key: A, member: A, radius: A, m: A, ...more: A[]): ReplyOf<'georadiusbymember', V>;
+  georadiusbymember(key: A, member: A, radius: A, ...more: A[]): ReplyOf<'georadiusbymember', V>;
   /** Queries a geospatial index for members inside an area of a box or a circle. Since 6.2.0. Cost: O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape. */
-  geosearch(key: A, frommember: A, member: A, ...more: A[]): ReplyOf<'geosearch', V>;
+  geosearch(key: A, ...more: A[]): ReplyOf<'geosearch', V>;
   /** Queries a geospatial index for members inside an area of a box or a circle, and stores the result. Since 6.2.0. Cost: O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape. */
-  geosearchstore(destination: A, source: A, frommember: A, member: A, ...more: A[]): ReplyOf<'geosearchstore', V>;
+  geosearchstore(destination: A, source: A, ...more: A[]): ReplyOf<'geosearchstore', V>;
   /** Returns the string value of a key. Since 1.0.0. Cost: O(1). */
   get(key: A): ReplyOf<'get', V>;
   /** Returns a bit value by offset. Since 2.2.0. Cost: O(1). */
