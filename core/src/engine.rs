@@ -194,7 +194,9 @@ impl Engine {
         self.stats.misses += lookups.misses;
         self.stats.expired_keys += lookups.expired;
         let state = self.sessions.session_mut(session);
-        if state.replies != Replies::On {
+        // What a subscription confirms is a message, and no reply.
+        let is_message = row.group == Group::PubSub && row.flags.has(Flags::CONNECTION);
+        if state.replies != Replies::On && !is_message {
             out.truncate(start);
         }
         if state.replies == Replies::Skip {

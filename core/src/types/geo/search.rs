@@ -72,19 +72,19 @@ impl<'a> Request<'a> {
         while !args.is_empty() {
             let left = args.len();
             if request.read_common(args)? {
-            } else if is_search && left > 1 && args.take_if("FROMMEMBER") {
+            } else if is_search && left > 1 && origins == [false; 2] && args.take_if("FROMMEMBER") {
                 origins[0] = true;
                 match set {
                     Some(set) => request.from = Some(read_member(args, set)?),
                     None => drop(args.word()?),
                 }
-            } else if is_search && left > 2 && args.take_if("FROMLONLAT") {
+            } else if is_search && left > 2 && origins == [false; 2] && args.take_if("FROMLONLAT") {
                 origins[1] = true;
                 request.from = Some(read_position(args)?);
-            } else if is_search && left > 2 && args.take_if("BYRADIUS") {
+            } else if is_search && left > 2 && shapes == [false; 2] && args.take_if("BYRADIUS") {
                 shapes[0] = true;
                 request.read_circle(args)?;
-            } else if is_search && left > 3 && args.take_if("BYBOX") {
+            } else if is_search && left > 3 && shapes == [false; 2] && args.take_if("BYBOX") {
                 shapes[1] = true;
                 request.read_box(args)?;
             } else if form == Form::SearchStore && args.take_if("STOREDIST") {
