@@ -147,6 +147,22 @@ fn a_push_counts_once_and_leaves_no_gap() {
 }
 
 #[test]
+fn what_is_pushed_never_waits() {
+    let mut talk = Talk::new();
+    let peer = talk.connected(Grant::everything());
+    let wait: &[&str] = &["XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", "s", ">"];
+    talk.say(peer, &push(1, 0, &[&["XGROUP", "CREATE", "s", "g", "$", "MKSTREAM"], wait, &["INCR", "n"]]));
+    let heard = talk.hear();
+    let replies = items(&heard).into_iter().map(|item| match item {
+        Item::Own { reply, .. } => reply.map(|reply| reply.to_vec()).unwrap_or_default(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(replies.collect::<Vec<_>>(), [&b"+OK\r\n"[..], b"_\r\n", b":1\r\n"]);
+    talk.call(&[b"XADD", b"s", b"1", b"f", b"v"]);
+    assert_eq!(talk.engine.poll_woken(), None);
+}
+
+#[test]
 fn nothing_is_acknowledged_before_it_is_durable() {
     let mut talk = Talk::new();
     let peer = talk.connected(Grant::everything());
