@@ -17,6 +17,7 @@ use tracing::{debug, info, trace, warn};
 
 use super::convert::{self, error_table};
 use super::random::Random;
+use super::watch::Watch;
 use super::{bit, cjson, cmsgpack, pack};
 
 /// What the functions of a state share.
@@ -173,7 +174,7 @@ fn bridged(
 }
 
 /// Everything that the prelude is handed.
-pub(super) fn natives(lua: &Lua, shared: &Rc<Shared>, bridge: &Table) -> Result<Table> {
+pub(super) fn natives(lua: &Lua, shared: &Rc<Shared>, bridge: &Table, watch: &Rc<Watch>) -> Result<Table> {
     let native = lua.create_table()?;
     let redis = redis(lua, shared)?;
     redis.raw_set("call", bridged(lua, shared, bridge, ("call", OUTSIDE), true)?)?;
@@ -192,6 +193,8 @@ pub(super) fn natives(lua: &Lua, shared: &Rc<Shared>, bridge: &Table) -> Result<
         _ => Ok(raised),
     };
     native.raw_set("plain", lua.create_function(caught)?)?;
+    let watch = Rc::clone(watch);
+    native.raw_set("is_ending", lua.create_function(move |_, ()| Ok(watch.is_ending()))?)?;
     native.raw_set("handler", lua.create_function(|lua, raised: Value| handle(lua, raised))?)?;
     Ok(native)
 }

@@ -97,7 +97,7 @@ impl Machine {
         lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(GROWTH_PERCENT)));
         let shared = Rc::new(Shared::new(&lua)?);
         let bridge = lua.create_table()?;
-        let native = api::natives(&lua, &shared, &bridge)?;
+        let native = api::natives(&lua, &shared, &bridge, &watch)?;
         let kind = match purpose {
             Purpose::Scripts => "scripts",
             Purpose::Functions => "functions",

@@ -39,9 +39,12 @@ local visible = copied(_G, [[
   assert error getmetatable gcinfo ipairs rawequal select tonumber tostring type unpack _VERSION
 ]])
 
--- What the server raises is made something of Lua's where it is caught.
-local pcall, plain = pcall, native.plain
+-- What the server raises is made something of Lua's where it is caught. That a script is to end can't be caught.
+local pcall, plain, is_ending = pcall, native.plain, native.is_ending
 local function caught(ok, ...)
+  if not ok and is_ending() then
+    error((...), 0)
+  end
   if not ok and type((...)) == 'userdata' then
     return false, plain((...))
   end
@@ -64,12 +67,16 @@ function visible.pcall(body, ...)
 end
 
 function visible.xpcall(body, handle)
-  return xpcall(body, function(raised)
+  return caught(xpcall(body, function(raised)
+    -- Lua looks at no clock while it handles what was raised by looking at one.
+    if is_ending() then
+      return raised
+    end
     if type(raised) == 'userdata' then
       raised = plain(raised)
     end
     return handle(raised)
-  end)
+  end))
 end
 
 function visible.rawset(t, k, v)

@@ -4,10 +4,16 @@ use std::sync::Arc;
 
 use sanderling_tests::client::Client;
 use sanderling_tests::reply::Reply;
-use sanderling_tests::server::{Launch, Target, folder};
+use sanderling_tests::server::{Launch, Server, Target, folder};
 use sanderling_tests::wait;
 
-const LOOP: &str = "while true do end";
+/// Scripts that don't end, and do all they can not to be ended.
+const LOOPS: [&str; 4] = [
+    "while true do end",
+    "while true do pcall(function() while true do redis.call('ping') end end) end",
+    "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+    "while true do xpcall(function() while true do end end, function() while true do end end) end",
+];
 
 fn eval(client: &mut Client, script: &str) -> Reply {
     client.call(&[&b"EVAL"[..], script.as_bytes(), b"0"])
@@ -73,8 +79,14 @@ fn a_script_that_runs_for_long_is_ended_by_another_client_even_one_that_comes_th
     let server = Launch::new(Target::Sanderling).start();
     let mut other = server.client();
     other.run("CONFIG SET busy-reply-threshold 10");
+    for script in LOOPS {
+        end_by_another_client(&server, &mut other, script);
+    }
+}
+
+fn end_by_another_client(server: &Server, other: &mut Client, script: &'static str) {
     let mut looping = server.client();
-    let running = std::thread::spawn(move || eval(&mut looping, LOOP));
+    let running = std::thread::spawn(move || eval(&mut looping, script));
     let busy = wait::until("the script is noticed", || {
         let reply = other.run("PING");
         reply.error().map(str::to_owned)
