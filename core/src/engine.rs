@@ -25,7 +25,7 @@ use alloc::boxed::Box;
 #[cfg(feature = "server")]
 use crate::command::Interpreter;
 use crate::{
-    command::{self, Context, Data, Lookups, WaitFor},
+    command::{self, Context, Data, Flags, Group, Lookups, WaitFor},
     config::Config,
     effect::{Applied, Change, Effect, Removal, Undo},
     env::Env,

@@ -166,6 +166,12 @@ fn read(ctx: &mut Context<'_>, args: &mut Args<'_>, in_group: bool) -> Result<()
     if request.block.is_some() && ctx.data.role == Role::Replica {
         return Err(Error::new("ERR BLOCK waits on a server only, not in a replica: leave it out, or call the server"));
     }
+    if request.block.is_some() && ctx.in_script {
+        return Err(Error::new(match in_group {
+            true => "ERR xreadgroup command is not allowed with BLOCK option from scripts",
+            false => "ERR xread command is not allowed with BLOCK option from scripts",
+        }));
+    }
     let streams = || request.keys.iter().copied().zip(request.ids.iter().copied());
     let mut from = Vec::new();
     for (key, word) in streams() {
