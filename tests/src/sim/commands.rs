@@ -5,7 +5,7 @@ use sanderling_core::hash::Rng;
 /// A random command on a key, as its words.
 pub(super) fn random(rng: &mut Rng, key: &str) -> Vec<String> {
     let value = rng.below(20);
-    let text = match rng.below(24) {
+    let text = match rng.below(31) {
         0 => format!("SET {key} {value}"),
         1 => format!("SET {key} {value} NX"),
         2 => format!("SET {key} {value} PX {}", 50 + rng.below(3000)),
@@ -27,6 +27,13 @@ pub(super) fn random(rng: &mut Rng, key: &str) -> Vec<String> {
         20 => format!("SPOP {key}"),
         21 => format!("HSET {key} f{} {value}", rng.below(4)),
         22 => format!("ZADD {key} {value} m{}", rng.below(4)),
+        23 => format!("XADD {key} * f {value}"),
+        24 => format!("XADD {key} MAXLEN ~ 8 {value}-* f {value}"),
+        25 => format!("XGROUP CREATE {key} g 0 MKSTREAM"),
+        26 => format!("XREADGROUP GROUP g c{} COUNT 2 STREAMS {key} >", rng.below(2)),
+        27 => format!("XAUTOCLAIM {key} g c{} 0 0 COUNT 3", rng.below(2)),
+        28 => format!("XACK {key} g {value}-0 {value}-1"),
+        29 => format!("XTRIM {key} MAXLEN 3"),
         _ => format!("GETEX {key} PX {}", 50 + rng.below(3000)),
     };
     words(&text)
