@@ -174,6 +174,10 @@ impl Connection {
                 }
                 return if state.inbox.len() < INBOX_BYTES_WAITING { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
+            // A message may come while it reads.
+            if state.waker.is_none() {
+                state.remember(context);
+            }
             if state.paused {
                 state.execute_inbox(&self.worker);
             } else if ready!(state.poll_read(context, &self.worker))? == 0 {

@@ -69,7 +69,8 @@ fn a_listener_that_does_not_read_is_cut_off_and_nobody_else() {
     listen(&mut quick, "subscribe", "news", 1);
     let payload = "x".repeat(1024 * 1024);
     let mut listeners = 2;
-    for _ in 0..64 {
+    // The kernel may keep some dozen megabytes on top of what the server does.
+    for _ in 0..128 {
         listeners = publisher.call(&["PUBLISH", "news", &payload]).int();
         assert_eq!(quick.read().unwrap(), words(["message", "news", &payload]));
         if listeners < 2 {

@@ -120,8 +120,9 @@ fn what_cannot_be_asked_for_is_refused_as_by_redis() {
         ("GEOSEARCH k FROMLONLAT 1 1 BYRADIUS -1 m", "ERR radius cannot be negative"),
         ("GEOSEARCH k FROMLONLAT 1 1 BYRADIUS 1 m ANY", "ERR the ANY argument requires COUNT argument"),
         ("GEOSEARCH k FROMLONLAT 1 1 BYRADIUS 1 m COUNT 0", "ERR COUNT must be > 0"),
+        ("GEOSEARCH k FROMLONLAT 1 1 BYBOX 1 1 m BYRADIUS 1 m", "ERR syntax error"),
         (
-            "GEOSEARCH k BYBOX 1 1 m BYRADIUS 1 m",
+            "GEOSEARCH k BYRADIUS 1 m ASC WITHDIST",
             "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for geosearch",
         ),
         (
