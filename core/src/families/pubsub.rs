@@ -257,9 +257,9 @@ mod tests {
         let expected = [
             "new l",
             "lpush l",
-            "lpop l",
             "new m",
             "rpush m",
+            "lpop l",
             "lpop l",
             "del l",
             "new s",
