@@ -169,6 +169,8 @@ impl Engine {
                 writing: false,
                 draws: 0,
                 lookups: Lookups::default(),
+                #[cfg(feature = "server")]
+                happenings: (self.config.events() != 0).then(Vec::new),
             },
             reply: Reply::new(out, protocol),
             limits: &self.limits,
@@ -244,7 +246,14 @@ impl Engine {
             while removed < keys_max
                 && let Some(key) = self.keyspace.db_mut(db).pop_due(env.now)
             {
-                self.apply(db, &Effect::new(&key, Change::Delete(Removal::Expired)));
+                let effect = Effect::new(&key, Change::Delete(Removal::Expired));
+                #[cfg(feature = "server")]
+                if self.config.events() != 0
+                    && let Some(happening) = command::Happening::before(&self.keyspace, db, &effect)
+                {
+                    command::notify(&mut self.sessions, self.config.events(), happening);
+                }
+                self.apply(db, &effect);
                 self.stats.expired_keys += 1;
                 removed += 1;
             }

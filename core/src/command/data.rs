@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+#[cfg(feature = "server")]
+use super::notify::Happening;
 use crate::{
     effect::{Applied, Change, Collection, Effect, Removal, Undo},
     env::{Env, UnixMillis},
@@ -31,6 +33,9 @@ pub struct Data<'a> {
     pub(crate) draws: u64,
     /// What reading met so far.
     pub(crate) lookups: Lookups,
+    /// What became of keys, if somebody is to be told.
+    #[cfg(feature = "server")]
+    pub(crate) happenings: Option<Vec<Happening>>,
 }
 
 /// What the reads of a call met.
@@ -144,9 +149,18 @@ impl Data<'_> {
 
     /// Applies an effect to another database.
     pub fn apply_in(&mut self, db: u8, effect: &Effect<'_>) -> Applied {
+        #[cfg(feature = "server")]
+        let happening = match self.happenings {
+            Some(_) => Happening::before(self.keyspace, db, effect),
+            None => None,
+        };
         let applied = self.keyspace.apply(db, effect, self.undos.as_deref_mut());
         if applied.changed {
             self.journal.record(db, effect);
+            #[cfg(feature = "server")]
+            if let (Some(happening), Some(happenings)) = (happening, &mut self.happenings) {
+                happenings.push(happening.after(self.keyspace));
+            }
         }
         applied
     }

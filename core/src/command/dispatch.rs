@@ -93,7 +93,10 @@ pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, words: &[&[u8]])
     ctx.row = row;
     ctx.data.writing = row.flags.has(Flags::WRITE);
     ctx.stats.commands += 1;
-    (row.handler)(ctx, &mut Args::new(words))
+    let outcome = (row.handler)(ctx, &mut Args::new(words));
+    #[cfg(feature = "server")]
+    ctx.notify(row, words);
+    outcome
 }
 
 /// Refuses what a connection that listens in RESP2 may not call: its reply couldn't be told from messages.

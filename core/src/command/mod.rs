@@ -16,6 +16,8 @@ mod dispatch;
 mod draw;
 #[cfg(feature = "server")]
 mod interpreter;
+#[cfg(feature = "server")]
+mod notify;
 mod row;
 mod scan;
 #[cfg(feature = "server")]
@@ -36,6 +38,8 @@ pub(crate) use dispatch::{UNKNOWN, dispatch, find_row, run};
 pub use draw::DrawCount;
 #[cfg(feature = "server")]
 pub use interpreter::{Access as ScriptAccess, FunctionAction, Interpreter, ScriptAction, ScriptCommand};
+#[cfg(feature = "server")]
+pub(crate) use notify::{Happening, notify};
 pub use row::{Command, Flags, Group, Handler, Keys};
 pub use scan::ScanOptions;
 #[cfg(feature = "server")]

@@ -99,6 +99,7 @@ impl Context<'_> {
                 writing: false,
                 draws: self.data.draws,
                 lookups: self.data.lookups,
+                happenings: (self.config.events() != 0).then(Vec::new),
             },
             reply: Reply::new(out, protocol),
             interpreter: self.interpreter,

@@ -30,6 +30,8 @@ pub struct Config {
     pub active_expiry: bool,
     /// Whether scripts may call commands that are kept from them. Tests switch it on.
     pub scripts_call_all: bool,
+    /// The events that are told, as bits: `notify-keyspace-events`.
+    events: u16,
     changed: bool,
 }
 
@@ -39,7 +41,7 @@ impl Config {
         let mut values: BTreeMap<_, _> =
             SETTINGS.iter().map(|setting| (setting.name, setting.default.to_string())).collect();
         values.insert("proto-max-bulk-len", limits.bulk_bytes_max.to_string());
-        Self { values, password: None, active_expiry: true, scripts_call_all: false, changed: false }
+        Self { values, password: None, active_expiry: true, scripts_call_all: false, events: 0, changed: false }
     }
 
     /// The value of a setting, under its own name.
@@ -98,8 +100,16 @@ impl Config {
         if name == "requirepass" {
             self.password = (!value.is_empty()).then(|| value.clone());
         }
+        if name == "notify-keyspace-events" {
+            self.events = settings::event_bits(&value).unwrap_or_default();
+        }
         self.values.insert(name, value);
         self.changed = true;
+    }
+
+    /// The events that are told, as bits in the order of [`settings::EVENTS`].
+    pub(crate) fn events(&self) -> u16 {
+        self.events
     }
 
     /// Whether a setting changed since the last call.

@@ -37,6 +37,8 @@ pub enum SettingKind {
     Choice(&'static [&'static str]),
     /// Any text.
     Text,
+    /// Classes of events, a letter each.
+    Events,
 }
 
 impl SettingKind {
@@ -45,6 +47,9 @@ impl SettingKind {
         let text = core::str::from_utf8(value).map_err(|_| "argument must be valid UTF-8".to_string())?;
         match self {
             Self::Text => Ok(text.to_string()),
+            Self::Events => event_bits(text)
+                .map(event_letters)
+                .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()),
             Self::Bool if text.eq_ignore_ascii_case("yes") => Ok("yes".into()),
             Self::Bool if text.eq_ignore_ascii_case("no") => Ok("no".into()),
             Self::Bool => Err("argument must be 'yes' or 'no'".into()),
@@ -64,6 +69,27 @@ impl SettingKind {
             },
         }
     }
+}
+
+/// The classes of events by their letters, each a bit; `d`, of modules, and `m`, of keys that are missed, are never told.
+pub(super) const EVENTS: &str = "g$lshzxetKEmnd";
+/// What `A` stands for.
+const ALL_EVENTS: &str = "g$lshzxetd";
+
+/// The classes that letters name, as bits in the order of [`EVENTS`].
+pub(super) fn event_bits(text: &str) -> Option<u16> {
+    let bit = |letter: char| EVENTS.find(letter).map(|place| 1_u16 << place);
+    let all = || ALL_EVENTS.chars().filter_map(bit).sum();
+    text.chars().try_fold(0, |bits, letter| Some(bits | if letter == 'A' { all() } else { bit(letter)? }))
+}
+
+/// The letters of classes, as Redis writes them.
+fn event_letters(bits: u16) -> String {
+    let has = |letter: &char| EVENTS.find(*letter).is_some_and(|place| bits & 1 << place != 0);
+    let is_all = ALL_EVENTS.chars().all(|letter| has(&letter));
+    let classes: String = if is_all { "A".into() } else { ALL_EVENTS.chars().filter(has).collect() };
+    let others: String = "KEmn".chars().filter(has).collect();
+    classes + &others
 }
 
 fn parse_memory(text: &str) -> Option<u64> {
@@ -171,7 +197,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::integer("maxmemory-samples", "5", 1, 64),
     Setting::integer("min-replicas-max-lag", "10", 0, i32::MAX as i64),
     Setting::only("min-replicas-to-write", &["0"]),
-    Setting::only("notify-keyspace-events", &[""]),
+    Setting::new("notify-keyspace-events", "", SettingKind::Events),
     Setting::fixed("port", "0", SettingKind::Integer(0, u16::MAX as i64)),
     Setting::new("proto-max-bulk-len", "536870912", SettingKind::Memory(1024 * 1024, STRING_BYTES_MAX as u64)),
     Setting::flag("replica-lazy-flush", "no"),

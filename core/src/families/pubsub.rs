@@ -231,6 +231,83 @@ mod tests {
         assert_eq!(world.call(1, "PUBSUB SHARDCHANNELS"), "*0 ");
     }
 
+    /// The events that a line of calls causes, as the class letters let them through.
+    fn events(classes: &str, lines: &[&str]) -> Vec<String> {
+        let mut world = World::new(2);
+        world.call(0, &alloc::format!("CONFIG SET notify-keyspace-events {classes}"));
+        world.call(1, "PSUBSCRIBE __key*");
+        for line in lines {
+            world.call(0, line);
+        }
+        let messages = world.messages().into_iter();
+        messages.map(|(_, text)| text.split(' ').skip(6).step_by(2).take(2).collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    #[test]
+    fn events_follow_from_what_was_done() {
+        let lines =
+            ["SET k 1", "INCR k", "SET k 2 EX 100", "APPEND k x", "EXPIRE k 5", "PERSIST k", "RENAME k q", "DEL q"];
+        let told = events("KA", &lines);
+        let expected = ["k set", "k incrby", "k set", "k expire", "k append", "k expire", "k persist"];
+        let expected = expected.iter().chain(&["k rename_from", "q rename_to", "q del"]);
+        assert_eq!(told, expected.map(|text| alloc::format!("__keyspace@0__:{text}")).collect::<Vec<_>>());
+        let lines =
+            ["LPUSH l a b", "LMOVE l m LEFT RIGHT", "LPOP l", "SADD s a", "SMOVE s t a", "ZADD z 1 a", "ZPOPMIN z"];
+        let told = events("EAn", &lines);
+        let expected = [
+            "new l",
+            "lpush l",
+            "new m",
+            "rpush m",
+            "lpop l",
+            "lpop l",
+            "del l",
+            "new s",
+            "sadd s",
+            "srem s",
+            "del s",
+            "new t",
+            "sadd t",
+            "new z",
+            "zadd z",
+            "zpopmin z",
+            "del z",
+        ];
+        assert_eq!(told, expected.map(|text| alloc::format!("__keyevent@0__:{text}")));
+    }
+
+    #[test]
+    fn only_the_classes_that_are_wanted_are_told_and_each_once() {
+        assert_eq!(events("El", &["SET k 1", "LPUSH l a"]), ["__keyevent@0__:lpush l"]);
+        assert_eq!(events("A", &["SET k 1"]), Vec::<String>::new());
+        assert_eq!(events("KEs", &["SADD s a b", "SREM s x"]), ["__keyspace@0__:s sadd", "__keyevent@0__:sadd s"]);
+        let lines = ["MULTI", "SET k 1", "LPUSH l a", "EXEC"];
+        assert_eq!(events("EA", &lines), ["__keyevent@0__:set k", "__keyevent@0__:lpush l"]);
+        let mut world = World::new(1);
+        assert!(world.call(0, "CONFIG SET notify-keyspace-events Q").starts_with("-ERR CONFIG SET failed"));
+        world.call(0, "CONFIG SET notify-keyspace-events lgKE");
+        assert_eq!(world.call(0, "CONFIG GET notify-keyspace-events"), "*2 $22 notify-keyspace-events $4 glKE ");
+    }
+
+    #[test]
+    fn what_expires_is_told_whether_anybody_looks_or_not() {
+        for looks in [true, false] {
+            let mut world = World::new(2);
+            world.call(0, "CONFIG SET notify-keyspace-events Ex");
+            world.call(1, "PSUBSCRIBE *");
+            world.call(0, "SET k 1 PX 5");
+            if looks {
+                let words: [&[u8]; 2] = [b"GET", b"k"];
+                world.engine.execute(Env::new(100, 1), world.sessions[0], &words, &mut Vec::new());
+            } else {
+                world.engine.expire(Env::new(100, 1), 10);
+            }
+            let told = world.messages();
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].1.contains("__keyevent@0__:expired $1 k"), "{told:?}");
+        }
+    }
+
     #[test]
     fn a_session_that_is_closed_is_forgotten() {
         let mut world = World::new(1);

@@ -1,0 +1,203 @@
+//! Keyspace notifications: what became of a key, told on channels named after it (`__keyspace@0__:key`) and after the
+//! event (`__keyevent@0__:del`).
+//!
+//! They follow from the effects, so no handler knows of them: an effect says what kind of change it was, and where one
+//! kind has several names in Redis, the command that made it says which.
+
+use alloc::{boxed::Box, format, vec::Vec};
+
+use super::{Command, Context};
+use crate::{
+    effect::{Change, Effect, Removal},
+    keyspace::{Keyspace, Value},
+    session::{Sessions, Topic},
+    types::{
+        hash::HashChange,
+        list::{ListChange, Side},
+        set::SetChange,
+        stream::StreamChange,
+        string::{Expiry, StringChange},
+        zset::ZSetChange,
+    },
+};
+
+/// What happened to a key.
+#[derive(Clone, Debug)]
+pub(crate) struct Happening {
+    db: u8,
+    key: Box<[u8]>,
+    class: u16,
+    event: &'static str,
+    /// It wasn't there before.
+    is_new: bool,
+    /// It was a collection, and nothing is left of it.
+    is_gone: bool,
+    /// It has a deadline now.
+    expires: bool,
+}
+
+impl Happening {
+    /// What an effect is going to do; `None` if it concerns no key.
+    pub(crate) fn before(keyspace: &Keyspace, db: u8, effect: &Effect<'_>) -> Option<Self> {
+        let value = keyspace.db(db).find(&effect.key).map(|entry| &entry.value);
+        let (class, event) = event_of(&effect.change, value)?;
+        let expires = matches!(effect.change, Change::String(StringChange::Set { expiry: Expiry::At(_), .. }));
+        Some(Self {
+            db,
+            key: effect.key.as_ref().into(),
+            class,
+            event,
+            is_new: value.is_none(),
+            is_gone: false,
+            expires,
+        })
+    }
+
+    /// What it has done.
+    pub(crate) fn after(mut self, keyspace: &Keyspace) -> Self {
+        self.is_gone = self.event != "del" && keyspace.db(self.db).find(&self.key).is_none();
+        self
+    }
+}
+
+/// The kind of a change and what it is called, if the command doesn't know better. An empty name is told to nobody.
+fn event_of(change: &Change<'_>, value: Option<&Value>) -> Option<(u16, &'static str)> {
+    Some(match change {
+        Change::Flush => return None,
+        Change::Delete(Removal::Deleted) => (GENERIC, "del"),
+        Change::Delete(Removal::Expired) => (EXPIRED, "expired"),
+        Change::Delete(Removal::Evicted) => (EVICTED, "evicted"),
+        Change::Put(_) => (GENERIC, ""),
+        Change::ExpireAt(_) => (GENERIC, "expire"),
+        Change::Persist => (GENERIC, "persist"),
+        Change::String(StringChange::Set { .. }) => (STRING, "set"),
+        Change::String(StringChange::Append(_)) => (STRING, "append"),
+        Change::String(StringChange::Splice { .. }) => (STRING, "setrange"),
+        Change::List(ListChange::Push { side: Side::Left, .. }) => (LIST, "lpush"),
+        Change::List(ListChange::Push { side: Side::Right, .. }) => (LIST, "rpush"),
+        Change::List(ListChange::Pop { side: Side::Left, .. }) => (LIST, "lpop"),
+        Change::List(ListChange::Pop { side: Side::Right, .. }) => (LIST, "rpop"),
+        Change::List(ListChange::Set { .. }) => (LIST, "lset"),
+        Change::List(ListChange::Insert { .. }) => (LIST, "linsert"),
+        Change::List(ListChange::Remove { .. }) => (LIST, "lrem"),
+        Change::List(ListChange::Trim { .. }) => (LIST, "ltrim"),
+        Change::Set(SetChange::Add(_)) => (SET, "sadd"),
+        Change::Set(SetChange::Remove(_)) => (SET, "srem"),
+        Change::Hash(HashChange::Set(_)) => (HASH, "hset"),
+        Change::Hash(HashChange::Remove(_)) => (HASH, "hdel"),
+        Change::ZSet(ZSetChange::Set(_)) => (ZSET, "zadd"),
+        Change::ZSet(ZSetChange::Remove(_)) => (ZSET, "zrem"),
+        Change::Stream(change) => (STREAM, event_of_stream(change, value)),
+    })
+}
+
+fn event_of_stream(change: &StreamChange<'_>, value: Option<&Value>) -> &'static str {
+    let is_new = |group: &[u8], consumer: &[u8]| match value {
+        Some(Value::Stream(stream)) => stream.group(group).is_some_and(|group| group.consumer(consumer).is_none()),
+        _ => false,
+    };
+    match change {
+        StreamChange::Add { .. } => "xadd",
+        StreamChange::Trim(_) => "xtrim",
+        StreamChange::Delete(_) => "xdel",
+        StreamChange::SetHead { .. } => "xsetid",
+        StreamChange::CreateGroup { .. } => "xgroup-create",
+        StreamChange::SetGroup { .. } => "xgroup-setid",
+        StreamChange::DestroyGroup(_) => "xgroup-destroy",
+        StreamChange::DeleteConsumer { .. } => "xgroup-delconsumer",
+        StreamChange::Read { group, consumer, .. } | StreamChange::Deliver { group, consumer, .. }
+            if is_new(group, consumer) =>
+        {
+            "xgroup-createconsumer"
+        }
+        _ => "",
+    }
+}
+
+/// What the command that made a change calls it.
+fn named(row: &Command, words: &[&[u8]], happening: &Happening) -> (u16, &'static str) {
+    let has = |option: &str| words.iter().any(|word| word.eq_ignore_ascii_case(option.as_bytes()));
+    let (class, event) = (happening.class, happening.event);
+    match (event, row.name) {
+        ("del", "rename" | "renamenx") => (GENERIC, "rename_from"),
+        ("del", "move") => (GENERIC, "move_from"),
+        ("", "rename" | "renamenx") => (GENERIC, "rename_to"),
+        ("", "move") => (GENERIC, "move_to"),
+        ("", "copy") => (GENERIC, "copy_to"),
+        ("", "sort") => (LIST, "sortstore"),
+        ("", "sunionstore" | "sinterstore" | "sdiffstore") => (SET, row.name),
+        ("", "georadius" | "georadiusbymember") => (ZSET, "georadiusstore"),
+        ("", "zunionstore" | "zinterstore" | "zdiffstore" | "zrangestore" | "geosearchstore") => (ZSET, row.name),
+        ("set" | "append" | "setrange", "incr" | "decr" | "incrby" | "decrby") => (STRING, "incrby"),
+        ("set" | "append" | "setrange", "incrbyfloat") => (STRING, "incrbyfloat"),
+        ("set" | "append" | "setrange", "pfadd" | "pfmerge") => (STRING, "pfadd"),
+        ("set" | "append" | "setrange", "setbit" | "bitfield") => (STRING, "setbit"),
+        ("set" | "setrange", "append") => (STRING, "append"),
+        ("set" | "append", "setrange") => (STRING, "setrange"),
+        ("setrange", "pfcount") | ("set", "pfdebug") => (STRING, ""),
+        (_, "ltrim" | "lrem" | "linsert") if class == LIST => (LIST, row.name),
+        ("srem", "spop") => (SET, "spop"),
+        ("hset", "hincrby" | "hincrbyfloat") => (HASH, row.name),
+        ("zadd", "zincrby") => (ZSET, "zincr"),
+        ("zadd", "zadd") if has("INCR") => (ZSET, "zincr"),
+        ("zrem", "zpopmin" | "bzpopmin") => (ZSET, "zpopmin"),
+        ("zrem", "zpopmax" | "bzpopmax") => (ZSET, "zpopmax"),
+        ("zrem", "zmpop" | "bzmpop") => (ZSET, if has("MIN") { "zpopmin" } else { "zpopmax" }),
+        ("zrem", "zremrangebyscore" | "zremrangebyrank" | "zremrangebylex") => (ZSET, row.name),
+        ("xgroup-setid", "xreadgroup") | ("xsetid", "xadd" | "xdel" | "xtrim") => (STREAM, ""),
+        _ => (class, event),
+    }
+}
+
+impl Context<'_> {
+    /// Tells whoever listens what a command did.
+    pub(super) fn notify(&mut self, row: &Command, words: &[&[u8]]) {
+        let Some(happenings) = self.data.happenings.as_mut().filter(|list| !list.is_empty()) else { return };
+        let happenings = core::mem::take(happenings);
+        let wanted = self.config.events();
+        tell(self.sessions, wanted, happenings.into_iter().map(|happening| (named(row, words, &happening), happening)));
+    }
+}
+
+/// Tells whoever listens what happened of itself.
+pub(crate) fn notify(sessions: &mut Sessions, wanted: u16, happening: Happening) {
+    tell(sessions, wanted, core::iter::once(((happening.class, happening.event), happening)));
+}
+
+fn tell(sessions: &mut Sessions, wanted: u16, happenings: impl Iterator<Item = ((u16, &'static str), Happening)>) {
+    // One command changes a key in several steps, and that is one event.
+    let mut told: Vec<(u8, Box<[u8]>, &str)> = Vec::new();
+    for ((class, event), Happening { db, key, is_new, is_gone, expires, .. }) in happenings {
+        let steps =
+            [(is_new, NEW, "new"), (true, class, event), (expires, GENERIC, "expire"), (is_gone, GENERIC, "del")];
+        for (happened, class, event) in steps {
+            let is_told = told.iter().any(|(other_db, other, what)| *other_db == db && *other == key && *what == event);
+            if !happened || event.is_empty() || wanted & class == 0 || is_told {
+                continue;
+            }
+            if wanted & KEYSPACE != 0 {
+                let mut channel = format!("__keyspace@{db}__:").into_bytes();
+                channel.extend_from_slice(&key);
+                sessions.publish(Topic::Channel, &channel, event.as_bytes());
+            }
+            if wanted & KEYEVENT != 0 {
+                sessions.publish(Topic::Channel, format!("__keyevent@{db}__:{event}").as_bytes(), &key);
+            }
+            told.push((db, key.clone(), event));
+        }
+    }
+}
+
+/// The classes of events, as `notify-keyspace-events` writes them.
+const GENERIC: u16 = 1;
+const STRING: u16 = 1 << 1;
+const LIST: u16 = 1 << 2;
+const SET: u16 = 1 << 3;
+const HASH: u16 = 1 << 4;
+const ZSET: u16 = 1 << 5;
+const EXPIRED: u16 = 1 << 6;
+const EVICTED: u16 = 1 << 7;
+const STREAM: u16 = 1 << 8;
+const KEYSPACE: u16 = 1 << 9;
+const KEYEVENT: u16 = 1 << 10;
+const NEW: u16 = 1 << 12;
