@@ -5,7 +5,6 @@ use alloc::{format, string::String};
 use super::{Args, Command, Context, Flags, Group, Keys, table};
 use crate::{
     error::{Error, Result},
-    resp::Protocol,
     session::Queued,
 };
 
@@ -103,7 +102,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, words: &[&[u8]])
 #[cfg(feature = "server")]
 fn check_listening(ctx: &mut Context<'_>, row: &Command) -> Result<()> {
     let session = ctx.session();
-    let is_bound = session.protocol == Protocol::Resp2 && !session.listening.is_empty();
+    let is_bound = session.protocol == crate::resp::Protocol::Resp2 && !session.listening.is_empty();
     let is_allowed = row.group == Group::PubSub && row.flags.has(Flags::CONNECTION)
         || row.container.is_empty() && matches!(row.name, "ping" | "quit" | "reset");
     match is_bound && !is_allowed {

@@ -31,6 +31,7 @@ pub struct Config {
     /// Whether scripts may call commands that are kept from them. Tests switch it on.
     pub scripts_call_all: bool,
     /// The events that are told, as bits: `notify-keyspace-events`.
+    #[cfg(feature = "server")]
     events: u16,
     changed: bool,
 }
@@ -41,7 +42,15 @@ impl Config {
         let mut values: BTreeMap<_, _> =
             SETTINGS.iter().map(|setting| (setting.name, setting.default.to_string())).collect();
         values.insert("proto-max-bulk-len", limits.bulk_bytes_max.to_string());
-        Self { values, password: None, active_expiry: true, scripts_call_all: false, events: 0, changed: false }
+        Self {
+            values,
+            password: None,
+            active_expiry: true,
+            scripts_call_all: false,
+            #[cfg(feature = "server")]
+            events: 0,
+            changed: false,
+        }
     }
 
     /// The value of a setting, under its own name.
@@ -100,6 +109,7 @@ impl Config {
         if name == "requirepass" {
             self.password = (!value.is_empty()).then(|| value.clone());
         }
+        #[cfg(feature = "server")]
         if name == "notify-keyspace-events" {
             self.events = settings::event_bits(&value).unwrap_or_default();
         }
@@ -108,6 +118,7 @@ impl Config {
     }
 
     /// The events that are told, as bits in the order of [`settings::EVENTS`].
+    #[cfg(feature = "server")]
     pub(crate) fn events(&self) -> u16 {
         self.events
     }
