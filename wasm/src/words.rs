@@ -1,6 +1,6 @@
 //! A block of words at a fixed place, through which JavaScript reads what a call left behind without calling again.
 
-/// What each word says; the same order as `Word` in `js/src/port.ts`. Numbers of 64 bits take two, the low one first.
+/// What each word says; the same order as `Word` in `js/src/crossing.ts`. Numbers of 64 bits take two, the low one first.
 #[derive(Clone, Copy, Debug)]
 #[repr(usize)]
 pub(crate) enum Word {

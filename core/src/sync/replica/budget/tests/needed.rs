@@ -36,6 +36,18 @@ fn step(world: &mut World) {
     }
 }
 
+/// Connects, and takes in the first parts of a load that has more of them.
+fn connect_until_loading(world: &mut World) {
+    world.connect();
+    while world.pair.replica.status().state != State::Loading {
+        step(world);
+    }
+    for _ in 0..3 {
+        step(world);
+    }
+    assert_eq!(world.pair.replica.status().state, State::Loading, "it comes in several parts");
+}
+
 /// A load of what differs takes for granted what didn't when it began.
 #[test]
 fn nothing_is_forgotten_while_what_differs_is_coming() {
@@ -77,14 +89,7 @@ fn a_load_that_does_not_fit_leaves_out_nothing_that_pending_commands_touch() {
     assert_eq!(world.pair.call("APPEND k:19999 mine"), Value::Integer(4));
     assert_eq!(world.pair.call("INCR absent"), Value::Integer(1));
     world.pair.replica.token = None;
-    world.connect();
-    while world.pair.replica.status().state != State::Loading {
-        step(&mut world);
-    }
-    for _ in 0..3 {
-        step(&mut world);
-    }
-    assert_eq!(world.pair.replica.status().state, State::Loading, "it comes in several parts");
+    connect_until_loading(&mut world);
     // A command that shares a key with an earlier one, and two on keys of which one passed by a while ago.
     for line in ["MULTI", "APPEND k:19999 more", "APPEND k:3 more", "INCR other", "EXEC"] {
         world.pair.call(line);
@@ -221,14 +226,7 @@ fn a_change_of_interest_behind_a_load_that_waits_is_no_part_of_the_load() {
     };
     world.pair.replica = Replica::new(options, Env::new(1_000_000, 0));
     world.pair.replica.limit_memory(BYTES_MAX, Eviction::Lru);
-    world.connect();
-    while world.pair.replica.status().state != State::Loading {
-        step(&mut world);
-    }
-    for _ in 0..3 {
-        step(&mut world);
-    }
-    assert_eq!(world.pair.replica.status().state, State::Loading, "it comes in several parts");
+    connect_until_loading(&mut world);
     // Of these keys most have passed by, and there was no room.
     for number in 0..200 {
         world.pair.call(&format!("APPEND k:{number} mine"));
