@@ -131,6 +131,13 @@ impl Engine {
         flow
     }
 
+    /// Brings keys that calls of a session are about to use near the processor. Nothing else follows from it: what isn't
+    /// a key, or is one of another database, costs a little time.
+    pub fn warm<'k>(&mut self, session: SessionId, keys: impl Iterator<Item = &'k [u8]>) {
+        let db = self.sessions.session_mut(session).db;
+        self.keyspace.db(db).warm(keys);
+    }
+
     /// Runs a call; of a waiting one that is made again, `serving` is the key that has changed.
     fn call(
         &mut self,

@@ -24,6 +24,8 @@ pub struct Config {
     pub http: String,
     /// The folder of log and snapshots.
     pub dir: PathBuf,
+    /// Whether what is written goes into the log on disk.
+    pub appendonly: bool,
     /// When the log reaches the disk for good.
     pub fsync: Fsync,
     /// The folder of the web page.
@@ -278,6 +280,10 @@ struct Settings {
     /// The folder of log and snapshots [default: ./data].
     #[arg(long, env = "SANDERLING_DIR", value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Whether writes go into the log on disk; without it only SAVE, BGSAVE and SHUTDOWN SAVE keep anything
+    /// [default: yes].
+    #[arg(long, env = "SANDERLING_APPENDONLY", value_name = "YES|NO", value_parser = clap::builder::BoolishValueParser::new())]
+    appendonly: Option<bool>,
     /// When the log is made to reach the disk [default: everysec].
     #[arg(long, env = "SANDERLING_FSYNC", value_name = "WHEN")]
     fsync: Option<Fsync>,
@@ -354,6 +360,7 @@ impl Settings {
             resp: self.resp.or(other.resp),
             http: self.http.or(other.http),
             dir: self.dir.or(other.dir),
+            appendonly: self.appendonly.or(other.appendonly),
             fsync: self.fsync.or(other.fsync),
             www: self.www.or(other.www),
             requirepass: self.requirepass.or(other.requirepass),
@@ -384,6 +391,7 @@ impl Settings {
             resp: self.resp.unwrap_or_else(|| "127.0.0.1:6379".into()),
             http: self.http.unwrap_or_else(|| "127.0.0.1:7379".into()),
             dir: self.dir.unwrap_or_else(|| "./data".into()),
+            appendonly: self.appendonly.unwrap_or(true),
             fsync: self.fsync.unwrap_or(Fsync::Everysec),
             www: self.www,
             requirepass: self.requirepass.filter(|password| !password.is_empty()),
@@ -468,7 +476,7 @@ mod tests {
     #[test]
     fn every_setting_has_one_name() {
         // A setting that the file knows and the flags don't, or the other way round, would fail here.
-        let text = "resp='a'\nhttp='b'\ndir='c'\nfsync='no'\nwww='d'\nrequirepass='e'\nproto-max-bulk-len=1\n\
+        let text = "resp='a'\nhttp='b'\ndir='c'\nappendonly=false\nfsync='no'\nwww='d'\nrequirepass='e'\nproto-max-bulk-len=1\n\
                     maxclients=2\nmax-replicas=12\norigin=['f','g']\ncompact-min=3\ntrust-forwarded=true\ntoken-key=['h','i']\n\
                     token-audience='j'\ntoken-issuer='k'\ntoken-connections=4\ntoken-messages=5\ntoken-bytes=6\n\
                     token-pending=7\ntoken-patterns=8\naddress-connections=9\naddress-messages=10\naddress-bytes=11";
@@ -476,6 +484,7 @@ mod tests {
             "--resp=a",
             "--http=b",
             "--dir=c",
+            "--appendonly=no",
             "--fsync=no",
             "--www=d",
             "--requirepass=e",

@@ -17,14 +17,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use sanderling_core::resp::RequestDecoder;
-use sanderling_core::{Flow, Limits, SessionId};
+use sanderling_core::{Flow, Limits, SessionId, UnixMillis};
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tracing::{debug, warn};
 
+use crate::ahead::{Ahead, Next};
 use crate::clock;
 use crate::script::busy;
+use crate::shard::Shard;
 use crate::worker::Worker;
 
 /// A connection of a RESP client.
@@ -345,47 +347,75 @@ impl State {
         let shard = &mut *worker.shard.borrow_mut();
         let now = clock::now();
         self.paused = false;
-        let mut at = 0;
-        while let Some(rest) = buffer.get(at..)
-            && !rest.is_empty()
-        {
-            if self.out.len() > OUT_BYTES_PAUSE {
-                self.paused = true;
-                break;
+        let mut done = 0;
+        while !self.paused {
+            let ahead = Ahead::decode(&mut self.decoder, buffer, done, shard.limits());
+            shard.warm(self.session, ahead.keys());
+            for (words, end) in ahead.requests() {
+                if self.out.len() > OUT_BYTES_PAUSE {
+                    self.paused = true;
+                    self.decoder.restart();
+                    return done;
+                }
+                done = end;
+                if let Some(done) = self.call(shard, worker, now, words, buffer, done) {
+                    return done;
+                }
             }
-            match self.decoder.decode(rest, shard.limits()) {
-                Ok(None) => break,
-                Ok(Some(bytes)) => {
-                    at += bytes;
-                    let args: SmallVec<[&[u8]; 16]> = self.decoder.args(rest).collect();
-                    let Some(name) = args.first() else { continue };
-                    if is_http(name) {
-                        warn!("a RESP connection was sent an HTTP request, perhaps by a web page: closed");
-                        self.closing = true;
-                        return buffer.len();
-                    }
-                    let flow = shard.execute(now, self.session, &args, &mut self.out);
-                    worker.collect_errands(shard);
-                    match flow {
-                        Flow::Continue => {}
-                        Flow::Wait => {
-                            self.waiting = true;
-                            return at;
-                        }
-                        Flow::Close => {
-                            self.closing = true;
-                            return buffer.len();
-                        }
+            match ahead.next {
+                Next::More => {}
+                Next::Partial => break,
+                Next::Inline(end) => {
+                    let decoder = std::mem::take(&mut self.decoder);
+                    let words: SmallVec<[&[u8]; 16]> = decoder.args(buffer).collect();
+                    let stopped = self.call(shard, worker, now, &words, buffer, end);
+                    drop(words);
+                    done = end;
+                    if let Some(done) = stopped {
+                        return done;
                     }
                 }
-                Err(error) => {
+                Next::Broken(error) => {
                     self.out.extend_from_slice(format!("-{error}\r\n").as_bytes());
                     self.closing = true;
                     return buffer.len();
                 }
             }
         }
-        at
+        done
+    }
+
+    /// Executes one request that ends at `end`. Returns how many bytes are done with if nothing more is to be executed.
+    fn call(
+        &mut self,
+        shard: &mut Shard,
+        worker: &Worker,
+        now: UnixMillis,
+        words: &[&[u8]],
+        buffer: &[u8],
+        end: usize,
+    ) -> Option<usize> {
+        let name = words.first()?;
+        if is_http(name) {
+            warn!("a RESP connection was sent an HTTP request, perhaps by a web page: closed");
+            self.closing = true;
+            return Some(buffer.len());
+        }
+        let flow = shard.execute(now, self.session, words, &mut self.out);
+        worker.collect_errands(shard);
+        match flow {
+            Flow::Continue => None,
+            Flow::Wait => {
+                self.waiting = true;
+                // What was decoded beyond is decoded again.
+                self.decoder.restart();
+                Some(end)
+            }
+            Flow::Close => {
+                self.closing = true;
+                Some(buffer.len())
+            }
+        }
     }
 }
 

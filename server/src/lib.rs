@@ -12,6 +12,7 @@
 
 pub mod config;
 
+mod ahead;
 mod auth;
 mod clock;
 mod conn;

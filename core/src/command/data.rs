@@ -77,6 +77,16 @@ impl Data<'_> {
         self.peek(key)
     }
 
+    /// Brings keys that are about to be used near the processor, [`WARMED_MAX`] at most; see [`Db::warm`]. Each takes
+    /// `step` of the words. A replica's few keys are near enough.
+    #[cfg_attr(not(feature = "server"), expect(clippy::unused_self, reason = "nothing is done"))]
+    pub(crate) fn warm(&self, _words: &[&[u8]], _step: usize) {
+        #[cfg(feature = "server")]
+        if _words.len() > _step {
+            self.db().warm(_words.iter().step_by(_step).copied());
+        }
+    }
+
     /// The value of a key, `None` if it's absent or its deadline has passed.
     pub fn value(&mut self, key: &[u8]) -> Option<&Value> {
         self.entry(key).map(|entry| &entry.value)

@@ -10,6 +10,7 @@ use crate::{
     keyspace::Entry,
     limits::DATABASES,
     role::Role,
+    table::WARMED_MAX,
 };
 
 const fn row(name: &'static str, arity: i32, flags: Flags, keys: Keys, handler: crate::command::Handler) -> Command {
@@ -46,7 +47,11 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 fn del(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let removed = args.rest().iter().filter(|key| ctx.data.delete(key)).count();
+    let mut removed = 0;
+    for keys in args.rest().chunks(WARMED_MAX) {
+        ctx.data.warm(keys, 1);
+        removed += keys.iter().filter(|key| ctx.data.delete(key)).count();
+    }
     ctx.reply.count(removed);
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::{Entry, Value, expiry::ExpiryIndex};
 use crate::{
     env::UnixMillis,
     hash::{Rng, hash},
-    table::Table,
+    table::{Table, WARMED_MAX},
 };
 
 /// A logical database.
@@ -55,6 +55,22 @@ impl Db {
     /// The entry of a key, whether its deadline has passed or not. Cost: O(1).
     pub fn find(&self, key: &[u8]) -> Option<&Entry> {
         self.table.find(hash(self.seed, key), |entry| *entry.key == *key)
+    }
+
+    /// Brings the entries of keys that are about to be read or written near the processor; see [`Table::warm`].
+    pub fn warm<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        let mut hashes = [0; WARMED_MAX];
+        let mut count = 0;
+        for (place, key) in hashes.iter_mut().zip(keys) {
+            *place = hash(self.seed, key);
+            count += 1;
+        }
+        let mut sum = 0_usize;
+        self.table.warm(hashes.get(..count).unwrap_or_default(), |entry| {
+            sum = sum.wrapping_add(entry.touched());
+        });
+        // Else the compiler would see that nobody wants to know.
+        core::hint::black_box(sum);
     }
 
     /// All entries, in the order of the keys' hashes.

@@ -30,6 +30,16 @@ impl Entry {
         allocation(self.key.len()) + self.value.heap_bytes()
     }
 
+    /// Reads a byte of the key and one of a string's value, wherever they lie.
+    pub(crate) fn touched(&self) -> usize {
+        let of_key = self.key.first().copied().unwrap_or_default();
+        let of_value = match &self.value {
+            Value::String(Str::Bytes(bytes)) => bytes.first().copied().unwrap_or_default(),
+            _ => 0,
+        };
+        usize::from(of_key) + usize::from(of_value)
+    }
+
     /// Whether the deadline lies at or before `now`.
     pub fn is_expired(&self, now: UnixMillis) -> bool {
         self.expires_at.is_some_and(|at| at <= now)

@@ -72,6 +72,17 @@ impl RequestDecoder {
         Ok(bytes)
     }
 
+    /// Forgets how far it came in a request that isn't whole: the caller goes back to one before it.
+    pub fn restart(&mut self) {
+        self.finished = true;
+    }
+
+    /// Where the arguments of the request just decoded lie in it; `None` for an inline one, whose arguments lie in
+    /// the decoder.
+    pub fn ranges(&self) -> Option<&[Range<usize>]> {
+        self.inline.is_empty().then_some(&self.args)
+    }
+
     /// The arguments of the request just decoded, as slices of the same `buffer`, the command's name first.
     pub fn args<'a>(&'a self, buffer: &'a [u8]) -> impl ExactSizeIterator<Item = &'a [u8]> {
         let inline = !self.inline.is_empty();

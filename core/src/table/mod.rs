@@ -91,6 +91,29 @@ impl<T> Table<T> {
         segment.entries_mut().get_mut(index)
     }
 
+    /// Brings what [`Table::find`] would read for these hashes, [`WARMED_MAX`] at most, near the processor, and calls
+    /// `touch` with the entries that will probably be found.
+    ///
+    /// A lookup waits for memory several times, each time for what the one before said. Here the lookups go side by side, a
+    /// step of all before the next step of any, so that the processor waits for all of them at once. Nothing follows
+    /// from the outcome but speed. (Batched lookups of this kind: Kocberber, Falsafi and Grot, "Asynchronous memory
+    /// access chaining", 2015.)
+    pub fn warm(&self, hashes: &[u64], mut touch: impl FnMut(&T)) {
+        if self.segments.len() < WARMED_SEGMENTS_MIN {
+            return;
+        }
+        let mut guesses = [(usize::MAX, usize::MAX); WARMED_MAX];
+        for (guess, hash) in guesses.iter_mut().zip(hashes) {
+            let segment = self.segment_of(*hash);
+            let index = self.segments.get(segment).and_then(|segment| segment.guess(*hash));
+            *guess = (segment, index.unwrap_or(usize::MAX));
+        }
+        for (segment, index) in guesses.into_iter().take(hashes.len()) {
+            let entries = self.segments.get(segment).map_or(&[][..], Segment::entries);
+            entries.get(index).into_iter().for_each(&mut touch);
+        }
+    }
+
     /// Adds an entry that isn't in the table yet (else there are two, and lookups find either).
     ///
     /// Cost: O(1) amortised, and never more than one segment's worth of work at a time.
@@ -397,6 +420,12 @@ impl<T> Iterator for IntoIter<T> {
 }
 
 impl<T> ExactSizeIterator for IntoIter<T> {}
+
+/// Lookups that [`Table::warm`] does side by side: some more than the misses that a core keeps open at a time.
+pub const WARMED_MAX: usize = 16;
+
+/// A table of fewer segments is in the cache anyway.
+const WARMED_SEGMENTS_MIN: usize = 16;
 
 /// A segment that holds this many is split: few enough that a split takes microseconds, enough that the directory and
 /// the segments' own size don't count.

@@ -82,6 +82,14 @@ impl<T> Segment<T> {
         candidates.into_iter().find_map(|(index, (other, entry))| (*other == hash && eq(entry)).then_some(index))
     }
 
+    /// Where [`Segment::find`] would look first, as an entry's index: a guess, read from the index alone.
+    #[inline]
+    pub(super) fn guess(&self, hash: u64) -> Option<usize> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let slot = *self.slots.get(hash as usize & mask)?;
+        (slot != EMPTY).then_some(usize::from(slot) & mask)
+    }
+
     pub(super) fn insert(&mut self, hash: u64, entry: T) {
         let index = self.entries.len();
         if index == self.entries.capacity() {

@@ -28,7 +28,19 @@ pub(crate) fn compact(folder: &Path, first: LogSeq) -> Result<u64> {
     let mut hub = Hub::new(HubOptions { limits, ..HubOptions::default() });
     let extent = Extent { before: Some(first), repair: None };
     recover(folder, extent, &mut engine, &mut hub)?;
-    let bytes = snapshot::write(folder, &engine, &hub)?;
+    write(folder, &engine, &hub, first)
+}
+
+/// Writes a snapshot of what an engine and its hub hold now, and removes all files that came before. Returns its length.
+///
+/// # Errors
+/// If the snapshot can't be written; the files are as they were then.
+pub(crate) fn write_now(folder: &Path, engine: &Engine, hub: &Hub) -> Result<u64> {
+    write(folder, engine, hub, hub.seq().next())
+}
+
+fn write(folder: &Path, engine: &Engine, hub: &Hub, first: LogSeq) -> Result<u64> {
+    let bytes = snapshot::write(folder, engine, hub)?;
     let files::Listing { snapshots, segments } = files::list(folder)?;
     let old_snapshots = snapshots.into_iter().filter(|(seq, _)| *seq < hub.seq());
     let old_segments = segments.into_iter().filter(|(start, _)| *start < first);

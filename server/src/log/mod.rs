@@ -22,7 +22,7 @@ mod recover;
 mod snapshot;
 mod sync;
 
-pub(crate) use compact::compact;
+pub(crate) use compact::{compact, write_now};
 pub(crate) use disk::DiskLog;
 pub(crate) use files::Folder;
 pub(crate) use recover::{Extent, Recovered, recover, remove_superseded};

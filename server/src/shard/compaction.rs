@@ -4,12 +4,12 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use anyhow::Result;
-use sanderling_core::UnixMillis;
+use sanderling_core::{Engine, UnixMillis};
 use sanderling_core::sync::Hub;
 use tracing::{error, info};
 
 use crate::clock;
-use crate::log::{DiskLog, Recovered, compact};
+use crate::log::{DiskLog, Recovered, compact, write_now};
 
 /// Decides when a snapshot pays, and watches over the one that is being written.
 #[derive(Debug)]
@@ -68,6 +68,21 @@ impl Compaction {
             self.requested || bytes > self.log_bytes_min.max(self.snapshot_bytes) || self.older_segments > SEGMENTS_MAX;
         if due && settled && !hub.has_log() && self.running.is_none() && self.pause == 0 {
             self.start(folder, log, hub);
+        }
+    }
+
+    /// Writes a snapshot of what is in memory, if somebody has asked for one, while clients wait: without a log there is
+    /// nothing that another thread could make it of.
+    pub(super) fn write_requested(&mut self, folder: &Path, engine: &Engine, hub: &Hub) {
+        if !std::mem::take(&mut self.requested) {
+            return;
+        }
+        match write_now(folder, engine, hub) {
+            Ok(bytes) => {
+                info!(bytes, "wrote a snapshot");
+                self.saved_at = clock::now();
+            }
+            Err(error) => error!("cannot write a snapshot: {error:#}"),
         }
     }
 

@@ -7,7 +7,6 @@ use sanderling_core::{Engine, UnixMillis};
 
 use crate::clock;
 use crate::config::Config;
-use crate::log::DiskLog;
 
 /// Where the server listens.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +26,7 @@ pub(super) fn configure(engine: &mut Engine, config: &Config) {
     settings.force("busy-reply-threshold", config.busy_reply_threshold.to_string());
     settings.force("lua-memory-max", config.lua_memory_max.0.to_string());
     settings.force("dir", shown(&config.dir));
-    settings.force("appendonly", "yes");
+    settings.force("appendonly", if config.appendonly { "yes" } else { "no" });
     settings.force("appendfsync", config.fsync.name());
     settings.force("save", "");
     settings.force("maxclients", config.maxclients.to_string());
@@ -38,7 +37,7 @@ pub(super) fn configure(engine: &mut Engine, config: &Config) {
     facts.set("server", "executable", std::env::current_exe().map_or(String::new(), |path| shown(&path)));
     facts.set("server", "config_file", config.file.as_deref().map_or(String::new(), shown));
     facts.set("persistence", "loading", "0");
-    facts.set("persistence", "aof_enabled", "1");
+    facts.set("persistence", "aof_enabled", u8::from(config.appendonly).to_string());
 }
 
 /// Shows where clients connect to.
@@ -50,7 +49,7 @@ pub(super) fn set_addresses(engine: &mut Engine, addresses: &Addresses) {
 }
 
 /// Brings up to date what changes by itself.
-pub(super) fn refresh(engine: &mut Engine, hub: &Hub, log: &DiskLog, writable: bool, saved_at: UnixMillis) {
+pub(super) fn refresh(engine: &mut Engine, hub: &Hub, log_bytes: u64, writable: bool, saved_at: UnixMillis) {
     let facts = engine.facts_mut();
     let resident = resident_bytes();
     facts.set("memory", "used_memory", resident.to_string());
@@ -58,7 +57,7 @@ pub(super) fn refresh(engine: &mut Engine, hub: &Hub, log: &DiskLog, writable: b
     facts.set("persistence", "rdb_last_save_time", (saved_at.0 / 1000).to_string());
     let status = if writable { "ok" } else { "err" };
     facts.set("persistence", "aof_last_write_status", status);
-    facts.set("persistence", "aof_current_size", log.bytes().to_string());
+    facts.set("persistence", "aof_current_size", log_bytes.to_string());
     facts.set("replication", "master_repl_offset", hub.seq().0.to_string());
     facts.set("replication", "sync_replicas", hub.peer_count().to_string());
 }

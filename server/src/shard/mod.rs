@@ -30,7 +30,8 @@ pub(crate) use facts::{Addresses, resident_bytes};
 pub(crate) struct Shard {
     engine: Engine,
     hub: Hub,
-    log: DiskLog,
+    /// The log on disk; none where what is written is kept in memory alone.
+    log: Option<DiskLog>,
     folder: Folder,
     entropy: Entropy,
     fsync: Fsync,
@@ -68,7 +69,8 @@ impl Shard {
         let recovered = recover(folder.path(), extent, &mut engine, &mut hub)?;
         remove_superseded(&recovered.superseded)?;
         hub.begin_epoch(LogId(entropy::number()));
-        let log = DiskLog::begin(folder.path(), config.fsync, &hub).context("cannot write to the data folder")?;
+        let begin = || DiskLog::begin(folder.path(), config.fsync, &hub).context("cannot write to the data folder");
+        let log = config.appendonly.then(begin).transpose()?;
         engine.journal_mut().enable(true);
         let scripts = Scripts::open(folder.path())?;
         let watch = scripts.watch();
@@ -115,6 +117,11 @@ impl Shard {
     /// Closes a session.
     pub(crate) fn close_session(&mut self, session: SessionId) {
         self.engine.close_session(session);
+    }
+
+    /// Brings keys that a session is about to use near the processor.
+    pub(crate) fn warm<'k>(&mut self, session: SessionId, keys: impl Iterator<Item = &'k [u8]>) {
+        self.engine.warm(session, keys);
     }
 
     /// Runs one call, the name first, and appends its reply to `out`. What it did waits for the next flush.
@@ -166,7 +173,7 @@ impl Shard {
 
     /// Whether the log takes what is written.
     pub(crate) fn is_writable(&self) -> bool {
-        self.unwritten.is_empty() && !self.log.has_failed()
+        self.unwritten.is_empty() && !self.log.as_ref().is_some_and(DiskLog::has_failed)
     }
 
     /// Removes keys that have expired, up to `keys_max`. Returns how many it removed.
@@ -195,11 +202,13 @@ impl Shard {
             return Ok(());
         }
         let seq = self.hub.seq();
-        let appended = if self.unwritten.is_empty() {
-            self.log.append(self.hub.log())
-        } else {
-            self.unwritten.extend_from_slice(self.hub.log());
-            self.log.append(&self.unwritten)
+        let appended = match &mut self.log {
+            None => Ok(()),
+            Some(log) if self.unwritten.is_empty() => log.append(self.hub.log()),
+            Some(log) => {
+                self.unwritten.extend_from_slice(self.hub.log());
+                log.append(&self.unwritten)
+            }
         };
         match appended {
             Ok(()) => {
@@ -227,15 +236,21 @@ impl Shard {
     /// Tells `INFO` what is new.
     pub(crate) fn refresh_facts(&mut self) {
         let writable = self.is_writable();
-        facts::refresh(&mut self.engine, &self.hub, &self.log, writable, self.compaction.saved_at());
+        let log_bytes = self.log.as_ref().map_or(0, DiskLog::bytes);
+        facts::refresh(&mut self.engine, &self.hub, log_bytes, writable, self.compaction.saved_at());
     }
 
     /// The regular work: writes a snapshot where the log has grown enough.
     pub(crate) fn tick(&mut self) {
-        if self.log.has_failed() {
+        let Some(log) = &mut self.log else {
+            self.compaction.write_requested(self.folder.path(), &self.engine, &self.hub);
+            return;
+        };
+        let failed = log.has_failed();
+        self.compaction.tick(self.folder.path(), log, &self.hub, self.unwritten.is_empty());
+        if failed {
             self.refuse_writes(&"an earlier sync of the log failed");
         }
-        self.compaction.tick(self.folder.path(), &mut self.log, &self.hub, self.unwritten.is_empty());
     }
 
     /// Writes what waits, and makes all of it reach the disk.
@@ -245,7 +260,13 @@ impl Shard {
     pub(crate) fn close(&mut self) -> Result<()> {
         let _ = self.flush();
         anyhow::ensure!(self.unwritten.is_empty(), "the last writes could not be written to the log");
-        self.log.close().context("cannot sync the log")
+        match &mut self.log {
+            Some(log) => log.close().context("cannot sync the log"),
+            None => {
+                self.compaction.write_requested(self.folder.path(), &self.engine, &self.hub);
+                Ok(())
+            }
+        }
     }
 
     /// The bounds that hold.
@@ -333,7 +354,7 @@ impl Shard {
             sessions_opened: self.engine.sessions().opened(),
             keys: (0..sanderling_core::limits::DATABASES).map(|db| keyspace.db(db).len() as u64).sum(),
             seq: self.hub.seq(),
-            log_bytes: self.log.bytes(),
+            log_bytes: self.log.as_ref().map_or(0, DiskLog::bytes),
             peers: self.hub.peer_count() as u64,
             writable: self.is_writable(),
             sync: self.hub.counts(),

@@ -351,3 +351,36 @@ fn a_flipped_bit_before_the_tail_stops_the_start() {
         assert_eq!(left.get(&image.log), damaged.get(&image.log), "byte {at}: the log was changed");
     }
 }
+
+#[test]
+fn without_a_log_only_what_was_saved_comes_back() {
+    let folder = folder();
+    let start = || Launch::on(Target::Sanderling, Arc::clone(&folder)).args(["--appendonly", "no"]).start();
+    let server = start();
+    let mut client = server.client();
+    assert_eq!(client.run("CONFIG GET appendonly"), Reply::bulks(["appendonly", "no"]));
+    fill(&mut client);
+    let saved = everything(&mut client);
+    let before = client.run("LASTSAVE");
+    wait::until("a second passes, which LASTSAVE shows", || {
+        client.run("SAVE");
+        (client.run("LASTSAVE") != before).then_some(())
+    });
+    client.run("SET lost x");
+    drop(client);
+    server.kill();
+
+    let server = start();
+    let mut client = server.client();
+    assert_eq!(everything(&mut client), saved);
+    client.run("SET kept x");
+    client.send(b"SHUTDOWN SAVE\r\n").unwrap();
+    assert!(client.read_until_closed().is_empty());
+    // It is killed only if it doesn't end by itself.
+    let mut server = server;
+    wait::until("the server ends", || (!server.is_alive()).then_some(()));
+
+    let mut client = restart(&folder, "no").client();
+    assert_eq!(client.run("GET kept"), Reply::bulk("x"));
+    assert_eq!(client.run("GET lost"), Reply::Nil);
+}

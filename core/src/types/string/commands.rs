@@ -7,6 +7,7 @@ use crate::{
     command::{Access, Args, Command, Context, Flags, Group, Keys, RevealingOption, TimeUnit},
     effect::{Change, Effect},
     error::{Error, Result},
+    table::WARMED_MAX,
 };
 
 const READ: Flags = Flags::READ.and(Flags::FAST);
@@ -191,10 +192,13 @@ fn getex(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 fn mget(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     ctx.reply.array(args.len());
-    for key in args.rest() {
-        // A value of another type reads as absent here, as in Redis.
-        if reply_string(ctx, key).is_err() {
-            ctx.reply.null();
+    for keys in args.rest().chunks(WARMED_MAX) {
+        ctx.data.warm(keys, 1);
+        for key in keys {
+            // A value of another type reads as absent here, as in Redis.
+            if reply_string(ctx, key).is_err() {
+                ctx.reply.null();
+            }
         }
     }
     Ok(())
@@ -222,10 +226,13 @@ fn msetnx(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn set_pairs(ctx: &mut Context<'_>, args: &Args<'_>) {
-    for pair in args.rest().chunks_exact(2) {
-        if let [key, value] = pair {
-            ctx.data.settle(key);
-            ctx.data.apply(&string_set(key, *value, Expiry::Clear));
+    for pairs in args.rest().chunks(2 * WARMED_MAX) {
+        ctx.data.warm(pairs, 2);
+        for pair in pairs.chunks_exact(2) {
+            if let [key, value] = pair {
+                ctx.data.settle(key);
+                ctx.data.apply(&string_set(key, *value, Expiry::Clear));
+            }
         }
     }
 }
