@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use sanderling_core::resp::RequestDecoder;
+use sanderling_core::resp::{ProtocolError, RequestDecoder};
 use sanderling_core::{Flow, Limits, SessionId};
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -345,6 +345,8 @@ impl State {
         let shard = &mut *worker.shard.borrow_mut();
         let now = clock::now();
         self.paused = false;
+        // Who hasn't logged in may only ask for little, so that memory is for those who have.
+        let mut strict = shard.limits_before_login(self.session);
         let mut at = 0;
         while let Some(rest) = buffer.get(at..)
             && !rest.is_empty()
@@ -353,7 +355,7 @@ impl State {
                 self.paused = true;
                 break;
             }
-            match self.decoder.decode(rest, shard.limits()) {
+            match self.decoder.decode(rest, strict.as_ref().unwrap_or(shard.limits())) {
                 Ok(None) => break,
                 Ok(Some(bytes)) => {
                     at += bytes;
@@ -366,6 +368,9 @@ impl State {
                     }
                     let flow = shard.execute(now, self.session, &args, &mut self.out);
                     worker.collect_errands(shard);
+                    if strict.is_some() {
+                        strict = shard.limits_before_login(self.session);
+                    }
                     match flow {
                         Flow::Continue => {}
                         Flow::Wait => {
@@ -379,6 +384,7 @@ impl State {
                     }
                 }
                 Err(error) => {
+                    let error = if strict.is_some() { before_login(error, rest, shard.limits()) } else { error };
                     self.out.extend_from_slice(format!("-{error}\r\n").as_bytes());
                     self.closing = true;
                     return buffer.len();
@@ -386,6 +392,15 @@ impl State {
             }
         }
         at
+    }
+}
+
+/// What to say about a request that is refused before a login, and might not be after it.
+fn before_login(error: ProtocolError, request: &[u8], limits: &Limits) -> ProtocolError {
+    match (RequestDecoder::new().decode(request, limits), error) {
+        (Ok(_), ProtocolError::InvalidMultibulkLength) => ProtocolError::UnauthenticatedMultibulkLength,
+        (Ok(_), ProtocolError::InvalidBulkLength) => ProtocolError::UnauthenticatedBulkLength,
+        _ => error,
     }
 }
 

@@ -8,6 +8,8 @@ const FAMILIES: &[&[Command]] = &[
     #[cfg(not(feature = "server"))]
     families::absent::COMMANDS,
     #[cfg(feature = "server")]
+    families::acl::COMMANDS,
+    #[cfg(feature = "server")]
     families::client::COMMANDS,
     #[cfg(feature = "server")]
     families::command::COMMANDS,

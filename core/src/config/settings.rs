@@ -116,6 +116,14 @@ impl Setting {
         SETTINGS.iter().find(|setting| name.eq_ignore_ascii_case(setting.name.as_bytes()))
     }
 
+    /// The value in its canonical form.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(&self, value: &[u8]) -> Result<String, String> {
+        self.kind.parse(value)
+    }
+
     const fn new(name: &'static str, default: &'static str, kind: SettingKind) -> Self {
         Self { name, default, kind, mutable: true }
     }
@@ -158,6 +166,9 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
 
 /// Every setting, by name. A shell forces those that it decides (ports, directory, fsync) to what they are.
 pub(super) const SETTINGS: &[Setting] = &[
+    Setting::new("acl-pubsub-default", "resetchannels", SettingKind::Choice(&["allchannels", "resetchannels"])),
+    Setting::fixed("aclfile", "", SettingKind::Text),
+    Setting::integer("acllog-max-len", "128", 0, i64::MAX),
     // How eagerly the shell lets the engine expire keys is the shell's business; these are hints to it.
     Setting::integer("active-expire-effort", "1", 1, 10),
     Setting::flag("activedefrag", "no"),

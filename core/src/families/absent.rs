@@ -8,6 +8,7 @@ use crate::{
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
+    row("acl"),
     row("bgrewriteaof"),
     row("bgsave"),
     row("client"),
@@ -55,6 +56,7 @@ mod tests {
     #[test]
     fn the_names_are_those_of_what_is_left_out() {
         let families = [
+            families::acl::COMMANDS,
             families::client::COMMANDS,
             families::command::COMMANDS,
             families::config::COMMANDS,

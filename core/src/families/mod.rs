@@ -3,6 +3,8 @@
 #[cfg(any(test, not(feature = "server")))]
 pub mod absent;
 #[cfg(feature = "server")]
+pub mod acl;
+#[cfg(feature = "server")]
 pub mod client;
 #[cfg(feature = "server")]
 pub mod command;

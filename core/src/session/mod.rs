@@ -32,6 +32,15 @@ use crate::{env::UnixMillis, keyspace::Keyspace, resp::Protocol};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub(crate) usize);
 
+/// Names a user of an engine, and never another one after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UserId(pub(crate) u32);
+
+impl UserId {
+    /// The user that connections have before they log in.
+    pub const DEFAULT: Self = Self(0);
+}
+
 /// The state of one connection.
 #[derive(Debug)]
 pub struct Session {
@@ -47,8 +56,14 @@ pub struct Session {
     pub db: u8,
     /// The version that replies are written in.
     pub protocol: Protocol,
-    /// Whether it may run commands: always where no password is set.
+    /// Whether it may run commands: always where nobody has to log in.
     pub authenticated: bool,
+    /// Whether it has logged in as somebody who may do everything, so that no call needs to be looked at.
+    #[cfg(feature = "server")]
+    pub(crate) trusted: bool,
+    /// Whose it is; `None` where somebody else decides what it may do.
+    #[cfg(feature = "server")]
+    pub(crate) user: Option<UserId>,
     /// When it was opened.
     pub opened_at: UnixMillis,
     /// When it last called a command.
@@ -118,7 +133,7 @@ pub struct Sessions {
 
 impl Sessions {
     /// Opens a session for a client at `address`.
-    pub(crate) fn open(&mut self, address: String, now: UnixMillis, authenticated: bool) -> SessionId {
+    pub(crate) fn open(&mut self, address: String, now: UnixMillis) -> SessionId {
         self.opened += 1;
         SessionId(self.slab.insert(Session {
             id: self.opened,
@@ -127,7 +142,11 @@ impl Sessions {
             library: Default::default(),
             db: 0,
             protocol: Protocol::Resp2,
-            authenticated,
+            authenticated: true,
+            #[cfg(feature = "server")]
+            trusted: true,
+            #[cfg(feature = "server")]
+            user: None,
             opened_at: now,
             active_at: now,
             last_command: ("", "NULL"),
@@ -180,6 +199,12 @@ impl Sessions {
         self.slab.iter().map(|(index, session)| (SessionId(index), session))
     }
 
+    /// All open sessions, to change them.
+    #[cfg(feature = "server")]
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.slab.iter_mut().map(|(_, session)| session)
+    }
+
     /// Open sessions.
     pub fn len(&self) -> usize {
         self.slab.len()
@@ -197,6 +222,15 @@ impl Sessions {
 }
 
 impl Session {
+    /// Leaves it to somebody else to say what the session may do.
+    pub(crate) fn trust(&mut self) {
+        self.authenticated = true;
+        #[cfg(feature = "server")]
+        {
+            (self.trusted, self.user) = (true, None);
+        }
+    }
+
     /// Ends every `WATCH`. Returns whether one of the keys has changed since.
     pub(crate) fn unwatch(&mut self, keyspace: &mut Keyspace) -> bool {
         let mut changed = false;

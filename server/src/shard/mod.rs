@@ -6,6 +6,7 @@
 
 mod compaction;
 mod facts;
+mod users;
 
 use std::fmt;
 use std::rc::Rc;
@@ -73,6 +74,7 @@ impl Shard {
         let scripts = Scripts::open(folder.path())?;
         let watch = scripts.watch();
         engine.set_interpreter(Box::new(scripts));
+        users::configure(&mut engine, config)?;
         info!(
             seq = hub.seq().0,
             snapshot_bytes = recovered.snapshot_bytes,
@@ -251,6 +253,12 @@ impl Shard {
     /// The bounds that hold.
     pub(crate) fn limits(&self) -> &Limits {
         self.engine.limits()
+    }
+
+    /// The bounds of a session that hasn't logged in; `None` of one that has.
+    pub(crate) fn limits_before_login(&self, session: SessionId) -> Option<Limits> {
+        let limits = Limits { args_max: 10, bulk_bytes_max: 16 * 1024, ..*self.engine.limits() };
+        self.engine.sessions().session(session).is_some_and(|session| !session.authenticated).then_some(limits)
     }
 
     /// Takes in that a replica has connected, and what it may do.
