@@ -15,9 +15,11 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
+use sanderling_core::config::OutputLimit;
 use sanderling_core::resp::{ProtocolError, RequestDecoder};
-use sanderling_core::{Flow, Limits, SessionId};
+use sanderling_core::{Flow, Limits, SessionId, UnixMillis};
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -52,6 +54,8 @@ struct State {
     held: bool,
     /// A call waits for its key: what comes after it is read and kept.
     waiting: bool,
+    /// Since when more waits for the client than may wait for long.
+    over_since: Option<UnixMillis>,
     /// Nothing more is read, and the connection ends once the replies are out.
     closing: bool,
     /// The task was woken while the replies were held: it has something to see to after.
@@ -63,11 +67,23 @@ struct State {
 pub(crate) fn spawn(worker: &Rc<Worker>, stream: TcpStream, open: impl FnOnce(&str) -> SessionId) {
     let address = stream.peer_addr().map_or_else(|_| "?:0".into(), |address| address.to_string());
     let _ = stream.set_nodelay(true);
+    if let Some(seconds) = worker.limits.get().keepalive_seconds {
+        keep_alive(&stream, seconds);
+    }
     let session = open(&address);
     let connection =
         Rc::new(Connection { worker: Rc::clone(worker), state: RefCell::new(State::new(stream, session)) });
     worker.insert(session, Rc::clone(&connection));
     tokio::task::spawn_local(serve(connection, session, address));
+}
+
+/// Has the system ask a client that is silent for so long whether it is still there. It is no matter if it can't.
+fn keep_alive(stream: &TcpStream, seconds: u32) {
+    let idle = Duration::from_secs(seconds.into());
+    let _ = rustix::net::sockopt::set_socket_keepalive(stream, true)
+        .and_then(|()| rustix::net::sockopt::set_tcp_keepidle(stream, idle))
+        .and_then(|()| rustix::net::sockopt::set_tcp_keepintvl(stream, (idle / 3).max(Duration::from_secs(1))))
+        .and_then(|()| rustix::net::sockopt::set_tcp_keepcnt(stream, 3));
 }
 
 async fn serve(connection: Rc<Connection>, session: SessionId, address: String) {
@@ -117,15 +133,13 @@ impl Connection {
         if state.closing {
             return false;
         }
-        if state.unsent().len() + message.len() > MESSAGES_BYTES_MAX {
+        state.out.extend_from_slice(message);
+        if state.is_over(self.worker.limits.get().pubsub) {
             warn!("a client that listens to channels doesn't read: its connection is closed");
-            state.closing = true;
-            state.out.clear();
-            state.sent = 0;
+            state.drop_output();
             state.wake();
             return false;
         }
-        state.out.extend_from_slice(message);
         !std::mem::replace(&mut state.held, true)
     }
 
@@ -133,10 +147,21 @@ impl Connection {
     pub(crate) fn abandon(&self) {
         let state = &mut *self.state.borrow_mut();
         state.held = false;
-        state.closing = true;
-        state.out.clear();
-        state.sent = 0;
+        state.drop_output();
         state.wake();
+    }
+
+    /// Ends the connection if more waits for its client than may.
+    pub(crate) fn check_output(&self, limit: OutputLimit) {
+        if let Ok(mut state) = self.state.try_borrow_mut()
+            && !state.closing
+            && state.is_over(limit)
+        {
+            warn!("a client doesn't read what it asked for: its connection is closed");
+            state.held = false;
+            state.drop_output();
+            state.wake();
+        }
     }
 
     /// Hands what has come to `call` while a script holds the thread, and sends what that answers. Nothing is done where
@@ -215,6 +240,7 @@ impl State {
             counted: false,
             held: false,
             waiting: false,
+            over_since: None,
             closing: false,
             woken_while_held: false,
             waker: None,
@@ -223,6 +249,27 @@ impl State {
 
     fn unsent(&self) -> &[u8] {
         self.out.get(self.sent..).unwrap_or_default()
+    }
+
+    /// Ends the connection without what waits for it.
+    fn drop_output(&mut self) {
+        self.closing = true;
+        self.out.clear();
+        self.sent = 0;
+    }
+
+    /// Whether more waits for the client than may, now or by now.
+    fn is_over(&mut self, limit: OutputLimit) -> bool {
+        let unsent = self.unsent().len();
+        if limit.hard_bytes.is_some_and(|hard| unsent > hard) {
+            return true;
+        }
+        if limit.soft_bytes.is_none_or(|soft| unsent <= soft) {
+            self.over_since = None;
+            return false;
+        }
+        let now = clock::now();
+        now.ms_since(*self.over_since.get_or_insert(now)) > limit.soft_ms
     }
 
     fn note_sent(&mut self, bytes: usize) {
@@ -238,6 +285,9 @@ impl State {
 
     fn count_unsent(&mut self, worker: &Worker) {
         let unsent = !self.unsent().is_empty();
+        if unsent || self.counted {
+            worker.note_output(self.session, self.unsent().len());
+        }
         if unsent != self.counted {
             self.counted = unsent;
             let count = worker.unsent.get();
@@ -347,11 +397,13 @@ impl State {
         self.paused = false;
         // Who hasn't logged in may only ask for little, so that memory is for those who have.
         let mut strict = shard.limits_before_login(self.session);
+        let limits = worker.limits.get();
+        let pause = limits.normal.hard_bytes.map_or(OUT_BYTES_PAUSE, |hard| hard.min(OUT_BYTES_PAUSE));
         let mut at = 0;
         while let Some(rest) = buffer.get(at..)
             && !rest.is_empty()
         {
-            if self.out.len() > OUT_BYTES_PAUSE {
+            if self.out.len() > pause {
                 self.paused = true;
                 break;
             }
@@ -391,6 +443,16 @@ impl State {
                 }
             }
         }
+        if self.is_over(limits.normal) && !shard.listens(self.session) {
+            warn!("a client asks for more than it may leave unread: its connection is closed");
+            self.drop_output();
+            return buffer.len();
+        }
+        if buffer.len().saturating_sub(at) > limits.query_bytes_max && !self.paused {
+            warn!("a client's request is longer than it may be: its connection is closed");
+            self.drop_output();
+            return buffer.len();
+        }
         at
     }
 }
@@ -411,9 +473,6 @@ pub(crate) type BusyCaller<'a> = dyn FnMut(SessionId, &[&[u8]], &mut Vec<u8>) ->
 fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
-
-/// Messages that a client which listens may leave unread, as in Redis by default.
-const MESSAGES_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Replies in bytes after which no more requests are executed until they are written.
 const OUT_BYTES_PAUSE: usize = 1024 * 1024;

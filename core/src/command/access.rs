@@ -30,6 +30,8 @@ pub enum Access {
     FirstWithRest,
     /// Tells only what a write would tell as well: whether a key or an element is there, how many there are.
     Existence,
+    /// Tells what the value holds, and changes it where `SET` or `INCRBY` stands among the operations of `BITFIELD`.
+    BitField,
     /// Reads its key, and writes to the one after the option `STORE` or `STOREDIST`, if there is one.
     Storing,
 }
@@ -65,6 +67,7 @@ impl Command {
         let access = self.access;
         let changes = self.flags.has(Flags::WRITE);
         let stored = self.stored_key(words).map(|position| KeyUse { position, reads: false, writes: true });
+        let operates = access == Access::BitField && changes_bits(words);
         let reveals = matches!(access, Access::BlindUnless(option) if option.stands_in(words));
         let named = self.key_positions(words).enumerate().map(move |(index, position)| {
             let first = index == 0;
@@ -77,6 +80,7 @@ impl Command {
                 Access::FirstIntoSecond => (first, true),
                 Access::FirstWithRest => (true, first),
                 Access::Existence => (false, false),
+                Access::BitField => (true, operates),
                 Access::Storing => (true, false),
             };
             KeyUse { position, reads, writes }
@@ -142,6 +146,19 @@ impl RevealingOption {
             }
         }
     }
+}
+
+/// Whether operations of `BITFIELD`, which stand after its key, change anything.
+fn changes_bits(words: &[&[u8]]) -> bool {
+    let mut at = 2;
+    while let Some(word) = words.get(at) {
+        at += match () {
+            () if is(word, b"get") => 3,
+            () if is(word, b"overflow") => 2,
+            () => return true,
+        };
+    }
+    false
 }
 
 fn is(word: &[u8], option: &[u8]) -> bool {

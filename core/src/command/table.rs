@@ -12,6 +12,8 @@ const FAMILIES: &[&[Command]] = &[
     #[cfg(feature = "server")]
     families::client::COMMANDS,
     #[cfg(feature = "server")]
+    families::cluster::COMMANDS,
+    #[cfg(feature = "server")]
     families::command::COMMANDS,
     #[cfg(feature = "server")]
     families::config::COMMANDS,

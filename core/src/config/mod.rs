@@ -1,7 +1,13 @@
 //! Settings as `CONFIG GET` and `CONFIG SET` know them, under Redis's names.
 
+#[cfg(feature = "server")]
+mod clients;
+#[cfg(feature = "server")]
+mod file;
 mod settings;
 
+#[cfg(feature = "server")]
+use alloc::boxed::Box;
 use alloc::{
     collections::BTreeMap,
     format,
@@ -9,6 +15,10 @@ use alloc::{
     vec::Vec,
 };
 
+#[cfg(feature = "server")]
+pub use clients::{ClientLimits, OutputLimit};
+#[cfg(feature = "server")]
+pub use file::{ConfigFile, Written};
 use settings::{ALIASES, SETTINGS};
 pub use settings::{Setting, SettingKind};
 
@@ -34,6 +44,9 @@ pub struct Config {
     /// `requirepass` was set by a command: the default user gets it.
     #[cfg(feature = "server")]
     sets_password: bool,
+    /// The file that the shell was started with.
+    #[cfg(feature = "server")]
+    pub(crate) file: Option<Box<dyn ConfigFile>>,
     changed: bool,
 }
 
@@ -51,6 +64,8 @@ impl Config {
             events: 0,
             #[cfg(feature = "server")]
             sets_password: false,
+            #[cfg(feature = "server")]
+            file: None,
             changed: false,
         }
     }
@@ -119,6 +134,11 @@ impl Config {
     /// Sets a setting as the shell's configuration says, immutable or not.
     pub fn force(&mut self, name: &'static str, value: impl Into<String>) {
         let value = value.into();
+        #[cfg(feature = "server")]
+        let value = match name {
+            "client-output-buffer-limit" => clients::merged(self.value(name).unwrap_or_default(), &value),
+            _ => value,
+        };
         #[cfg(feature = "server")]
         if name == "notify-keyspace-events" {
             self.events = settings::event_bits(&value).unwrap_or_default();

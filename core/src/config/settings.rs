@@ -39,6 +39,9 @@ pub enum SettingKind {
     Text,
     /// Classes of events, a letter each.
     Events,
+    /// Classes of clients, each with what may wait for them to be read.
+    #[cfg(feature = "server")]
+    OutputLimits,
 }
 
 impl SettingKind {
@@ -50,6 +53,8 @@ impl SettingKind {
             Self::Events => event_bits(text)
                 .map(event_letters)
                 .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()),
+            #[cfg(feature = "server")]
+            Self::OutputLimits => super::clients::parse(text),
             Self::Bool if text.eq_ignore_ascii_case("yes") => Ok("yes".into()),
             Self::Bool if text.eq_ignore_ascii_case("no") => Ok("no".into()),
             Self::Bool => Err("argument must be 'yes' or 'no'".into()),
@@ -92,7 +97,7 @@ fn event_letters(bits: u16) -> String {
     classes + &others
 }
 
-fn parse_memory(text: &str) -> Option<u64> {
+pub(super) fn parse_memory(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
     let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match lower.get(digits.len()..)? {
@@ -179,6 +184,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::integer("auto-aof-rewrite-percentage", "100", 0, i32::MAX as i64),
     Setting::fixed("bind", "", SettingKind::Text),
     Setting::integer("busy-reply-threshold", "5000", 0, i64::MAX),
+    #[cfg(feature = "server")]
+    Setting::new("client-output-buffer-limit", super::clients::DEFAULT, SettingKind::OutputLimits),
     Setting::new("client-query-buffer-limit", "1073741824", SettingKind::Memory(1024 * 1024, i64::MAX as u64)),
     Setting::only("cluster-enabled", &["no"]),
     Setting::fixed("daemonize", "no", SettingKind::Bool),
@@ -199,6 +206,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     // Nodes of lists aren't compressed, whatever depth is asked for: it would change their size only.
     Setting::integer("list-compress-depth", "0", 0, i32::MAX as i64),
     Setting::integer("list-max-listpack-size", "-2", i32::MIN as i64, i32::MAX as i64),
+    Setting::fixed("loglevel", "notice", SettingKind::Choice(&["debug", "verbose", "notice", "warning", "nothing"])),
     Setting::new("lua-memory-max", "268435456", SettingKind::Memory(8 * 1024 * 1024, i64::MAX as u64)),
     Setting::fixed("maxclients", "10000", SettingKind::Integer(1, u32::MAX as i64)),
     // Memory isn't bounded and nothing is evicted yet.
@@ -222,8 +230,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::integer("set-max-listpack-value", "64", 0, i64::MAX),
     Setting::new("stream-node-max-bytes", "4096", SettingKind::Memory(0, i64::MAX as u64)),
     Setting::integer("stream-node-max-entries", "100", 0, i64::MAX),
-    Setting::fixed("tcp-keepalive", "300", SettingKind::Integer(0, i32::MAX as i64)),
-    Setting::only("timeout", &["0"]),
+    Setting::integer("tcp-keepalive", "300", 0, i32::MAX as i64),
+    Setting::integer("timeout", "0", 0, i32::MAX as i64),
     Setting::integer("zset-max-listpack-entries", "128", 0, i64::MAX),
     Setting::integer("zset-max-listpack-value", "64", 0, i64::MAX),
 ];

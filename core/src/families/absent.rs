@@ -28,6 +28,8 @@ pub const COMMANDS: &[Command] = &[
     row("publish"),
     row("pubsub"),
     row("punsubscribe"),
+    row("readonly"),
+    row("readwrite"),
     row("save"),
     row("script"),
     row("shutdown"),
@@ -58,6 +60,7 @@ mod tests {
         let families = [
             families::acl::COMMANDS,
             families::client::COMMANDS,
+            families::cluster::COMMANDS,
             families::command::COMMANDS,
             families::config::COMMANDS,
             families::debug::COMMANDS,

@@ -202,7 +202,7 @@ pub(crate) fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_by
         line,
         "id={id} addr={address} laddr={local} fd=0 name={name} age={age} idle={idle} flags={flags} db={db} \
          sub={channels} psub={patterns} ssub={shards} multi={queued} qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 \
-         oll=0 omem=0 tot-mem=0 events=r cmd={command} user={user} lib-name={library} lib-ver={version} redir=-1 \
+         oll={lists} omem={output} tot-mem=0 events=r cmd={command} user={user} lib-name={library} lib-ver={version} redir=-1 \
          resp={protocol}",
         channels = session.listening.of(Topic::Channel).len(),
         patterns = session.listening.of(Topic::Pattern).len(),
@@ -216,6 +216,8 @@ pub(crate) fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_by
         flags = flags(ctx, id, session),
         db = session.db,
         user = String::from_utf8_lossy(ctx.users.name_of(session)),
+        lists = usize::from(session.output_bytes > 0),
+        output = session.output_bytes,
         library = session.library.0,
         version = session.library.1,
         protocol = session.protocol.version(),

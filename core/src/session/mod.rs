@@ -72,6 +72,9 @@ pub struct Session {
     pub last_command: (&'static str, &'static str),
     /// Whether it is answered.
     pub replies: Replies,
+    /// Bytes that wait for the client to read them, as far as the shell has told.
+    #[cfg(feature = "server")]
+    pub output_bytes: usize,
     /// Whether its calls may wait; if not, they are answered with nothing at once.
     pub may_wait: bool,
     /// `CLIENT KILL` ended it: it runs no command any more.
@@ -151,6 +154,8 @@ impl Sessions {
             active_at: now,
             last_command: ("", "NULL"),
             replies: Replies::On,
+            #[cfg(feature = "server")]
+            output_bytes: 0,
             may_wait: true,
             killed: false,
             guard: None,
@@ -199,6 +204,15 @@ impl Sessions {
         self.slab.iter().map(|(index, session)| (SessionId(index), session))
     }
 
+    /// The sessions of clients that have called nothing for so long, and neither wait nor listen.
+    #[cfg(feature = "server")]
+    pub fn idle(&self, now: UnixMillis, idle_ms: u64) -> impl Iterator<Item = SessionId> {
+        self.iter().filter(move |(id, session)| {
+            let is_idle = session.user.is_some() && now.ms_since(session.active_at) > idle_ms;
+            is_idle && session.listening.is_empty() && !self.waiting.is_waiting(*id)
+        }).map(|(id, _)| id)
+    }
+
     /// All open sessions, to change them.
     #[cfg(feature = "server")]
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
@@ -229,6 +243,12 @@ impl Session {
         {
             (self.trusted, self.user) = (true, None);
         }
+    }
+
+    /// Whether it listens to channels.
+    #[cfg(feature = "server")]
+    pub fn listens(&self) -> bool {
+        !self.listening.is_empty()
     }
 
     /// Ends every `WATCH`. Returns whether one of the keys has changed since.

@@ -63,20 +63,39 @@ pub(super) fn read(arguments: &[OsString]) -> Result<Config> {
         rest = others;
         reader.read_file(Path::new(first))?;
     }
-    let mut directive: Vec<Vec<u8>> = Vec::new();
-    for argument in rest {
+    for directive in directives(rest)? {
+        reader.take("the command line", &directive)?;
+    }
+    reader.finish()
+}
+
+/// The directives among arguments: each begins with `--`, and what follows a name without a value is its value, even if
+/// it begins so, too. Name and value may also be one argument.
+fn directives(arguments: &[OsString]) -> Result<Vec<Vec<Vec<u8>>>> {
+    let mut directives: Vec<Vec<Vec<u8>>> = Vec::new();
+    let mut wants_value = false;
+    for argument in arguments {
         let word = argument.as_encoded_bytes();
-        if let Some(name) = word.strip_prefix(b"--").filter(|name| !name.is_empty()) {
-            reader.take("the command line", &std::mem::take(&mut directive))?;
-            directive.push(name.to_vec());
-        } else if directive.is_empty() {
-            bail!("expected --directive before {:?} on the command line", argument.to_string_lossy());
-        } else {
-            directive.push(word.to_vec());
+        let name = word.strip_prefix(b"--").filter(|name| !name.is_empty());
+        match (name, directives.last_mut()) {
+            // No save point is no value.
+            (Some(_), Some(last)) if wants_value && !last.first().is_some_and(|name| name == b"save") => {
+                last.push(word.to_vec());
+                wants_value = false;
+            }
+            (None, Some(last)) => {
+                last.push(word.to_vec());
+                wants_value = false;
+            }
+            // Without a name before it, the first word is one.
+            (name, _) => {
+                let words = split_words(name.unwrap_or(word)).ok_or_else(|| anyhow!("unbalanced quotes on the command line"))?;
+                wants_value = words.len() == 1;
+                directives.push(words);
+            }
         }
     }
-    reader.take("the command line", &directive)?;
-    reader.finish()
+    Ok(directives)
 }
 
 #[derive(Default)]
@@ -120,14 +139,19 @@ impl Reader {
     fn take(&mut self, place: &str, words: &[Vec<u8>]) -> Result<()> {
         let Some((name, arguments)) = words.split_first() else { return Ok(()) };
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-        self.apply(place, &name, arguments).with_context(|| format!("{place}: {name}"))
+        let shown = match name.as_str() {
+            // Not what is secret.
+            "user" | "requirepass" => name.clone(),
+            _ => arguments.iter().fold(name.clone(), |text, word| format!("{text} \"{}\"", word.escape_ascii())),
+        };
+        self.apply(place, &name, arguments).with_context(|| format!("{place}: '{shown}'"))
     }
 
     fn apply(&mut self, place: &str, name: &str, arguments: &[Vec<u8>]) -> Result<()> {
         let texts: Vec<String> = arguments.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
         let one = || match texts.as_slice() {
             [value] => Ok(value.as_str()),
-            _ => Err(anyhow!("expected one argument, found {}", texts.len())),
+            _ => Err(anyhow!("wrong number of arguments: expected one, found {}", texts.len())),
         };
         match name {
             "include" => {
@@ -146,8 +170,9 @@ impl Reader {
                 self.conf.users.push(UserLine { place: place.into(), words: arguments.to_vec() });
             }
             "port" => {
-                let port = one()?.parse().ok().filter(|port| *port > 0);
-                self.port = Some(port.context("expected a port between 1 and 65535")?);
+                let port: u16 = one()?.parse().context("argument couldn't be parsed into an integer from 1 to 65535")?;
+                ensure!(port > 0, "there is always a port for RESP: expected 1 to 65535");
+                self.port = Some(port);
             }
             "bind" => {
                 ensure!(!texts.is_empty(), "expected an address");
@@ -170,8 +195,9 @@ impl Reader {
                     "verbose" | "notice" => "info",
                     "warning" => "warn",
                     "nothing" => "off",
-                    _ => bail!("expected debug, verbose, notice, warning or nothing"),
+                    _ => bail!("argument(s) must be one of the following: debug, verbose, notice, warning, nothing"),
                 });
+                self.conf.settings.push(("loglevel", one()?.to_ascii_lowercase()));
             }
             "daemonize" => match one()?.to_ascii_lowercase().as_str() {
                 "no" => {}
@@ -248,7 +274,7 @@ impl Reader {
 /// The value in its canonical form.
 fn checked(name: &str, value: &str) -> Result<String> {
     let setting = Setting::find(name.as_bytes()).context("this server has no such setting")?;
-    setting.read(value.as_bytes()).map_err(|why| anyhow!("{why}, not {value:?}"))
+    setting.read(value.as_bytes()).map_err(anyhow::Error::msg)
 }
 
 /// How deep files may include each other.
@@ -278,7 +304,8 @@ mod tests {
         assert_eq!(config.requirepass.as_deref(), Some("se cret"));
         assert_eq!(config.aclfile.as_deref(), Some(Path::new("/some where/users.acl")));
         let redis = config.redis.unwrap();
-        assert_eq!(redis.settings, [("list-max-listpack-size", "-1".into()), ("hz", "20".into())]);
+        let settings = [("list-max-listpack-size", "-1"), ("loglevel", "warning"), ("hz", "20")];
+        assert_eq!(redis.settings, settings.map(|(name, value)| (name, value.into())));
         assert_eq!((redis.users.len(), redis.users[0].words.len()), (1, 5));
         assert_eq!(redis.loglevel, Some("warn"));
         let warned = redis.warnings.join("\n");
@@ -292,16 +319,32 @@ mod tests {
             let shown = format!("{:#}", parse(text, &[]).unwrap_err());
             assert!(shown.contains(expected), "{text}: {shown}");
         };
-        check("\nport many", "redis.conf:2: port: expected a port between 1 and 65535");
-        check("hz 10 20", "redis.conf:1: hz: argument couldn't be parsed into an integer, not \"10 20\"");
-        check("dir", "redis.conf:1: dir: expected one argument, found 0");
-        check("set-max-intset-entries x", "redis.conf:1: set-max-intset-entries: argument couldn't be parsed");
-        check("daemonize yes", "redis.conf:1: daemonize: the server stays in the foreground");
+        check("\nport many", "redis.conf:2: 'port \"many\"': argument couldn't be parsed into an integer");
+        check("hz 10 20", "redis.conf:1: 'hz \"10\" \"20\"': argument couldn't be parsed into an integer");
+        check("dir", "redis.conf:1: 'dir': wrong number of arguments: expected one, found 0");
+        check("set-max-intset-entries x", "redis.conf:1: 'set-max-intset-entries \"x\"': argument couldn't be parsed");
+        check("daemonize yes", "redis.conf:1: 'daemonize \"yes\"': the server stays in the foreground");
         check("rename-command GET \"\"", "commands can't be renamed");
         check("dir \"x", "redis.conf:1: unbalanced quotes");
-        check("user ann on\nuser ann off", "redis.conf:2: user: Duplicate user found");
-        check("include /no/such/file", "redis.conf:1: include: cannot read /no/such/file");
+        check("user ann on\nuser ann off", "redis.conf:2: 'user': Duplicate user found");
+        check("include /no/such/file", "redis.conf:1: 'include \"/no/such/file\"': cannot read /no/such/file");
         check("max-replicas many", "max-replicas");
+    }
+
+    #[test]
+    fn the_command_line_is_split_into_directives() {
+        let check = |arguments: &[&str], expected: &[&str]| {
+            let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
+            let found = directives(&arguments).unwrap().into_iter().map(|words| {
+                words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>().join("|")
+            });
+            assert_eq!(found.collect::<Vec<_>>(), expected);
+        };
+        check(&["--port", "1", "2", "--dir", "x"], &["port|1|2", "dir|x"]);
+        check(&["--port", "--loglevel", "verbose"], &["port|--loglevel|verbose"]);
+        check(&["--logfile", "--my", "--loglevel", "--bla"], &["logfile|--my", "loglevel|--bla"]);
+        check(&["--save", "--loglevel", "x", "--save"], &["save", "loglevel|x", "save"]);
+        check(&["loglevel", "verbose", "--maxmemory '7 mb'"], &["loglevel|verbose", "maxmemory|7 mb"]);
     }
 
     #[test]

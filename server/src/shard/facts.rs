@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use sanderling_core::sync::Hub;
 use sanderling_core::{Engine, UnixMillis};
 
+use super::rewrite::RedisConfFile;
 use crate::clock;
 use crate::config::Config;
 use crate::log::DiskLog;
@@ -34,6 +35,9 @@ pub(super) fn configure(engine: &mut Engine, config: &Config) {
     settings.force("aclfile", config.aclfile.as_deref().map_or(String::new(), shown));
     if let Some(redis) = &config.redis {
         redis.settings.iter().for_each(|(name, value)| settings.force(name, value.as_str()));
+        if let Some(file) = &redis.file {
+            settings.set_file(Box::new(RedisConfFile(file.clone())));
+        }
     }
     let facts = engine.facts_mut();
     facts.started_at = clock::now();

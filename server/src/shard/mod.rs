@@ -6,6 +6,7 @@
 
 mod compaction;
 mod facts;
+mod rewrite;
 mod users;
 
 use std::fmt;
@@ -13,7 +14,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use sanderling_core::config::ClientLimits;
 use sanderling_core::format::LogSeq;
+use sanderling_core::session::Session;
 use sanderling_core::sync::{CloseReason, Grant, Hub, HubCounts, HubOptions, LogId, Message, PeerId};
 use sanderling_core::{Engine, EngineOptions, Env, Errand, Error, Flow, Limits, SessionId, UnixMillis, Woken};
 use tracing::{error, info};
@@ -259,6 +262,26 @@ impl Shard {
     pub(crate) fn limits_before_login(&self, session: SessionId) -> Option<Limits> {
         let limits = Limits { args_max: 10, bulk_bytes_max: 16 * 1024, ..*self.engine.limits() };
         self.engine.sessions().session(session).is_some_and(|session| !session.authenticated).then_some(limits)
+    }
+
+    /// What connections may cost.
+    pub(crate) fn client_limits(&self) -> ClientLimits {
+        self.engine.config().client_limits()
+    }
+
+    /// Takes in how many bytes wait for a client to read them.
+    pub(crate) fn note_output(&mut self, session: SessionId, bytes: usize) {
+        self.engine.session_mut(session).output_bytes = bytes;
+    }
+
+    /// The clients that have been idle for too long.
+    pub(crate) fn idle_sessions(&self, idle_ms: u64) -> Vec<SessionId> {
+        self.engine.sessions().idle(clock::now(), idle_ms).collect()
+    }
+
+    /// Whether a session listens to channels.
+    pub(crate) fn listens(&self, session: SessionId) -> bool {
+        self.engine.sessions().session(session).is_some_and(Session::listens)
     }
 
     /// Takes in that a replica has connected, and what it may do.
