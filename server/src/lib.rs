@@ -88,10 +88,8 @@ async fn serve(mut config: Config, stop: impl Future<Output = ()>) -> Result<()>
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    let addresses = Addresses {
-        resp: resp.local_addr()?,
-        http: http.as_ref().map(TcpListener::local_addr).transpose()?,
-    };
+    let addresses =
+        Addresses { resp: resp.local_addr()?, http: http.as_ref().map(TcpListener::local_addr).transpose()? };
     let mut shard = Shard::open(&config)?;
     shard.set_addresses(&addresses);
     let queued = Queued::default();

@@ -93,7 +93,8 @@ impl CommandSet {
 
     /// Whether every command is in the set, those included that there aren't yet.
     pub fn is_everything(&self) -> bool {
-        matches!(self.rules.first(), Some(Rule { allows: true, of: Of::All })) && self.rules.iter().all(|rule| rule.allows)
+        matches!(self.rules.first(), Some(Rule { allows: true, of: Of::All }))
+            && self.rules.iter().all(|rule| rule.allows)
     }
 
     /// The set with one more rule, without the earlier ones that this one makes pointless.
@@ -170,7 +171,9 @@ impl Rule {
         let of = match row.subcommands.iter().find(|inner| inner.name == word) {
             Some(inner) => Of::Subcommand(row.name, inner.name),
             // Of DEBUG, Redis's table knows no subcommands: any word will do.
-            None if allows && (row.subcommands.is_empty() || row.name == "debug") => Of::First(row.name, word.as_bytes().into()),
+            None if allows && (row.subcommands.is_empty() || row.name == "debug") => {
+                Of::First(row.name, word.as_bytes().into())
+            }
             None => return Err(RuleError::NoSubcommand),
         };
         Ok(Self { allows, of })

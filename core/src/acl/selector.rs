@@ -107,8 +107,8 @@ impl Selector {
 
     /// Whether a channel may be used; of a pattern, whether it is one of the allowed ones, letter by letter.
     pub(crate) fn may_use_channel(&self, channel: &[u8], is_pattern: bool) -> bool {
-        let fits = |glob: &Box<[u8]>| if is_pattern { **glob == *channel } else { glob::matches(glob, channel) };
-        self.channels.is_all() || self.channels.globs().iter().any(fits)
+        let fits = |glob: &[u8]| if is_pattern { glob == channel } else { glob::matches(glob, channel) };
+        self.channels.is_all() || self.channels.globs().iter().any(|glob| fits(glob))
     }
 
     /// The key patterns as rules.

@@ -109,7 +109,9 @@ impl User {
             Sanitizing::On => Some("sanitize-payload"),
             Sanitizing::Off => Some("skip-sanitize-payload"),
         };
-        [Some(if self.enabled { "on" } else { "off" }), self.nopass.then_some("nopass"), sanitizing].into_iter().flatten()
+        [Some(if self.enabled { "on" } else { "off" }), self.nopass.then_some("nopass"), sanitizing]
+            .into_iter()
+            .flatten()
     }
 
     /// All of it as a line of an ACL file, from the name on.

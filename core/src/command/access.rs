@@ -3,9 +3,9 @@
 //! Telling whether a key exists, how long its value is or of which type counts as part of writing, as in Redis: a write
 //! answers with such things. What a value holds is told only to those who may read it.
 
-use super::{Command, Flags};
 #[cfg(feature = "server")]
 use super::Keys;
+use super::{Command, Flags};
 #[cfg(feature = "server")]
 use crate::num;
 

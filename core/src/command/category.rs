@@ -106,7 +106,7 @@ impl Command {
     }
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
 

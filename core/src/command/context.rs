@@ -6,9 +6,9 @@ use alloc::collections::VecDeque;
 
 #[cfg(feature = "server")]
 use super::Interpreter;
+use super::{Command, Data, WaitFor};
 #[cfg(feature = "server")]
 use crate::acl::Users;
-use super::{Command, Data, WaitFor};
 use crate::{
     config::Config,
     error::Error,

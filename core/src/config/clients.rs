@@ -101,7 +101,9 @@ mod tests {
     fn limits_are_set_class_by_class() {
         let mut config = Config::new(&Limits::DEFAULT);
         let set = |config: &mut Config, value: &str| {
-            config.set_all(&[(b"client-output-buffer-limit", value.as_bytes())]).map_err(|error| error.text().to_string())
+            config
+                .set_all(&[(b"client-output-buffer-limit", value.as_bytes())])
+                .map_err(|error| error.text().to_string())
         };
         assert_eq!(config.client_limits().pubsub.hard_bytes, Some(32 << 20));
         assert_eq!(config.client_limits().normal, OutputLimit::default());

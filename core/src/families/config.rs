@@ -70,7 +70,8 @@ fn rewrite(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     let Some(file) = &mut ctx.config.file else {
         return Err(Error::new("ERR The server is running without a config file"));
     };
-    file.rewrite(&settings, users.as_deref()).map_err(|why| Error::owned(format!("ERR Rewriting config file: {why}")))?;
+    file.rewrite(&settings, users.as_deref())
+        .map_err(|why| Error::owned(format!("ERR Rewriting config file: {why}")))?;
     ctx.reply.ok();
     Ok(())
 }

@@ -32,13 +32,14 @@ pub const COMMANDS: &[Command] = &[
         "",
         "Discards a transaction.",
     ),
-    Command::new(Group::Transactions, "watch", -2, Flags::FAST.and(AT_ONCE), Keys::ALL, watch).doc(
-        "2.2.0",
-        "O(1) for every key",
-        "key [key ...]",
-        "Monitors changes to keys to determine the execution of a transaction.",
-    )
-    .accessing(Access::Existence),
+    Command::new(Group::Transactions, "watch", -2, Flags::FAST.and(AT_ONCE), Keys::ALL, watch)
+        .doc(
+            "2.2.0",
+            "O(1) for every key",
+            "key [key ...]",
+            "Monitors changes to keys to determine the execution of a transaction.",
+        )
+        .accessing(Access::Existence),
     Command::new(Group::Transactions, "unwatch", 1, Flags::FAST.and(Flags::NO_SCRIPT), Keys::None, unwatch).doc(
         "2.2.0",
         "O(1)",

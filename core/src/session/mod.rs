@@ -207,10 +207,12 @@ impl Sessions {
     /// The sessions of clients that have called nothing for so long, and neither wait nor listen.
     #[cfg(feature = "server")]
     pub fn idle(&self, now: UnixMillis, idle_ms: u64) -> impl Iterator<Item = SessionId> {
-        self.iter().filter(move |(id, session)| {
-            let is_idle = session.user.is_some() && now.ms_since(session.active_at) > idle_ms;
-            is_idle && session.listening.is_empty() && !self.waiting.is_waiting(*id)
-        }).map(|(id, _)| id)
+        self.iter()
+            .filter(move |(id, session)| {
+                let is_idle = session.user.is_some() && now.ms_since(session.active_at) > idle_ms;
+                is_idle && session.listening.is_empty() && !self.waiting.is_waiting(*id)
+            })
+            .map(|(id, _)| id)
     }
 
     /// All open sessions, to change them.

@@ -79,7 +79,7 @@ fn directives(arguments: &[OsString]) -> Result<Vec<Vec<Vec<u8>>>> {
         let name = word.strip_prefix(b"--").filter(|name| !name.is_empty());
         match (name, directives.last_mut()) {
             // No save point is no value.
-            (Some(_), Some(last)) if wants_value && !last.first().is_some_and(|name| name == b"save") => {
+            (Some(_), Some(last)) if wants_value && last.first().is_none_or(|name| name != b"save") => {
                 last.push(word.to_vec());
                 wants_value = false;
             }
@@ -89,7 +89,8 @@ fn directives(arguments: &[OsString]) -> Result<Vec<Vec<Vec<u8>>>> {
             }
             // Without a name before it, the first word is one.
             (name, _) => {
-                let words = split_words(name.unwrap_or(word)).ok_or_else(|| anyhow!("unbalanced quotes on the command line"))?;
+                let words = split_words(name.unwrap_or(word))
+                    .ok_or_else(|| anyhow!("unbalanced quotes on the command line"))?;
                 wants_value = words.len() == 1;
                 directives.push(words);
             }
@@ -170,7 +171,8 @@ impl Reader {
                 self.conf.users.push(UserLine { place: place.into(), words: arguments.to_vec() });
             }
             "port" => {
-                let port: u16 = one()?.parse().context("argument couldn't be parsed into an integer from 1 to 65535")?;
+                let port: u16 =
+                    one()?.parse().context("argument couldn't be parsed into an integer from 1 to 65535")?;
                 ensure!(port > 0, "there is always a port for RESP: expected 1 to 65535");
                 self.port = Some(port);
             }
@@ -201,7 +203,9 @@ impl Reader {
             }
             "daemonize" => match one()?.to_ascii_lowercase().as_str() {
                 "no" => {}
-                "yes" => bail!("the server stays in the foreground: leave it to systemd or the like to put it into the background"),
+                "yes" => bail!(
+                    "the server stays in the foreground: leave it to systemd or the like to put it into the background"
+                ),
                 _ => bail!("expected yes or no"),
             },
             "rename-command" => {
@@ -309,7 +313,10 @@ mod tests {
         assert_eq!((redis.users.len(), redis.users[0].words.len()), (1, 5));
         assert_eq!(redis.loglevel, Some("warn"));
         let warned = redis.warnings.join("\n");
-        assert!(warned.contains("redis.conf:3: bind: only the first") && warned.contains("redis.conf:11: no-such-thing: this"));
+        assert!(
+            warned.contains("redis.conf:3: bind: only the first")
+                && warned.contains("redis.conf:11: no-such-thing: this")
+        );
         assert_eq!(redis.warnings.len(), 2);
     }
 

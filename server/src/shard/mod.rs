@@ -260,8 +260,8 @@ impl Shard {
 
     /// The bounds of a session that hasn't logged in; `None` of one that has.
     pub(crate) fn limits_before_login(&self, session: SessionId) -> Option<Limits> {
-        let limits = Limits { args_max: 10, bulk_bytes_max: 16 * 1024, ..*self.engine.limits() };
-        self.engine.sessions().session(session).is_some_and(|session| !session.authenticated).then_some(limits)
+        let is_strange = self.engine.sessions().session(session).is_some_and(|session| !session.authenticated);
+        is_strange.then(|| Limits { args_max: 10, bulk_bytes_max: 16 * 1024, ..*self.engine.limits() })
     }
 
     /// What connections may cost.

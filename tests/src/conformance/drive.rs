@@ -124,13 +124,7 @@ enum End {
     Broken(String),
 }
 
-fn attempt(
-    folder: &Path,
-    file: &str,
-    server: &Host,
-    skipped: &[String],
-    run: &mut FileRun,
-) -> Result<End, String> {
+fn attempt(folder: &Path, file: &str, server: &Host, skipped: &[String], run: &mut FileRun) -> Result<End, String> {
     let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/drive.tcl");
     let mut tcl = Command::new("tclsh")
         .arg(driver)

@@ -18,7 +18,7 @@ use crate::server::{Launch, Server, Target, binary};
 use drive::{FileRun, Host};
 use lists::{Lists, Verdict};
 
-/// The files that every change is checked with: the data types, what they all rest on, and scripts.
+/// The files that every change is checked with: the data types, what they all rest on, scripts, and who may do what.
 pub const FAST: &[&str] = &[
     "unit/type/string",
     "unit/type/incr",
@@ -38,6 +38,11 @@ pub const FAST: &[&str] = &[
     "unit/multi",
     "unit/scripting",
     "unit/functions",
+    "internal/unit/auth",
+    "internal/unit/acl",
+    "internal/unit/acl-v2",
+    "internal/unit/limits",
+    "internal/unit/pubsubshard",
 ];
 
 /// What stands before the name of a file that starts its servers itself.

@@ -144,8 +144,7 @@ impl Users {
         if before.iter().any(|user| *user.name == *name) {
             return Err(Wrong::Duplicate(shown.into_owned()));
         }
-        let rules =
-            merged(rules).map_err(|_| Wrong::Line(": Unmatched parenthesis in selector definition.".into()))?;
+        let rules = merged(rules).map_err(|_| Wrong::Line(": Unmatched parenthesis in selector definition.".into()))?;
         let mut user = User::new(name, self.all_channels);
         let mut errors = Vec::new();
         for rule in rules {

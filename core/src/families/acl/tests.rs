@@ -102,7 +102,9 @@ fn passwords_are_kept_as_digests_and_each_lets_in() {
     assert!(world.call(1, "AUTH ann three").starts_with("-WRONGPASS"));
     assert_eq!(world.call(1, "ACL WHOAMI"), "$3 ann ");
     let listed = world.rules_of("ann");
-    assert!(listed.contains("#7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed") && !listed.contains("one"));
+    assert!(
+        listed.contains("#7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed") && !listed.contains("one")
+    );
     world.call(0, "ACL SETUSER ann <one");
     assert!(world.call(1, "AUTH ann one").starts_with("-WRONGPASS"));
     assert!(world.call(0, "ACL SETUSER ann <one").contains("does not exist"));
@@ -179,7 +181,10 @@ fn rules_are_told_as_they_were_given_but_for_what_is_pointless() {
     check(&["-@all +select|0"], "off resetchannels -@all +select|0");
     check(&["~* &*", "on nopass +@all"], "on nopass ~* &* +@all");
     check(&["%R~a %W~a %W~b", "(+set ~x)"], "off ~a %W~b resetchannels -@all (~x resetchannels -@all +set)");
-    check(&["( ~a", "resetkeys"].map(|_| "( ~a +get )"), "off resetchannels -@all (~a resetchannels -@all +get) (~a resetchannels -@all +get)");
+    check(
+        &["( ~a", "resetkeys"].map(|_| "( ~a +get )"),
+        "off resetchannels -@all (~a resetchannels -@all +get) (~a resetchannels -@all +get)",
+    );
 }
 
 #[test]
@@ -188,7 +193,7 @@ fn what_cannot_be_a_rule_is_refused_and_changes_nothing() {
         let mut world = World::new(1);
         let reply = world.call(0, &format!("ACL SETUSER u +get {rule}"));
         assert!(reply.starts_with("-ERR ") && reply.contains(expected), "{rule}: {reply}");
-        assert_eq!(world.call(0, "ACL GETUSER u"), "*-1 ");
+        assert_eq!(world.call(0, "ACL GETUSER u"), "$-1 ");
     };
     check("nonsense", "modifier 'nonsense': Syntax error");
     check("+nosuch", "Unknown command or category name in ACL");
@@ -300,7 +305,12 @@ fn the_log_counts_what_is_the_same_and_forgets_what_is_old() {
     world.call(1, "AUTH ann wrong");
     world.call(1, "AUTH bob wrong");
     let log = world.call(0, "ACL LOG");
-    assert!(log.starts_with("*2 *20 $5 count :1 $6 reason $4 auth $7 context $8 toplevel $6 object $4 AUTH $8 username $3 bob "), "{log}");
+    assert!(
+        log.starts_with(
+            "*2 *20 $5 count :1 $6 reason $4 auth $7 context $8 toplevel $6 object $4 AUTH $8 username $3 bob "
+        ),
+        "{log}"
+    );
     assert!(log.contains("*20 $5 count :3 $6 reason $7 command "), "{log}");
     world.call(0, "CONFIG SET acllog-max-len 2");
     for key in ["a", "b", "c"] {

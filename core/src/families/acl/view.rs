@@ -41,7 +41,7 @@ pub(super) fn cat(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 pub(super) fn getuser(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let Some((_, user)) = ctx.users.find(args.word()?) else {
-        ctx.reply.null_array();
+        ctx.reply.null();
         return Ok(());
     };
     let reply = &mut ctx.reply;

@@ -9,8 +9,8 @@ use crate::{
     command::table,
     format::{ClientId, ClientSeq, LogSeq},
     sync::{
-        CloseReason, Condition, Features, Grant, GrantLimits, Guess, Hello, Hub, HubOptions, Interest,
-        Item, LogId, PeerId, Push, PushedCommand, ToHub, ToReplica, entropy_of,
+        CloseReason, Condition, Features, Grant, GrantLimits, Guess, Hello, Hub, HubOptions, Interest, Item, LogId,
+        PeerId, Push, PushedCommand, ToHub, ToReplica, entropy_of,
     },
 };
 
