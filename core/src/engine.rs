@@ -23,7 +23,7 @@ use alloc::{collections::VecDeque, string::String, vec::Vec};
 use alloc::boxed::Box;
 
 #[cfg(feature = "server")]
-use crate::command::Interpreter;
+use crate::{acl::Users, command::Interpreter};
 use crate::{
     command::{self, Context, Data, Flags, Group, Lookups, WaitFor},
     config::Config,
@@ -48,7 +48,7 @@ pub struct EngineOptions {
     pub role: Role,
     /// The bounds.
     pub limits: Limits,
-    /// The password that `AUTH` asks for; none if `None`.
+    /// The password that `AUTH` asks for; none if `None`. Only a server asks.
     pub password: Option<String>,
 }
 
@@ -66,6 +66,8 @@ pub struct Engine {
     undos: Option<Vec<Undo>>,
     errands: VecDeque<Errand>,
     refusal: Option<Error>,
+    #[cfg(feature = "server")]
+    users: Users,
     #[cfg(feature = "server")]
     interpreter: Option<Box<dyn Interpreter>>,
 }
@@ -87,7 +89,7 @@ impl Engine {
     pub fn new(mut options: EngineOptions) -> Self {
         options.limits.bulk_bytes_max = options.limits.bulk_bytes_max.min(STRING_BYTES_MAX);
         let mut config = Config::new(&options.limits);
-        config.force("requirepass", options.password.unwrap_or_default());
+        config.force("requirepass", options.password.clone().unwrap_or_default());
         let encoding = config.encoding(options.seed);
         Self {
             keyspace: Keyspace::new(encoding),
@@ -102,14 +104,18 @@ impl Engine {
             errands: VecDeque::new(),
             refusal: None,
             #[cfg(feature = "server")]
+            users: Users::with_password(options.password.as_ref().map(String::as_bytes)),
+            #[cfg(feature = "server")]
             interpreter: None,
         }
     }
 
     /// Opens a session for a client at `address` (`host:port`, as `CLIENT LIST` shows it).
     pub fn open_session(&mut self, address: &str, env: Env) -> SessionId {
-        let authenticated = self.config.password.is_none();
-        self.sessions.open(address.into(), env.now, authenticated)
+        let id = self.sessions.open(address.into(), env.now);
+        #[cfg(feature = "server")]
+        self.users.welcome(self.sessions.session_mut(id));
+        id
     }
 
     /// Closes a session. Its id isn't to be used again.
@@ -187,6 +193,8 @@ impl Engine {
             sessions: &mut self.sessions,
             errands: &mut self.errands,
             #[cfg(feature = "server")]
+            users: &mut self.users,
+            #[cfg(feature = "server")]
             interpreter: &mut self.interpreter,
             refusal: self.refusal.as_ref(),
             session,
@@ -215,6 +223,8 @@ impl Engine {
         if self.config.take_changed() {
             self.keyspace.encoding = self.config.encoding(self.keyspace.encoding.seed);
             self.limits.bulk_bytes_max = self.config.bulk_bytes_max();
+            #[cfg(feature = "server")]
+            self.users.follow(&mut self.config, &mut self.sessions);
         }
         let flow = match wait {
             _ if closing => Flow::Close,
@@ -233,6 +243,12 @@ impl Engine {
     #[cfg(feature = "server")]
     pub fn set_interpreter(&mut self, interpreter: Box<dyn Interpreter>) {
         self.interpreter = Some(interpreter);
+    }
+
+    /// The users, to define them as the shell's own configuration says.
+    #[cfg(feature = "server")]
+    pub fn users_mut(&mut self) -> &mut Users {
+        &mut self.users
     }
 
     /// Answers every write with this error from now on, or takes writes again: a shell that can't log them must not

@@ -19,6 +19,7 @@
 
 extern crate alloc;
 
+pub mod acl;
 pub mod blob;
 pub mod command;
 pub mod compress;

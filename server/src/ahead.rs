@@ -31,15 +31,21 @@ pub(crate) enum Next {
     Partial,
     /// An inline request, whose words lie in the decoder; the number is where it ends in the buffer.
     Inline(usize),
-    /// What comes next can't be a request.
-    Broken(ProtocolError),
+    /// What comes next, from this place of the buffer on, can't be a request.
+    Broken(ProtocolError, usize),
 }
 
 impl<'b> Ahead<'b> {
-    /// Decodes requests from `at` on: few enough that what is fetched for the last isn't gone again when its turn comes.
-    pub(crate) fn decode(decoder: &mut RequestDecoder, buffer: &'b [u8], mut at: usize, limits: &Limits) -> Self {
+    /// Decodes requests from `at` on, `requests_max` of them and some words at most.
+    pub(crate) fn decode(
+        decoder: &mut RequestDecoder,
+        buffer: &'b [u8],
+        mut at: usize,
+        limits: &Limits,
+        requests_max: usize,
+    ) -> Self {
         let mut ahead = Self::default();
-        while ahead.ends.len() < REQUESTS_MAX && ahead.words.len() < WORDS_MAX {
+        while ahead.ends.len() < requests_max && ahead.words.len() < WORDS_MAX {
             let rest = buffer.get(at..).unwrap_or_default();
             if rest.is_empty() {
                 ahead.next = Next::Partial;
@@ -60,7 +66,7 @@ impl<'b> Ahead<'b> {
                     break;
                 }
                 Err(error) => {
-                    ahead.next = Next::Broken(error);
+                    ahead.next = Next::Broken(error, at);
                     break;
                 }
             }
@@ -85,21 +91,22 @@ impl<'b> Ahead<'b> {
     }
 }
 
-/// Requests that are decoded together at most.
-const REQUESTS_MAX: usize = 16;
+/// Requests that are decoded together at most: few enough that what is fetched for the last isn't gone again when its
+/// turn comes.
+pub(crate) const REQUESTS_MAX: usize = 16;
 
 /// Words after which no further request is decoded.
 const WORDS_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::{Ahead, Next};
+    use super::{Ahead, Next, REQUESTS_MAX};
     use sanderling_core::Limits;
     use sanderling_core::resp::RequestDecoder;
 
     fn decoded(buffer: &[u8]) -> (Vec<(Vec<String>, usize)>, String) {
         let mut decoder = RequestDecoder::new();
-        let ahead = Ahead::decode(&mut decoder, buffer, 0, &Limits::DEFAULT);
+        let ahead = Ahead::decode(&mut decoder, buffer, 0, &Limits::DEFAULT, REQUESTS_MAX);
         let shown = |word: &&[u8]| String::from_utf8_lossy(word).into_owned();
         let requests = ahead.requests().map(|(words, at)| (words.iter().map(shown).collect(), at)).collect();
         (requests, format!("{:?}", ahead.next))
@@ -113,7 +120,7 @@ mod tests {
             (b"", 2, "Partial"),
             (b"*1\r\n$4\r\nPI", 2, "Partial"),
             (b"PING\r\n", 2, "Inline(46)"),
-            (b"*1\r\n#", 2, "Broken(ExpectedBulk(35))"),
+            (b"*1\r\n#", 2, "Broken(ExpectedBulk(35), 40)"),
         ];
         for (tail, count, next) in cases {
             let (requests, came) = decoded(&[get, get.as_slice(), tail].concat());
@@ -127,9 +134,9 @@ mod tests {
     fn only_what_has_company_is_fetched_ahead() {
         let mut decoder = RequestDecoder::new();
         let one = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n";
-        assert_eq!(Ahead::decode(&mut decoder, one, 0, &Limits::DEFAULT).keys().count(), 0);
+        assert_eq!(Ahead::decode(&mut decoder, one, 0, &Limits::DEFAULT, REQUESTS_MAX).keys().count(), 0);
         let two = [one.as_slice(), b"*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$1\r\nb\r\n"].concat();
-        let ahead = Ahead::decode(&mut decoder, &two, 0, &Limits::DEFAULT);
+        let ahead = Ahead::decode(&mut decoder, &two, 0, &Limits::DEFAULT, REQUESTS_MAX);
         assert_eq!(ahead.keys().collect::<Vec<_>>(), [b"a", b"b"]);
         assert!(matches!(ahead.next, Next::Partial));
     }

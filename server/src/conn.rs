@@ -15,15 +15,17 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
-use sanderling_core::resp::RequestDecoder;
+use sanderling_core::config::OutputLimit;
+use sanderling_core::resp::{ProtocolError, RequestDecoder};
 use sanderling_core::{Flow, Limits, SessionId, UnixMillis};
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tracing::{debug, warn};
 
-use crate::ahead::{Ahead, Next};
+use crate::ahead::{Ahead, Next, REQUESTS_MAX};
 use crate::clock;
 use crate::script::busy;
 use crate::shard::Shard;
@@ -54,6 +56,8 @@ struct State {
     held: bool,
     /// A call waits for its key: what comes after it is read and kept.
     waiting: bool,
+    /// Since when more waits for the client than may wait for long.
+    over_since: Option<UnixMillis>,
     /// Nothing more is read, and the connection ends once the replies are out.
     closing: bool,
     /// The task was woken while the replies were held: it has something to see to after.
@@ -65,11 +69,23 @@ struct State {
 pub(crate) fn spawn(worker: &Rc<Worker>, stream: TcpStream, open: impl FnOnce(&str) -> SessionId) {
     let address = stream.peer_addr().map_or_else(|_| "?:0".into(), |address| address.to_string());
     let _ = stream.set_nodelay(true);
+    if let Some(seconds) = worker.limits.get().keepalive_seconds {
+        keep_alive(&stream, seconds);
+    }
     let session = open(&address);
     let connection =
         Rc::new(Connection { worker: Rc::clone(worker), state: RefCell::new(State::new(stream, session)) });
     worker.insert(session, Rc::clone(&connection));
     tokio::task::spawn_local(serve(connection, session, address));
+}
+
+/// Has the system ask a client that is silent for so long whether it is still there. It is no matter if it can't.
+fn keep_alive(stream: &TcpStream, seconds: u32) {
+    let idle = Duration::from_secs(seconds.into());
+    let _ = rustix::net::sockopt::set_socket_keepalive(stream, true)
+        .and_then(|()| rustix::net::sockopt::set_tcp_keepidle(stream, idle))
+        .and_then(|()| rustix::net::sockopt::set_tcp_keepintvl(stream, (idle / 3).max(Duration::from_secs(1))))
+        .and_then(|()| rustix::net::sockopt::set_tcp_keepcnt(stream, 3));
 }
 
 async fn serve(connection: Rc<Connection>, session: SessionId, address: String) {
@@ -119,15 +135,13 @@ impl Connection {
         if state.closing {
             return false;
         }
-        if state.unsent().len() + message.len() > MESSAGES_BYTES_MAX {
+        state.out.extend_from_slice(message);
+        if state.is_over(self.worker.limits.get().pubsub) {
             warn!("a client that listens to channels doesn't read: its connection is closed");
-            state.closing = true;
-            state.out.clear();
-            state.sent = 0;
+            state.drop_output();
             state.wake();
             return false;
         }
-        state.out.extend_from_slice(message);
         !std::mem::replace(&mut state.held, true)
     }
 
@@ -135,10 +149,21 @@ impl Connection {
     pub(crate) fn abandon(&self) {
         let state = &mut *self.state.borrow_mut();
         state.held = false;
-        state.closing = true;
-        state.out.clear();
-        state.sent = 0;
+        state.drop_output();
         state.wake();
+    }
+
+    /// Ends the connection if more waits for its client than may.
+    pub(crate) fn check_output(&self, limit: OutputLimit) {
+        if let Ok(mut state) = self.state.try_borrow_mut()
+            && !state.closing
+            && state.is_over(limit)
+        {
+            warn!("a client doesn't read what it asked for: its connection is closed");
+            state.held = false;
+            state.drop_output();
+            state.wake();
+        }
     }
 
     /// Hands what has come to `call` while a script holds the thread, and sends what that answers. Nothing is done where
@@ -217,6 +242,7 @@ impl State {
             counted: false,
             held: false,
             waiting: false,
+            over_since: None,
             closing: false,
             woken_while_held: false,
             waker: None,
@@ -225,6 +251,27 @@ impl State {
 
     fn unsent(&self) -> &[u8] {
         self.out.get(self.sent..).unwrap_or_default()
+    }
+
+    /// Ends the connection without what waits for it.
+    fn drop_output(&mut self) {
+        self.closing = true;
+        self.out.clear();
+        self.sent = 0;
+    }
+
+    /// Whether more waits for the client than may, now or by now.
+    fn is_over(&mut self, limit: OutputLimit) -> bool {
+        let unsent = self.unsent().len();
+        if limit.hard_bytes.is_some_and(|hard| unsent > hard) {
+            return true;
+        }
+        if limit.soft_bytes.is_none_or(|soft| unsent <= soft) {
+            self.over_since = None;
+            return false;
+        }
+        let now = clock::now();
+        now.ms_since(*self.over_since.get_or_insert(now)) > limit.soft_ms
     }
 
     fn note_sent(&mut self, bytes: usize) {
@@ -240,6 +287,9 @@ impl State {
 
     fn count_unsent(&mut self, worker: &Worker) {
         let unsent = !self.unsent().is_empty();
+        if unsent || self.counted {
+            worker.note_output(self.session, self.unsent().len());
+        }
         if unsent != self.counted {
             self.counted = unsent;
             let count = worker.unsent.get();
@@ -347,20 +397,35 @@ impl State {
         let shard = &mut *worker.shard.borrow_mut();
         let now = clock::now();
         self.paused = false;
+        // Who hasn't logged in may only ask for little, so that memory is for those who have.
+        let mut strict = shard.limits_before_login(self.session);
+        let limits = worker.limits.get();
+        let pause = limits.normal.hard_bytes.map_or(OUT_BYTES_PAUSE, |hard| hard.min(OUT_BYTES_PAUSE));
         let mut done = 0;
         while !self.paused {
-            let ahead = Ahead::decode(&mut self.decoder, buffer, done, shard.limits());
+            // A login changes what the next request may ask for.
+            let requests_max = if strict.is_some() { 1 } else { REQUESTS_MAX };
+            let bounds = strict.as_ref().unwrap_or(shard.limits());
+            let ahead = Ahead::decode(&mut self.decoder, buffer, done, bounds, requests_max);
             shard.warm(self.session, ahead.keys());
             for (words, end) in ahead.requests() {
-                if self.out.len() > OUT_BYTES_PAUSE {
+                if self.out.len() > pause {
                     self.paused = true;
+                    // What was decoded beyond is decoded again.
+                    self.decoder.restart();
+                    break;
+                }
+                done = end;
+                if self.call(shard, worker, now, words) == Flow::Wait {
                     self.decoder.restart();
                     return done;
                 }
-                done = end;
-                if let Some(done) = self.call(shard, worker, now, words, buffer, done) {
-                    return done;
+                if self.closing {
+                    return buffer.len();
                 }
+            }
+            if self.paused {
+                break;
             }
             match ahead.next {
                 Next::More => {}
@@ -368,54 +433,64 @@ impl State {
                 Next::Inline(end) => {
                     let decoder = std::mem::take(&mut self.decoder);
                     let words: SmallVec<[&[u8]; 16]> = decoder.args(buffer).collect();
-                    let stopped = self.call(shard, worker, now, &words, buffer, end);
-                    drop(words);
                     done = end;
-                    if let Some(done) = stopped {
+                    if self.call(shard, worker, now, &words) == Flow::Wait {
                         return done;
                     }
+                    if self.closing {
+                        return buffer.len();
+                    }
                 }
-                Next::Broken(error) => {
+                Next::Broken(error, at) => {
+                    let request = buffer.get(at..).unwrap_or_default();
+                    let error = if strict.is_some() { before_login(error, request, shard.limits()) } else { error };
                     self.out.extend_from_slice(format!("-{error}\r\n").as_bytes());
                     self.closing = true;
                     return buffer.len();
                 }
             }
+            if strict.is_some() {
+                strict = shard.limits_before_login(self.session);
+            }
+        }
+        if self.is_over(limits.normal) && !shard.listens(self.session) {
+            warn!("a client asks for more than it may leave unread: its connection is closed");
+            self.drop_output();
+            return buffer.len();
+        }
+        if buffer.len().saturating_sub(done) > limits.query_bytes_max && !self.paused {
+            warn!("a client's request is longer than it may be: its connection is closed");
+            self.drop_output();
+            return buffer.len();
         }
         done
     }
 
-    /// Executes one request that ends at `end`. Returns how many bytes are done with if nothing more is to be executed.
-    fn call(
-        &mut self,
-        shard: &mut Shard,
-        worker: &Worker,
-        now: UnixMillis,
-        words: &[&[u8]],
-        buffer: &[u8],
-        end: usize,
-    ) -> Option<usize> {
-        let name = words.first()?;
+    /// Executes one request, and notes what becomes of the connection.
+    fn call(&mut self, shard: &mut Shard, worker: &Worker, now: UnixMillis, words: &[&[u8]]) -> Flow {
+        let Some(name) = words.first() else { return Flow::Continue };
         if is_http(name) {
             warn!("a RESP connection was sent an HTTP request, perhaps by a web page: closed");
             self.closing = true;
-            return Some(buffer.len());
+            return Flow::Close;
         }
         let flow = shard.execute(now, self.session, words, &mut self.out);
         worker.collect_errands(shard);
         match flow {
-            Flow::Continue => None,
-            Flow::Wait => {
-                self.waiting = true;
-                // What was decoded beyond is decoded again.
-                self.decoder.restart();
-                Some(end)
-            }
-            Flow::Close => {
-                self.closing = true;
-                Some(buffer.len())
-            }
+            Flow::Continue => {}
+            Flow::Wait => self.waiting = true,
+            Flow::Close => self.closing = true,
         }
+        flow
+    }
+}
+
+/// What to say about a request that is refused before a login, and might not be after it.
+fn before_login(error: ProtocolError, request: &[u8], limits: &Limits) -> ProtocolError {
+    match (RequestDecoder::new().decode(request, limits), error) {
+        (Ok(_), ProtocolError::InvalidMultibulkLength) => ProtocolError::UnauthenticatedMultibulkLength,
+        (Ok(_), ProtocolError::InvalidBulkLength) => ProtocolError::UnauthenticatedBulkLength,
+        _ => error,
     }
 }
 
@@ -426,9 +501,6 @@ pub(crate) type BusyCaller<'a> = dyn FnMut(SessionId, &[&[u8]], &mut Vec<u8>) ->
 fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
-
-/// Messages that a client which listens may leave unread, as in Redis by default.
-const MESSAGES_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Replies in bytes after which no more requests are executed until they are written.
 const OUT_BYTES_PAUSE: usize = 1024 * 1024;

@@ -85,8 +85,12 @@ async fn serve(mut config: Config, stop: impl Future<Output = ()>) -> Result<()>
     descriptors::make_room(&mut config);
     let auth = Arc::new(Auth::new(&config)?);
     let resp = bind(&config.resp).await?;
-    let http = bind(&config.http).await?;
-    let addresses = Addresses { resp: resp.local_addr()?, http: http.local_addr()? };
+    let http = match &config.http {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let addresses =
+        Addresses { resp: resp.local_addr()?, http: http.as_ref().map(TcpListener::local_addr).transpose()? };
     let mut shard = Shard::open(&config)?;
     shard.set_addresses(&addresses);
     let queued = Queued::default();
@@ -102,17 +106,17 @@ async fn serve(mut config: Config, stop: impl Future<Output = ()>) -> Result<()>
     let busy = BusyWorker::new(&worker, resp.as_fd().try_clone_to_owned()?.into(), config.maxclients);
     worker.shard.borrow().serve_while_busy(Rc::new(busy));
     let accept = tokio::task::spawn_local(listener::accept(Rc::clone(&worker), resp, config.maxclients));
-    if auth.asks_nothing() && !addresses.http.ip().is_loopback() {
-        warn!(
-            "{} is open to other machines, but without --token-key or --requirepass only this one may sync",
-            addresses.http
-        );
+    if let Some(open) = addresses.http.filter(|http| auth.asks_nothing() && !http.ip().is_loopback()) {
+        warn!("{open} is open to other machines, but without --token-key or --requirepass only this one may sync");
     }
     if auth.has_keys() {
         tokio::task::spawn_local(watch_keys(Arc::clone(&auth)));
     }
-    let http = Http::start(http.into_std()?, &config, auth, metrics, link)?;
-    announce(&addresses)?;
+    let http = match http {
+        Some(listener) => Some(Http::start(listener.into_std()?, &config, auth, metrics, link)?),
+        None => None,
+    };
+    announce(&addresses, config.redis.is_some())?;
 
     tokio::select! {
         () = stop => info!("stopping: a signal asks for it"),
@@ -174,12 +178,22 @@ async fn watch_keys(auth: Arc<Auth>) {
     }
 }
 
-fn announce(addresses: &Addresses) -> Result<()> {
+fn announce(addresses: &Addresses, as_redis: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "resp listening on {}", addresses.resp)
-        .and_then(|()| writeln!(out, "http listening on {}", addresses.http))
-        .and_then(|()| out.flush())
-        .context("cannot say on stdout where the server listens")
+    let mut write = || {
+        writeln!(out, "resp listening on {}", addresses.resp)?;
+        if let Some(http) = addresses.http {
+            writeln!(out, "http listening on {http}")?;
+        }
+        out.flush()
+    };
+    write().context("cannot say on stdout where the server listens")?;
+    drop(out);
+    if as_redis {
+        // What those wait for who start redis-server.
+        info!("Ready to accept connections");
+    }
+    Ok(())
 }
 
 /// Connections that wait to be accepted. After a restart all replicas come at once, and who finds no place tries again a

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use sanderling_core::config::ClientLimits;
 use sanderling_core::{Errand, SessionId};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
@@ -43,6 +44,8 @@ pub(crate) struct Worker {
     flush: Notify,
     /// The open connections, for those who end them from elsewhere.
     by_session: RefCell<BTreeMap<SessionId, Rc<Connection>>>,
+    /// What a connection may cost.
+    pub(crate) limits: Cell<ClientLimits>,
     /// What commands have asked for.
     errands: RefCell<Vec<Errand>>,
     shutdown: Notify,
@@ -52,6 +55,7 @@ impl Worker {
     /// Makes the worker of a shard.
     pub(crate) fn new(shard: Shard, metrics: Arc<Metrics>) -> Self {
         Self {
+            limits: Cell::new(shard.client_limits()),
             shard: RefCell::new(shard),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             peers: RefCell::new(Peers::new(Arc::clone(&metrics))),
@@ -90,6 +94,10 @@ impl Worker {
             self.flush.notify_one();
         }
         while let Some(errand) = shard.poll_errand() {
+            if errand == Errand::Configure {
+                self.limits.set(shard.client_limits());
+                continue;
+            }
             self.errands.borrow_mut().push(errand);
             self.flush.notify_one();
         }
@@ -107,6 +115,7 @@ impl Worker {
                     Some(connection) => connection.abandon(),
                     None => self.shard.borrow_mut().handle_killed(session),
                 },
+                Errand::Configure => {}
                 Errand::Save => self.shard.borrow_mut().request_snapshot(),
                 Errand::Shutdown => self.shutdown.notify_one(),
             }
@@ -136,6 +145,32 @@ impl Worker {
                 && connection.push(&message.reply)
             {
                 self.held.borrow_mut().push(Rc::clone(connection));
+            }
+        }
+    }
+
+    /// Takes in how many bytes wait for a client to read them.
+    pub(crate) fn note_output(&self, session: SessionId, bytes: usize) {
+        // While a script runs nobody could be told.
+        if let Ok(mut shard) = self.shard.try_borrow_mut() {
+            shard.note_output(session, bytes);
+        }
+    }
+
+    /// Closes the connections that have been idle for too long, and those whose clients have read too little for too
+    /// long.
+    fn close_lingering(&self) {
+        let limits = self.limits.get();
+        let idle = limits.idle_ms_max.map(|idle_ms| self.shard.borrow().idle_sessions(idle_ms));
+        for session in idle.into_iter().flatten() {
+            if let Some(connection) = self.by_session.borrow().get(&session) {
+                connection.abandon();
+            }
+        }
+        if self.unsent.get() > 0 {
+            for (session, connection) in &*self.by_session.borrow() {
+                let listens = self.shard.borrow().listens(*session);
+                connection.check_output(if listens { limits.pubsub } else { limits.normal });
             }
         }
     }
@@ -224,6 +259,9 @@ impl Worker {
             }
             self.publish(&shard);
             drop(shard);
+            if tick % TICKS_PER_SECOND == 0 {
+                self.close_lingering();
+            }
             self.request_flush();
         }
     }

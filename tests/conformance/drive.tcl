@@ -1,4 +1,5 @@
-# Runs one file of Redis's test suite against a server that is already running, and reports line by line.
+# Runs one file of Redis's test suite and reports line by line: against a server that is already running, or, where
+# HOST is `internal`, against those that the file starts itself, as src/redis-server, on ports from PORT on.
 #
 #   tclsh drive.tcl HOST PORT FILE READ_TIMEOUT_MS [SKIPPED_TEST ...]      (in the suite's folder)
 #
@@ -29,7 +30,9 @@ proc drive::text {path} {
 set drive::helper [drive::text tests/test_helper.tcl]
 set drive::end [string first "\nif {\$::client} \{" $drive::helper]
 if {$drive::end < 0} {puts stderr "test_helper.tcl has another shape than expected"; exit 2}
-set argv [list --host $drive::host --port $drive::port --single $drive::file --durable --tags -slow]
+set drive::internal [expr {$drive::host eq "internal"}]
+set argv [list --single $drive::file --durable --tags -slow]
+if {!$drive::internal} {lappend argv --host $drive::host --port $drive::port}
 foreach drive::name $drive::skipped {lappend argv --skiptest $drive::name}
 eval [string range $drive::helper 0 $drive::end]
 
@@ -115,6 +118,50 @@ proc run_external_server_test {code overrides} {
     foreach {name value} $before {catch {r config set $name $value}}
     catch {[srv client] close}
     set ::servers [lrange $::servers 0 end-1]
+}
+
+# --- servers that the file starts itself ---------------------------------------------------------------------------
+
+if {$drive::internal} {
+    set ::baseport $drive::port
+    set ::portcount 200
+    # One after the other, in this process.
+    set ::numclients 1
+    # Who has ended may still wait for this process to notice.
+    proc drive::runs {pid} {
+        expr {![catch {drive::text /proc/$pid/stat} stat] && ![regexp {\) Z } $stat]}
+    }
+    proc drive::end_of_server {pid stdout} {
+        if {[drive::runs $pid]} return
+        set lines [split [string trim [drive::text $stdout]] \n]
+        error "the server ended: [join [lrange $lines end-2 end] { / }]"
+    }
+    # The suite's own loops go on for minutes when a server doesn't start.
+    proc wait_server_started {config_file stdout pid} {
+        while {![regexp -- " PID: $pid" [drive::text $stdout]]} {
+            if {[regexp {Failed listening on port} [drive::text $stdout]]} {return 1}
+            if {![drive::runs $pid]} {
+                set errors [file join [file dirname $stdout] stderr]
+                error "the server doesn't start: [drive::text $stdout] [drive::text $errors]"
+            }
+            after 20
+        }
+        return 0
+    }
+    set drive::body [info body start_server]
+    # What stands between two tests runs statement by statement here, too; within a test, an error is the test's.
+    proc drive::block {code} {
+        if {$::cur_test eq ""} {return [run_each 2 body $code]}
+        if {[catch {uplevel 2 $code} why] == 1} {error [expr {[string match assertion:* $why] ? $why : "assertion:$why"}]}
+    }
+    foreach {drive::from drive::to} {
+        "catch { uplevel 1 \$code } error" "catch { drive::block \$code } error"
+        "after 10\n" "after 10; drive::end_of_server \$pid \$stdout\n"
+    } {
+        if {[string first $drive::from $drive::body] < 0} {puts stderr "start_server has another shape: $drive::from"; exit 2}
+        set drive::body [string map [list $drive::from $drive::to] $drive::body]
+    }
+    proc start_server {options {code undefined}} $drive::body
 }
 
 # --- replies with a deadline --------------------------------------------------------------------------------------

@@ -74,6 +74,9 @@ impl Context<'_> {
         if !state.authenticated && !row.flags.has(Flags::NO_AUTH) {
             return Err(Error::new("NOAUTH Authentication required."));
         }
+        if !self.users.may_call(state, row, words) {
+            return Err(super::permit::no_command(row));
+        }
         let rest = words.get(name_words..).unwrap_or_default();
         match (row.container, row.name) {
             ("script", "kill") => Ok(BusyCall::KillScript),
@@ -101,8 +104,9 @@ impl Context<'_> {
 
     /// Opens a session for a client that connects while a script runs.
     pub fn open_session(&mut self, address: &str) -> SessionId {
-        let authenticated = self.config.password.is_none();
-        self.sessions.open(address.into(), self.data.env.now, authenticated)
+        let id = self.sessions.open(address.into(), self.data.env.now);
+        self.users.welcome(self.sessions.session_mut(id));
+        id
     }
 
     /// The version that a session's replies are written in.

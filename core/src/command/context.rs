@@ -7,6 +7,8 @@ use alloc::collections::VecDeque;
 #[cfg(feature = "server")]
 use super::Interpreter;
 use super::{Command, Data, WaitFor};
+#[cfg(feature = "server")]
+use crate::acl::Users;
 use crate::{
     config::Config,
     error::Error,
@@ -35,6 +37,9 @@ pub struct Context<'a> {
     /// What the shell is asked to do.
     #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "only commands of a server ask for something"))]
     pub(crate) errands: &'a mut VecDeque<Errand>,
+    /// Who may do what.
+    #[cfg(feature = "server")]
+    pub(crate) users: &'a mut Users,
     /// What runs scripts; taken while one runs.
     #[cfg(feature = "server")]
     pub(crate) interpreter: &'a mut Option<Box<dyn Interpreter>>,

@@ -66,9 +66,9 @@ type Call<'a> = (&'static Command, &'a [&'a [u8]]);
 fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]]) -> Result<Option<Call<'a>>> {
     let (row, name_words) = find_row(args)?;
     let limit = ctx.limits.queued_bytes_max;
-    let session = ctx.session();
-    if !session.authenticated && !row.flags.has(Flags::NO_AUTH) {
-        return Err(Error::new("NOAUTH Authentication required."));
+    #[cfg(feature = "server")]
+    if !ctx.session().trusted {
+        ctx.check_caller(row, args)?;
     }
     check_writable(ctx, row)?;
     #[cfg(feature = "server")]

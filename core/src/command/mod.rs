@@ -9,6 +9,7 @@ mod access;
 mod args;
 #[cfg(feature = "server")]
 mod busy;
+mod category;
 mod context;
 mod data;
 mod deadline;
@@ -18,6 +19,8 @@ mod draw;
 mod interpreter;
 #[cfg(feature = "server")]
 mod notify;
+#[cfg(feature = "server")]
+mod permit;
 mod row;
 mod scan;
 #[cfg(feature = "server")]
@@ -30,6 +33,7 @@ pub use access::{Access, KeyUse, RevealingOption};
 pub use args::Args;
 #[cfg(feature = "server")]
 pub use busy::BusyCall;
+pub use category::CATEGORIES;
 pub use context::Context;
 pub use data::Data;
 pub(crate) use data::Lookups;

@@ -96,28 +96,6 @@ impl Command {
         }
     }
 
-    /// The ACL categories that the command is in, each once.
-    pub fn categories(&self) -> impl Iterator<Item = &'static str> {
-        let flags = self.flags;
-        let own = match self.group {
-            // The commands on whole databases.
-            Group::Server if flags.has(Flags::READ) || flags.has(Flags::WRITE) => Some("@keyspace"),
-            Group::Connection if flags.has(Flags::CONNECTION) => None,
-            group => group.category(),
-        };
-        let by_flag = [
-            (flags.has(Flags::READ), "@read"),
-            (flags.has(Flags::WRITE), "@write"),
-            (flags.has(Flags::ADMIN), "@admin"),
-            (flags.has(Flags::ADMIN) || flags.has(Flags::DANGEROUS), "@dangerous"),
-            (flags.has(Flags::CONNECTION), "@connection"),
-            (flags.has(Flags::BLOCKING), "@blocking"),
-            (flags.has(Flags::FAST), "@fast"),
-            (!flags.has(Flags::FAST), "@slow"),
-        ];
-        own.into_iter().chain(by_flag.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name))
-    }
-
     /// Whether a replica offers the command as a method. Transactions and the connection have calls of their own there,
     /// and what is for operators belongs to the server.
     #[must_use]
@@ -336,27 +314,6 @@ impl Group {
             Self::Scripting => "scripting",
             Self::Connection => "connection",
             Self::Server => "server",
-        }
-    }
-
-    /// The ACL category that every command of the family is in; the server's have none in common.
-    pub const fn category(self) -> Option<&'static str> {
-        match self {
-            Self::Generic => Some("@keyspace"),
-            Self::String => Some("@string"),
-            Self::Bitmap => Some("@bitmap"),
-            Self::List => Some("@list"),
-            Self::Set => Some("@set"),
-            Self::SortedSet => Some("@sortedset"),
-            Self::Hash => Some("@hash"),
-            Self::Geo => Some("@geo"),
-            Self::HyperLogLog => Some("@hyperloglog"),
-            Self::Stream => Some("@stream"),
-            Self::PubSub => Some("@pubsub"),
-            Self::Transactions => Some("@transaction"),
-            Self::Scripting => Some("@scripting"),
-            Self::Connection => Some("@connection"),
-            Self::Server => None,
         }
     }
 }

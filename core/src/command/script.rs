@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::{Context, Data, Flags, ScriptAccess, ScriptCommand, find_row, run};
 use crate::{
+    acl::Occasion,
     command::Args,
     error::{Error, Result},
     resp::{Protocol, Reply},
@@ -36,6 +37,7 @@ impl Context<'_> {
         if let Some(guard) = self.session().guard.clone() {
             guard.check(words)?;
         }
+        self.check_allowed(row, words, Occasion::Script)?;
         if rules.access == ScriptAccess::ReadOnly && row.flags.has(Flags::WRITE) {
             return Err(Error::new("ERR Write commands are not allowed from read-only scripts."));
         }
@@ -55,9 +57,10 @@ impl Context<'_> {
 
     /// Whether a script may make a call; `None` if there is no such command.
     pub fn may_call_from_script(&mut self, words: &[&[u8]]) -> Option<bool> {
-        find_row(words).ok()?;
+        let (row, _) = find_row(words).ok()?;
         let guard = self.session().guard.clone();
-        Some(guard.is_none_or(|guard| guard.check(words).is_ok()))
+        let may = guard.is_none_or(|guard| guard.check(words).is_ok());
+        Some(may && self.is_allowed(row, words))
     }
 
     /// How many effects this call and those before it in its transaction had so far.
@@ -102,6 +105,7 @@ impl Context<'_> {
                 happenings: (self.config.events() != 0).then(Vec::new),
             },
             reply: Reply::new(out, protocol),
+            users: self.users,
             interpreter: self.interpreter,
             limits: self.limits,
             config: self.config,

@@ -8,7 +8,11 @@ const FAMILIES: &[&[Command]] = &[
     #[cfg(not(feature = "server"))]
     families::absent::COMMANDS,
     #[cfg(feature = "server")]
+    families::acl::COMMANDS,
+    #[cfg(feature = "server")]
     families::client::COMMANDS,
+    #[cfg(feature = "server")]
+    families::cluster::COMMANDS,
     #[cfg(feature = "server")]
     families::command::COMMANDS,
     #[cfg(feature = "server")]

@@ -1,7 +1,13 @@
 //! Settings as `CONFIG GET` and `CONFIG SET` know them, under Redis's names.
 
+#[cfg(feature = "server")]
+mod clients;
+#[cfg(feature = "server")]
+mod file;
 mod settings;
 
+#[cfg(feature = "server")]
+use alloc::boxed::Box;
 use alloc::{
     collections::BTreeMap,
     format,
@@ -9,6 +15,10 @@ use alloc::{
     vec::Vec,
 };
 
+#[cfg(feature = "server")]
+pub use clients::{ClientLimits, OutputLimit};
+#[cfg(feature = "server")]
+pub use file::{ConfigFile, Written};
 use settings::{ALIASES, SETTINGS};
 pub use settings::{Setting, SettingKind};
 
@@ -24,8 +34,6 @@ use crate::{
 #[derive(Debug)]
 pub struct Config {
     values: BTreeMap<&'static str, String>,
-    /// The password of the default user.
-    pub password: Option<String>,
     /// Whether keys are removed as their deadline passes, not only when they are met. Tests switch it off.
     pub active_expiry: bool,
     /// Whether scripts may call commands that are kept from them. Tests switch it on.
@@ -33,6 +41,12 @@ pub struct Config {
     /// The events that are told, as bits: `notify-keyspace-events`.
     #[cfg(feature = "server")]
     events: u16,
+    /// `requirepass` was set by a command: the default user gets it.
+    #[cfg(feature = "server")]
+    sets_password: bool,
+    /// The file that the shell was started with.
+    #[cfg(feature = "server")]
+    pub(crate) file: Option<Box<dyn ConfigFile>>,
     changed: bool,
 }
 
@@ -44,11 +58,14 @@ impl Config {
         values.insert("proto-max-bulk-len", limits.bulk_bytes_max.to_string());
         Self {
             values,
-            password: None,
             active_expiry: true,
             scripts_call_all: false,
             #[cfg(feature = "server")]
             events: 0,
+            #[cfg(feature = "server")]
+            sets_password: false,
+            #[cfg(feature = "server")]
+            file: None,
             changed: false,
         }
     }
@@ -98,17 +115,30 @@ impl Config {
             checked.push((setting.name, setting.kind.parse(value).map_err(|reason| failed(name, &reason))?));
         }
         for (name, value) in checked {
+            #[cfg(feature = "server")]
+            if name == "requirepass" {
+                self.sets_password = true;
+            }
             self.force(name, value);
         }
         Ok(())
     }
 
+    /// The password that the default user is to have from now on, if one was set since the last call; an empty one is
+    /// none.
+    #[cfg(feature = "server")]
+    pub(crate) fn take_password(&mut self) -> Option<&str> {
+        core::mem::take(&mut self.sets_password).then(|| self.value("requirepass").unwrap_or_default())
+    }
+
     /// Sets a setting as the shell's configuration says, immutable or not.
     pub fn force(&mut self, name: &'static str, value: impl Into<String>) {
         let value = value.into();
-        if name == "requirepass" {
-            self.password = (!value.is_empty()).then(|| value.clone());
-        }
+        #[cfg(feature = "server")]
+        let value = match name {
+            "client-output-buffer-limit" => clients::merged(self.value(name).unwrap_or_default(), &value),
+            _ => value,
+        };
         #[cfg(feature = "server")]
         if name == "notify-keyspace-events" {
             self.events = settings::event_bits(&value).unwrap_or_default();

@@ -39,6 +39,9 @@ pub enum SettingKind {
     Text,
     /// Classes of events, a letter each.
     Events,
+    /// Classes of clients, each with what may wait for them to be read.
+    #[cfg(feature = "server")]
+    OutputLimits,
 }
 
 impl SettingKind {
@@ -50,6 +53,8 @@ impl SettingKind {
             Self::Events => event_bits(text)
                 .map(event_letters)
                 .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()),
+            #[cfg(feature = "server")]
+            Self::OutputLimits => super::clients::parse(text),
             Self::Bool if text.eq_ignore_ascii_case("yes") => Ok("yes".into()),
             Self::Bool if text.eq_ignore_ascii_case("no") => Ok("no".into()),
             Self::Bool => Err("argument must be 'yes' or 'no'".into()),
@@ -92,7 +97,7 @@ fn event_letters(bits: u16) -> String {
     classes + &others
 }
 
-fn parse_memory(text: &str) -> Option<u64> {
+pub(super) fn parse_memory(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
     let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match lower.get(digits.len()..)? {
@@ -114,6 +119,14 @@ impl Setting {
         let alias = ALIASES.iter().find(|(alias, _)| name.eq_ignore_ascii_case(alias.as_bytes()));
         let name = alias.map_or(name, |(_, name)| name.as_bytes());
         SETTINGS.iter().find(|setting| name.eq_ignore_ascii_case(setting.name.as_bytes()))
+    }
+
+    /// The value in its canonical form.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(&self, value: &[u8]) -> Result<String, String> {
+        self.kind.parse(value)
     }
 
     const fn new(name: &'static str, default: &'static str, kind: SettingKind) -> Self {
@@ -158,6 +171,9 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
 
 /// Every setting, by name. A shell forces those that it decides (ports, directory, fsync) to what they are.
 pub(super) const SETTINGS: &[Setting] = &[
+    Setting::new("acl-pubsub-default", "resetchannels", SettingKind::Choice(&["allchannels", "resetchannels"])),
+    Setting::fixed("aclfile", "", SettingKind::Text),
+    Setting::integer("acllog-max-len", "128", 0, i64::MAX),
     // How eagerly the shell lets the engine expire keys is the shell's business; these are hints to it.
     Setting::integer("active-expire-effort", "1", 1, 10),
     Setting::flag("activedefrag", "no"),
@@ -168,6 +184,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::integer("auto-aof-rewrite-percentage", "100", 0, i32::MAX as i64),
     Setting::fixed("bind", "", SettingKind::Text),
     Setting::integer("busy-reply-threshold", "5000", 0, i64::MAX),
+    #[cfg(feature = "server")]
+    Setting::new("client-output-buffer-limit", super::clients::DEFAULT, SettingKind::OutputLimits),
     Setting::new("client-query-buffer-limit", "1073741824", SettingKind::Memory(1024 * 1024, i64::MAX as u64)),
     Setting::only("cluster-enabled", &["no"]),
     Setting::fixed("daemonize", "no", SettingKind::Bool),
@@ -188,6 +206,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     // Nodes of lists aren't compressed, whatever depth is asked for: it would change their size only.
     Setting::integer("list-compress-depth", "0", 0, i32::MAX as i64),
     Setting::integer("list-max-listpack-size", "-2", i32::MIN as i64, i32::MAX as i64),
+    Setting::fixed("loglevel", "notice", SettingKind::Choice(&["debug", "verbose", "notice", "warning", "nothing"])),
     Setting::new("lua-memory-max", "268435456", SettingKind::Memory(8 * 1024 * 1024, i64::MAX as u64)),
     Setting::fixed("maxclients", "10000", SettingKind::Integer(1, u32::MAX as i64)),
     // Memory isn't bounded and nothing is evicted yet.
@@ -211,8 +230,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::integer("set-max-listpack-value", "64", 0, i64::MAX),
     Setting::new("stream-node-max-bytes", "4096", SettingKind::Memory(0, i64::MAX as u64)),
     Setting::integer("stream-node-max-entries", "100", 0, i64::MAX),
-    Setting::fixed("tcp-keepalive", "300", SettingKind::Integer(0, i32::MAX as i64)),
-    Setting::only("timeout", &["0"]),
+    Setting::integer("tcp-keepalive", "300", 0, i32::MAX as i64),
+    Setting::integer("timeout", "0", 0, i32::MAX as i64),
     Setting::integer("zset-max-listpack-entries", "128", 0, i64::MAX),
     Setting::integer("zset-max-listpack-value", "64", 0, i64::MAX),
 ];

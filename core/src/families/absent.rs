@@ -8,6 +8,7 @@ use crate::{
 
 /// The rows.
 pub const COMMANDS: &[Command] = &[
+    row("acl"),
     row("bgrewriteaof"),
     row("bgsave"),
     row("client"),
@@ -27,6 +28,8 @@ pub const COMMANDS: &[Command] = &[
     row("publish"),
     row("pubsub"),
     row("punsubscribe"),
+    row("readonly"),
+    row("readwrite"),
     row("save"),
     row("script"),
     row("shutdown"),
@@ -55,7 +58,9 @@ mod tests {
     #[test]
     fn the_names_are_those_of_what_is_left_out() {
         let families = [
+            families::acl::COMMANDS,
             families::client::COMMANDS,
+            families::cluster::COMMANDS,
             families::command::COMMANDS,
             families::config::COMMANDS,
             families::debug::COMMANDS,

@@ -9,11 +9,12 @@ use core::fmt::Write;
 
 use super::{connection::check_name, help::reply_help};
 use crate::{
+    acl::Users,
     command::{Args, Command, Context, Flags, Group, Keys},
     env::UnixMillis,
     error::{Error, Result},
     num, order,
-    session::{Errand, Replies, Session, SessionId, Topic},
+    session::{Errand, Replies, Session, SessionId, Topic, UserId},
 };
 
 const OWN: Flags = Flags::CONNECTION.and(Flags::SERVER_ONLY).and(Flags::NO_SCRIPT);
@@ -189,7 +190,7 @@ fn flags(ctx: &Context<'_>, id: SessionId, session: &Session) -> &'static str {
 }
 
 /// One session as `CLIENT LIST` shows it. What a shell buffers isn't known here and is given as 0.
-fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_bytes: usize) -> String {
+pub(crate) fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_bytes: usize) -> String {
     let now = ctx.data.now();
     let seconds = |since: UnixMillis| now.ms_since(since) / 1000;
     let (container, name) = session.last_command;
@@ -201,7 +202,7 @@ fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_bytes: usize)
         line,
         "id={id} addr={address} laddr={local} fd=0 name={name} age={age} idle={idle} flags={flags} db={db} \
          sub={channels} psub={patterns} ssub={shards} multi={queued} qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 \
-         oll=0 omem=0 tot-mem=0 events=r cmd={command} user=default lib-name={library} lib-ver={version} redir=-1 \
+         oll={lists} omem={output} tot-mem=0 events=r cmd={command} user={user} lib-name={library} lib-ver={version} redir=-1 \
          resp={protocol}",
         channels = session.listening.of(Topic::Channel).len(),
         patterns = session.listening.of(Topic::Pattern).len(),
@@ -214,6 +215,9 @@ fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_bytes: usize)
         idle = seconds(session.active_at),
         flags = flags(ctx, id, session),
         db = session.db,
+        user = String::from_utf8_lossy(ctx.users.name_of(session)),
+        lists = usize::from(session.output_bytes > 0),
+        output = session.output_bytes,
         library = session.library.0,
         version = session.library.1,
         protocol = session.protocol.version(),
@@ -274,12 +278,13 @@ struct Victims<'a> {
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
     kind: Option<Kind>,
+    user: Option<UserId>,
     skip_me: bool,
 }
 
 impl<'a> Victims<'a> {
-    fn read(args: &mut Args<'a>) -> Result<Self> {
-        let mut victims = Self { id: None, address: None, local_address: None, kind: None, skip_me: true };
+    fn read(args: &mut Args<'a>, users: &Users) -> Result<Self> {
+        let mut victims = Self { id: None, address: None, local_address: None, kind: None, user: None, skip_me: true };
         while !args.is_empty() {
             if args.len() < 2 {
                 return Err(Error::SYNTAX);
@@ -295,9 +300,10 @@ impl<'a> Victims<'a> {
                 victims.kind = Some(Kind::read(args.word()?)?);
             } else if args.take_if("USER") {
                 let user = args.word()?;
-                if user != b"default" {
+                let Some((id, _)) = users.find(user) else {
                     return Err(Error::owned(format!("ERR No such user '{}'", String::from_utf8_lossy(user))));
-                }
+                };
+                victims.user = Some(id);
             } else if args.take_if("SKIPME") {
                 victims.skip_me = args.take_if("YES");
                 if !victims.skip_me && !args.take_if("NO") {
@@ -313,6 +319,7 @@ impl<'a> Victims<'a> {
     fn holds(&self, session: &Session, is_me: bool, local_address: &str) -> bool {
         !session.killed
             && self.kind.is_none_or(|kind| kind.holds(session))
+            && self.user.is_none_or(|user| session.user == Some(user))
             && !(self.skip_me && is_me)
             && self.id.is_none_or(|id| id == session.id)
             && self.address.is_none_or(|address| address == session.address.as_bytes())
@@ -325,9 +332,9 @@ fn kill(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let victims = match old_form {
         true => {
             let address = Some(args.word()?);
-            Victims { id: None, address, local_address: None, kind: None, skip_me: false }
+            Victims { id: None, address, local_address: None, kind: None, user: None, skip_me: false }
         }
-        false => Victims::read(args)?,
+        false => Victims::read(args, ctx.users)?,
     };
     let (me, local_address) = (ctx.session, local_address(ctx));
     let chosen = ctx.sessions.iter().filter(|(id, session)| victims.holds(session, *id == me, &local_address));

@@ -1,10 +1,13 @@
 //! CONFIG: settings, read and written.
 
+use alloc::format;
+
 use super::help::reply_help;
 use crate::{
     command::{Args, Command, Context, Flags, Group, Keys},
     error::{Error, Result},
     facts::Stats,
+    session::Errand,
 };
 
 const ADMIN: Flags = Flags::ADMIN.and(Flags::NO_SCRIPT);
@@ -49,6 +52,7 @@ fn set(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     }
     let pairs: alloc::vec::Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
     ctx.config.set_all(&pairs)?;
+    ctx.errands.push_back(Errand::Configure);
     ctx.reply.ok();
     Ok(())
 }
@@ -59,6 +63,15 @@ fn resetstat(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     Ok(())
 }
 
-fn rewrite(_: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
-    Err(Error::new("ERR The server is running without a config file"))
+fn rewrite(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    let settings = ctx.config.written();
+    // Users that have a file of their own don't stand in this one.
+    let users = (!ctx.users.has_file()).then(|| ctx.users.lines());
+    let Some(file) = &mut ctx.config.file else {
+        return Err(Error::new("ERR The server is running without a config file"));
+    };
+    file.rewrite(&settings, users.as_deref())
+        .map_err(|why| Error::owned(format!("ERR Rewriting config file: {why}")))?;
+    ctx.reply.ok();
+    Ok(())
 }

@@ -2,6 +2,8 @@
 
 use alloc::format;
 
+#[cfg(feature = "server")]
+use crate::acl::Occasion;
 use crate::{
     command::{Args, Command, Context, Flags, Group, Keys},
     error::{Error, Result},
@@ -69,7 +71,6 @@ fn quit(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
 }
 
 fn reset(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
-    let authenticated = ctx.config.password.is_none();
     let keyspace = &mut *ctx.data.keyspace;
     let session = ctx.sessions.session_mut(ctx.session);
     session.unwatch(keyspace);
@@ -80,7 +81,10 @@ fn reset(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     session.name.clear();
     session.db = 0;
     session.protocol = Protocol::Resp2;
-    session.authenticated = authenticated;
+    #[cfg(feature = "server")]
+    if session.user.is_some() {
+        ctx.users.welcome(session);
+    }
     ctx.data.db = 0;
     ctx.reply.set_protocol(Protocol::Resp2);
     ctx.reply.simple("RESET");
@@ -101,7 +105,7 @@ fn auth(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let first = args.word()?;
     let second = args.take();
     args.end()?;
-    if second.is_none() && ctx.config.password.is_none() {
+    if second.is_none() && !asks_password(ctx) {
         return Err(Error::new(
             "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
         ));
@@ -110,27 +114,42 @@ fn auth(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         None => (&b"default"[..], first),
         Some(password) => (first, password),
     };
-    authenticate(ctx, user, password)?;
+    authenticate(ctx, user, password, b"AUTH")?;
     ctx.reply.ok();
     Ok(())
 }
 
-fn authenticate(ctx: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<()> {
-    let matches = match &ctx.config.password {
-        Some(expected) => same_secret(expected.as_bytes(), password),
-        None => true,
-    };
-    if user != b"default" || !matches {
-        return Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."));
-    }
-    ctx.session().authenticated = true;
-    Ok(())
+/// Whether the default user has a password.
+fn asks_password(_ctx: &Context<'_>) -> bool {
+    #[cfg(feature = "server")]
+    return _ctx.users.find(b"default").is_some_and(|(_, user)| !user.nopass);
+    #[cfg(not(feature = "server"))]
+    return false;
 }
 
-/// Compares without giving away by its duration how much of a guess is right.
-fn same_secret(expected: &[u8], given: &[u8]) -> bool {
-    let differing = expected.iter().zip(given).fold(0, |differing, (one, other)| differing | (one ^ other));
-    expected.len() == given.len() && differing == 0
+const WRONG_PASSWORD: Error = Error::new("WRONGPASS invalid username-password pair or user is disabled.");
+
+/// Makes the connection a user's, if the password is one of the user's. `by` is the command that asks for it.
+#[cfg(feature = "server")]
+fn authenticate(ctx: &mut Context<'_>, user: &[u8], password: &[u8], by: &[u8]) -> Result<()> {
+    let session = ctx.sessions.session_mut(ctx.session);
+    match ctx.users.find(user) {
+        Some((id, found)) if found.accepts(password) => {
+            ctx.users.assign(session, id, true);
+            Ok(())
+        }
+        _ => {
+            let occasion = if session.transaction.is_some() { Occasion::Multi } else { Occasion::Toplevel };
+            ctx.log_refusal("auth", occasion, by, user);
+            Err(WRONG_PASSWORD)
+        }
+    }
+}
+
+/// There are no users, and so nothing that a password could protect.
+#[cfg(not(feature = "server"))]
+fn authenticate(_: &mut Context<'_>, user: &[u8], _: &[u8], _: &[u8]) -> Result<()> {
+    if user == b"default" { Ok(()) } else { Err(WRONG_PASSWORD) }
 }
 
 fn hello(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
@@ -146,7 +165,7 @@ fn hello(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let mut name = None;
     while let Some(option) = args.peek() {
         if args.take_if("AUTH") && args.len() >= 2 {
-            authenticate(ctx, args.word()?, args.word()?)?;
+            authenticate(ctx, args.word()?, args.word()?, b"HELLO")?;
         } else if args.take_if("SETNAME") && !args.is_empty() {
             let given = args.word()?;
             check_name(given)?;

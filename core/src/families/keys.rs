@@ -25,7 +25,7 @@ pub const COMMANDS: &[Command] = &[
     row("del", -2, Flags::WRITE, Keys::ALL, del)
         .doc("1.0.0", "O(N) where N is the number of keys that will be removed", "key [key ...]", "Deletes one or more keys.").accessing(Access::Blind),
     row("exists", -2, Flags::READ.and(Flags::FAST), Keys::ALL, exists)
-        .doc("1.0.0", "O(N) where N is the number of keys to check", "key [key ...]", "Determines whether one or more keys exist."),
+        .doc("1.0.0", "O(N) where N is the number of keys to check", "key [key ...]", "Determines whether one or more keys exist.").accessing(Access::Existence),
     row("keys", 2, Flags::READ.and(Flags::ALL_KEYS).and(Flags::DANGEROUS), Keys::None, keys)
         .doc("1.0.0", "O(N) with N being the number of keys in the database", "pattern", "Returns all key names that match a pattern."),
     row("move", 3, Flags::WRITE.and(Flags::FAST), Keys::FIRST, move_to_db)
@@ -34,14 +34,14 @@ pub const COMMANDS: &[Command] = &[
         .doc("1.0.0", "O(1)", "", "Returns a random key name from the database."),
     row("rename", 3, Flags::WRITE, Keys::FIRST_TWO, rename)
         .doc("1.0.0", "O(N) where N is the size of the value", "key newkey", "Renames a key and overwrites the destination.").accessing(Access::FirstIntoSecond),
-    row("renamenx", 3, Flags::WRITE, Keys::FIRST_TWO, renamenx)
+    row("renamenx", 3, Flags::WRITE.and(Flags::FAST), Keys::FIRST_TWO, renamenx)
         .doc("1.0.0", "O(N) where N is the size of the value", "key newkey", "Renames a key only when the target key name doesn't exist.").accessing(Access::FirstIntoSecond),
     row("scan", -2, Flags::READ.and(Flags::ALL_KEYS), Keys::None, scan)
         .doc("2.8.0", "O(1) for every call", "cursor [MATCH pattern] [COUNT count] [TYPE type]", "Iterates over the key names in the database."),
     row("touch", -2, Flags::READ.and(Flags::FAST), Keys::ALL, exists)
-        .doc("3.2.1", "O(N) where N is the number of keys that will be touched", "key [key ...]", "Returns the number of existing keys out of those specified after updating the time they were last accessed."),
+        .doc("3.2.1", "O(N) where N is the number of keys that will be touched", "key [key ...]", "Returns the number of existing keys out of those specified after updating the time they were last accessed.").accessing(Access::Existence),
     row("type", 2, Flags::READ.and(Flags::FAST), Keys::FIRST, kind)
-        .doc("1.0.0", "O(1)", "key", "Determines the type of value stored at a key."),
+        .doc("1.0.0", "O(1)", "key", "Determines the type of value stored at a key.").accessing(Access::Existence),
     row("unlink", -2, Flags::WRITE.and(Flags::FAST), Keys::ALL, del)
         .doc("4.0.0", "O(1) for each key removed", "key [key ...]", "Asynchronously deletes one or more keys.").accessing(Access::Blind),
 ];

@@ -3,7 +3,11 @@
 #[cfg(any(test, not(feature = "server")))]
 pub mod absent;
 #[cfg(feature = "server")]
+pub mod acl;
+#[cfg(feature = "server")]
 pub mod client;
+#[cfg(feature = "server")]
+pub mod cluster;
 #[cfg(feature = "server")]
 pub mod command;
 #[cfg(feature = "server")]

@@ -5,7 +5,7 @@ use core::cmp::Ordering;
 
 use crate::{
     blob::Blob,
-    command::{Args, Command, Context, Data, Flags, Group, Keys},
+    command::{Access, Args, Command, Context, Data, Flags, Group, Keys},
     effect::{Change, Effect, Put, StoredValue},
     error::{Error, Result},
     keyspace::Value,
@@ -21,7 +21,7 @@ const WRITE: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::ALL_KEYS).and(F
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     Command::new(Group::Generic, "sort", -2, WRITE, Keys::FIRST, |ctx, args| sort(ctx, args, false))
-        .doc("1.0.0", "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements", "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]", "Sorts the elements in a list, a set, or a sorted set, optionally storing the result."),
+        .doc("1.0.0", "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements", "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]", "Sorts the elements in a list, a set, or a sorted set, optionally storing the result.").accessing(Access::Storing),
     Command::new(Group::Generic, "sort_ro", -2, READ, Keys::FIRST, |ctx, args| sort(ctx, args, true))
         .doc("7.0.0", "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number of returned elements", "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]", "Returns the sorted elements of a list, a set, or a sorted set."),
 ];
@@ -69,9 +69,26 @@ enum Weight {
     Text(Option<Vec<u8>>),
 }
 
+/// Refuses patterns to whom may not read the keys that they lead to, which are any.
+#[cfg(feature = "server")]
+fn check_patterns(ctx: &mut Context<'_>, options: &Options<'_>, words: &[&[u8]]) -> Result<()> {
+    let by = options.by.is_some_and(|pattern| pattern.contains(&b'*'));
+    if !by && options.get.is_empty() || ctx.may_read_all_keys(words) {
+        return Ok(());
+    }
+    Err(Error::new(match by {
+        true => "ERR BY option of SORT denied due to insufficient ACL permissions.",
+        false => "ERR GET option of SORT denied due to insufficient ACL permissions.",
+    }))
+}
+
 fn sort(ctx: &mut Context<'_>, args: &mut Args<'_>, read_only: bool) -> Result<()> {
+    #[cfg(feature = "server")]
+    let words = args.rest();
     let key = args.word()?;
     let mut options = Options::read(args, read_only)?;
+    #[cfg(feature = "server")]
+    check_patterns(ctx, &options, words)?;
     let in_script = ctx.in_script;
     let data = &mut ctx.data;
     let mut is_set = false;

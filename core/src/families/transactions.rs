@@ -4,7 +4,7 @@
 //! nobody ever sees half of it.
 
 use crate::{
-    command::{Args, Command, Context, Flags, Group, Keys, find_row, run},
+    command::{Access, Args, Command, Context, Flags, Group, Keys, find_row, run},
     error::{Error, Result},
     limits::REPLY_BYTES_MAX,
     session::Watch,
@@ -32,12 +32,14 @@ pub const COMMANDS: &[Command] = &[
         "",
         "Discards a transaction.",
     ),
-    Command::new(Group::Transactions, "watch", -2, Flags::FAST.and(AT_ONCE), Keys::ALL, watch).doc(
-        "2.2.0",
-        "O(1) for every key",
-        "key [key ...]",
-        "Monitors changes to keys to determine the execution of a transaction.",
-    ),
+    Command::new(Group::Transactions, "watch", -2, Flags::FAST.and(AT_ONCE), Keys::ALL, watch)
+        .doc(
+            "2.2.0",
+            "O(1) for every key",
+            "key [key ...]",
+            "Monitors changes to keys to determine the execution of a transaction.",
+        )
+        .accessing(Access::Existence),
     Command::new(Group::Transactions, "unwatch", 1, Flags::FAST.and(Flags::NO_SCRIPT), Keys::None, unwatch).doc(
         "2.2.0",
         "O(1)",
@@ -74,8 +76,11 @@ fn exec(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     for command in &transaction.commands {
         let words = command.words();
         let before = ctx.reply.position();
-        let mut outcome =
-            find_row(&words).and_then(|(row, name_words)| run(ctx, row, words.get(name_words..).unwrap_or_default()));
+        let mut outcome = find_row(&words).and_then(|(row, name_words)| {
+            #[cfg(feature = "server")]
+            ctx.check_queued(row, &words)?;
+            run(ctx, row, words.get(name_words..).unwrap_or_default())
+        });
         // It has run, as all of them do; only what it says is left out.
         if outcome.is_ok() && before - start > REPLY_BYTES_MAX {
             ctx.reply.truncate(before);

@@ -8,5 +8,5 @@ mod request;
 mod value;
 
 pub use reply::{Protocol, Reply};
-pub use request::{ProtocolError, RequestDecoder, encode_request};
+pub use request::{ProtocolError, RequestDecoder, encode_request, split_words};
 pub use value::{Value, decode_value};

@@ -135,7 +135,7 @@ impl RequestDecoder {
         };
         let text = buffer.get(..end).unwrap_or_default();
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        self.inline = split_inline(text).ok_or(ProtocolError::UnbalancedQuotes)?;
+        self.inline = split_words(text).ok_or(ProtocolError::UnbalancedQuotes)?;
         Ok(Some(end + 1))
     }
 }
@@ -161,6 +161,10 @@ pub enum ProtocolError {
     InvalidMultibulkLength,
     /// A bulk string's length that isn't a number or lies past the limit.
     InvalidBulkLength,
+    /// An array longer than what is taken from whom hasn't logged in.
+    UnauthenticatedMultibulkLength,
+    /// A bulk string longer than what is taken from whom hasn't logged in.
+    UnauthenticatedBulkLength,
     /// Another byte stands where `$` was expected.
     ExpectedBulk(u8),
     /// The line that gives the array's length doesn't end.
@@ -179,6 +183,8 @@ impl fmt::Display for ProtocolError {
         match self {
             Self::InvalidMultibulkLength => f.write_str("invalid multibulk length"),
             Self::InvalidBulkLength => f.write_str("invalid bulk length"),
+            Self::UnauthenticatedMultibulkLength => f.write_str("unauthenticated multibulk length"),
+            Self::UnauthenticatedBulkLength => f.write_str("unauthenticated bulk length"),
             Self::ExpectedBulk(byte) => {
                 let shown = if byte.is_ascii_graphic() { char::from(*byte) } else { '?' };
                 write!(f, "expected '$', got '{shown}'")
@@ -210,7 +216,7 @@ fn line<'a>(
 
 /// Splits a line as a shell would: by blanks, with `"…"` (and its escapes) and `'…'`. `None` if a quote stays
 /// open or a closing quote is followed by something else than a blank.
-fn split_inline(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = vec![];
     let mut rest = line.iter().copied().peekable();
     loop {

@@ -32,6 +32,15 @@ use crate::{env::UnixMillis, keyspace::Keyspace, resp::Protocol};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub(crate) usize);
 
+/// Names a user of an engine, and never another one after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UserId(pub(crate) u32);
+
+impl UserId {
+    /// The user that connections have before they log in.
+    pub const DEFAULT: Self = Self(0);
+}
+
 /// The state of one connection.
 #[derive(Debug)]
 pub struct Session {
@@ -47,8 +56,14 @@ pub struct Session {
     pub db: u8,
     /// The version that replies are written in.
     pub protocol: Protocol,
-    /// Whether it may run commands: always where no password is set.
+    /// Whether it may run commands: always where nobody has to log in.
     pub authenticated: bool,
+    /// Whether it has logged in as somebody who may do everything, so that no call needs to be looked at.
+    #[cfg(feature = "server")]
+    pub(crate) trusted: bool,
+    /// Whose it is; `None` where somebody else decides what it may do.
+    #[cfg(feature = "server")]
+    pub(crate) user: Option<UserId>,
     /// When it was opened.
     pub opened_at: UnixMillis,
     /// When it last called a command.
@@ -57,6 +72,9 @@ pub struct Session {
     pub last_command: (&'static str, &'static str),
     /// Whether it is answered.
     pub replies: Replies,
+    /// Bytes that wait for the client to read them, as far as the shell has told.
+    #[cfg(feature = "server")]
+    pub output_bytes: usize,
     /// Whether its calls may wait; if not, they are answered with nothing at once.
     pub may_wait: bool,
     /// `CLIENT KILL` ended it: it runs no command any more.
@@ -118,7 +136,7 @@ pub struct Sessions {
 
 impl Sessions {
     /// Opens a session for a client at `address`.
-    pub(crate) fn open(&mut self, address: String, now: UnixMillis, authenticated: bool) -> SessionId {
+    pub(crate) fn open(&mut self, address: String, now: UnixMillis) -> SessionId {
         self.opened += 1;
         SessionId(self.slab.insert(Session {
             id: self.opened,
@@ -127,11 +145,17 @@ impl Sessions {
             library: Default::default(),
             db: 0,
             protocol: Protocol::Resp2,
-            authenticated,
+            authenticated: true,
+            #[cfg(feature = "server")]
+            trusted: true,
+            #[cfg(feature = "server")]
+            user: None,
             opened_at: now,
             active_at: now,
             last_command: ("", "NULL"),
             replies: Replies::On,
+            #[cfg(feature = "server")]
+            output_bytes: 0,
             may_wait: true,
             killed: false,
             guard: None,
@@ -180,6 +204,23 @@ impl Sessions {
         self.slab.iter().map(|(index, session)| (SessionId(index), session))
     }
 
+    /// The sessions of clients that have called nothing for so long, and neither wait nor listen.
+    #[cfg(feature = "server")]
+    pub fn idle(&self, now: UnixMillis, idle_ms: u64) -> impl Iterator<Item = SessionId> {
+        self.iter()
+            .filter(move |(id, session)| {
+                let is_idle = session.user.is_some() && now.ms_since(session.active_at) > idle_ms;
+                is_idle && session.listening.is_empty() && !self.waiting.is_waiting(*id)
+            })
+            .map(|(id, _)| id)
+    }
+
+    /// All open sessions, to change them.
+    #[cfg(feature = "server")]
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.slab.iter_mut().map(|(_, session)| session)
+    }
+
     /// Open sessions.
     pub fn len(&self) -> usize {
         self.slab.len()
@@ -197,6 +238,21 @@ impl Sessions {
 }
 
 impl Session {
+    /// Leaves it to somebody else to say what the session may do.
+    pub(crate) fn trust(&mut self) {
+        self.authenticated = true;
+        #[cfg(feature = "server")]
+        {
+            (self.trusted, self.user) = (true, None);
+        }
+    }
+
+    /// Whether it listens to channels.
+    #[cfg(feature = "server")]
+    pub fn listens(&self) -> bool {
+        !self.listening.is_empty()
+    }
+
     /// Ends every `WATCH`. Returns whether one of the keys has changed since.
     pub(crate) fn unwatch(&mut self, keyspace: &mut Keyspace) -> bool {
         let mut changed = false;

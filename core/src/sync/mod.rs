@@ -41,7 +41,7 @@ mod tests;
 
 pub use buckets::{BITS_MAX, Buckets, bits_for, bucket_of};
 pub use clock::Clock;
-pub use grant::{CommandSet, Grant, GrantLimits};
+pub use grant::{Grant, GrantLimits};
 pub use guess::{Guess, entropy_of};
 pub use history::{Epoch, History, LogId, ResumeToken};
 pub use hub::{Hub, HubCounts, HubOptions};

@@ -5,7 +5,9 @@
 use std::fmt::Display;
 
 use sanderling_core::UnixMillis;
-use sanderling_core::sync::{CommandSet, Grant, GrantLimits, Interest};
+use sanderling_core::acl::CommandSet;
+use sanderling_core::command::table;
+use sanderling_core::sync::{Grant, GrantLimits, Interest};
 use serde::{Deserialize, Serialize};
 
 use super::{Granted, Terms};
@@ -73,8 +75,8 @@ pub(crate) fn read(payload: &[u8], terms: &Terms, now: UnixMillis) -> Result<Gra
     let limits = rights.limits.unwrap_or_default();
     let globs = |list: &[String]| Interest::new(list.iter().map(String::as_bytes));
     let commands = match &rights.commands {
-        Some(rules) => CommandSet::parse(rules.iter().map(String::as_str)),
-        None => CommandSet::parse(COMMANDS),
+        Some(rules) => CommandSet::parse(rules.iter().map(String::as_str), table::find),
+        None => CommandSet::parse(COMMANDS, table::find),
     };
     let grant = Grant {
         subject: claims.sub.as_deref().unwrap_or("token").into(),

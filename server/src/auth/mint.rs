@@ -11,7 +11,8 @@ use ed25519_dalek::pkcs8::DecodePrivateKey;
 use hmac::{Hmac, KeyInit, Mac};
 use p256::ecdsa::signature::Signer as _;
 use sanderling_core::UnixMillis;
-use sanderling_core::sync::CommandSet;
+use sanderling_core::acl::CommandSet;
+use sanderling_core::command::table;
 use sha2::Sha256;
 
 use super::claims::{Audience, Claims, Rights};
@@ -77,7 +78,7 @@ impl Mint {
     /// # Errors
     /// If a rule about commands isn't one.
     pub(crate) fn token(&self, signer: &Signer, now: UnixMillis) -> Result<String> {
-        CommandSet::parse(self.commands.iter().map(String::as_str)).map_err(anyhow::Error::msg)?;
+        CommandSet::parse(self.commands.iter().map(String::as_str), table::find).map_err(anyhow::Error::msg)?;
         let issued_at = now.0 / 1000;
         let claims = Claims {
             sub: self.subject.clone(),

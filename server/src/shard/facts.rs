@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use sanderling_core::sync::Hub;
 use sanderling_core::{Engine, UnixMillis};
 
+use super::rewrite::RedisConfFile;
 use crate::clock;
 use crate::config::Config;
 
@@ -13,8 +14,8 @@ use crate::config::Config;
 pub(crate) struct Addresses {
     /// RESP.
     pub(crate) resp: SocketAddr,
-    /// HTTP and sync.
-    pub(crate) http: SocketAddr,
+    /// HTTP and sync, if they are spoken.
+    pub(crate) http: Option<SocketAddr>,
 }
 
 /// Shows the configuration under Redis's names.
@@ -30,6 +31,13 @@ pub(super) fn configure(engine: &mut Engine, config: &Config) {
     settings.force("appendfsync", config.fsync.name());
     settings.force("save", "");
     settings.force("maxclients", config.maxclients.to_string());
+    settings.force("aclfile", config.aclfile.as_deref().map_or(String::new(), shown));
+    if let Some(redis) = &config.redis {
+        redis.settings.iter().for_each(|(name, value)| settings.force(name, value.as_str()));
+        if let Some(file) = &redis.file {
+            settings.set_file(Box::new(RedisConfFile(file.clone())));
+        }
+    }
     let facts = engine.facts_mut();
     facts.started_at = clock::now();
     facts.set("server", "os", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
@@ -45,7 +53,8 @@ pub(super) fn set_addresses(engine: &mut Engine, addresses: &Addresses) {
     engine.config_mut().force("port", addresses.resp.port().to_string());
     engine.config_mut().force("bind", addresses.resp.ip().to_string());
     engine.facts_mut().set("server", "tcp_port", addresses.resp.port().to_string());
-    engine.facts_mut().set("server", "http_port", addresses.http.port().to_string());
+    let http = addresses.http.map_or(0, |http| http.port());
+    engine.facts_mut().set("server", "http_port", http.to_string());
 }
 
 /// Brings up to date what changes by itself.

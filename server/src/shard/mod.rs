@@ -6,13 +6,17 @@
 
 mod compaction;
 mod facts;
+mod rewrite;
+mod users;
 
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use sanderling_core::config::ClientLimits;
 use sanderling_core::format::LogSeq;
+use sanderling_core::session::Session;
 use sanderling_core::sync::{CloseReason, Grant, Hub, HubCounts, HubOptions, LogId, Message, PeerId};
 use sanderling_core::{Engine, EngineOptions, Env, Errand, Error, Flow, Limits, SessionId, UnixMillis, Woken};
 use tracing::{error, info};
@@ -75,6 +79,7 @@ impl Shard {
         let scripts = Scripts::open(folder.path())?;
         let watch = scripts.watch();
         engine.set_interpreter(Box::new(scripts));
+        users::configure(&mut engine, config)?;
         info!(
             seq = hub.seq().0,
             snapshot_bytes = recovered.snapshot_bytes,
@@ -272,6 +277,32 @@ impl Shard {
     /// The bounds that hold.
     pub(crate) fn limits(&self) -> &Limits {
         self.engine.limits()
+    }
+
+    /// The bounds of a session that hasn't logged in; `None` of one that has.
+    pub(crate) fn limits_before_login(&self, session: SessionId) -> Option<Limits> {
+        let is_strange = self.engine.sessions().session(session).is_some_and(|session| !session.authenticated);
+        is_strange.then(|| Limits { args_max: 10, bulk_bytes_max: 16 * 1024, ..*self.engine.limits() })
+    }
+
+    /// What connections may cost.
+    pub(crate) fn client_limits(&self) -> ClientLimits {
+        self.engine.config().client_limits()
+    }
+
+    /// Takes in how many bytes wait for a client to read them.
+    pub(crate) fn note_output(&mut self, session: SessionId, bytes: usize) {
+        self.engine.session_mut(session).output_bytes = bytes;
+    }
+
+    /// The clients that have been idle for too long.
+    pub(crate) fn idle_sessions(&self, idle_ms: u64) -> Vec<SessionId> {
+        self.engine.sessions().idle(clock::now(), idle_ms).collect()
+    }
+
+    /// Whether a session listens to channels.
+    pub(crate) fn listens(&self, session: SessionId) -> bool {
+        self.engine.sessions().session(session).is_some_and(Session::listens)
     }
 
     /// Takes in that a replica has connected, and what it may do.

@@ -1,4 +1,4 @@
-//! Runs Redis's own test suite: `conformance [--target T] [--all] [--verbose] [--update] [FILE…]`.
+//! Runs Redis's own test suite: `conformance [--target T] [--internal] [--all] [--verbose] [--update] [--passed] [FILE…]`.
 
 use std::process::ExitCode;
 
@@ -6,13 +6,15 @@ use sanderling_tests::conformance::{Against, Options, run};
 use sanderling_tests::server::Target;
 
 const USAGE: &str = "\
-usage: conformance [--target sanderling|redis-server|IP:PORT] [--all] [--verbose] [--update] [FILE…]
+usage: conformance [--target sanderling|redis-server|IP:PORT] [--internal] [--all] [--verbose] [--update] [--passed] [FILE…]
   FILE       a file of Redis's suite, such as unit/type/string; the fast ones when none is named
   --target   what to test: a fresh server for each file (sanderling is the default), or one that runs already
              (it is flushed)
+  --internal the files start their servers themselves (`internal/FILE` says the same)
   --all      every file of the baseline
   --verbose  shows why each failing test fails
-  --update   rewrites the part of not-yet.txt that belongs to the files that were run";
+  --update   rewrites the part of not-yet.txt that belongs to the files that were run
+  --passed   prints what passes as baseline.txt has it";
 
 fn main() -> ExitCode {
     let options = match parse(std::env::args().skip(1)) {
@@ -41,6 +43,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--help" | "-h" => return Ok(None),
+            "--internal" => options.internal = true,
+            "--passed" => options.passed = true,
             "--all" => options.all = true,
             "--verbose" => options.verbose = true,
             "--update" => options.update = true,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use super::suite::Suite;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long one reply may take. The longest that a test waits for on purpose is some seconds.
 const READ_TIMEOUT_MS: u64 = 8_000;
@@ -66,17 +67,35 @@ impl Outcome {
     }
 }
 
+/// Who the tests of a file talk to.
+#[derive(Debug)]
+pub(super) enum Host {
+    /// A server that runs.
+    Running(SocketAddr),
+    /// Servers that the file starts itself, on ports from this one on.
+    Internal(u16),
+}
+
+impl Host {
+    fn words(&self) -> [String; 2] {
+        match self {
+            Self::Running(address) => [address.ip().to_string(), address.port().to_string()],
+            Self::Internal(port) => ["internal".into(), port.to_string()],
+        }
+    }
+}
+
 /// Runs a file against the server that `server` provides, anew for each attempt.
 ///
 /// A test that hangs ends its attempt; the next one leaves it out, so that one gap costs one test.
 ///
 /// # Errors
 /// When Tcl cannot be started.
-pub(super) fn run(suite: &Suite, file: &str, mut server: impl FnMut() -> SocketAddr) -> Result<FileRun, String> {
+pub(super) fn run(folder: &Path, file: &str, mut server: impl FnMut() -> Host) -> Result<FileRun, String> {
     let mut hung: Vec<String> = Vec::new();
     loop {
         let mut run = FileRun::default();
-        let end = attempt(suite, file, server(), &hung, &mut run)?;
+        let end = attempt(folder, file, &server(), &hung, &mut run)?;
         for name in &hung {
             run.outcomes.entry(name.clone()).or_default().why = "it hangs".into();
         }
@@ -105,20 +124,16 @@ enum End {
     Broken(String),
 }
 
-fn attempt(
-    suite: &Suite,
-    file: &str,
-    server: SocketAddr,
-    skipped: &[String],
-    run: &mut FileRun,
-) -> Result<End, String> {
+fn attempt(folder: &Path, file: &str, server: &Host, skipped: &[String], run: &mut FileRun) -> Result<End, String> {
     let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/drive.tcl");
     let mut tcl = Command::new("tclsh")
         .arg(driver)
-        .args([&server.ip().to_string(), &server.port().to_string(), file, &READ_TIMEOUT_MS.to_string()])
+        .args(server.words())
+        .args([file, &READ_TIMEOUT_MS.to_string()])
         .args(skipped)
-        .current_dir(&suite.folder)
+        .current_dir(folder)
         .env("TERM", "dumb")
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -159,8 +174,9 @@ fn attempt(
             }
         }
     };
-    // It is either done or not to be trusted any more.
-    let _ = tcl.kill();
+    // It is either done or not to be trusted any more, and with it the servers that it started. An error means that
+    // all of them have ended.
+    let _ = kill_process_group(Pid::from_child(&tcl), Signal::KILL);
     let _ = tcl.wait();
     Ok(match end {
         End::Broken(why) => {

@@ -4,7 +4,8 @@
 //! ([`suite`]) and driven by our `tests/conformance/drive.tcl`, one file and one fresh server at a time ([`drive`]).
 //! What is ours, and committed, is the list of tests that a real `redis-server` 7.0.15 passes when it is driven in
 //! the same way (`baseline.txt`) and the list of those that do not pass here yet, each with its reason
-//! (`not-yet.txt`). A run fails when a test fails that is not listed, and when one passes that is ([`lists`]).
+//! (`not-yet.txt`). A file may also start its servers itself, with configurations of its own, as the suite does where
+//! it belongs: then `internal/` stands before its name. A run fails when a test fails that is not listed, and when one passes that is ([`lists`]).
 
 mod drive;
 mod lists;
@@ -13,11 +14,11 @@ mod suite;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::server::{Launch, Server, Target};
-use drive::FileRun;
+use crate::server::{Launch, Server, Target, binary};
+use drive::{FileRun, Host};
 use lists::{Lists, Verdict};
 
-/// The files that every change is checked with: the data types, what they all rest on, and scripts.
+/// The files that every change is checked with: the data types, what they all rest on, scripts, and who may do what.
 pub const FAST: &[&str] = &[
     "unit/type/string",
     "unit/type/incr",
@@ -37,7 +38,15 @@ pub const FAST: &[&str] = &[
     "unit/multi",
     "unit/scripting",
     "unit/functions",
+    "internal/unit/auth",
+    "internal/unit/acl",
+    "internal/unit/acl-v2",
+    "internal/unit/limits",
+    "internal/unit/pubsubshard",
 ];
+
+/// What stands before the name of a file that starts its servers itself.
+const INTERNAL: &str = "internal/";
 
 /// How many unexpected failures of a file are shown.
 const SHOWN_MAX: usize = 25;
@@ -49,6 +58,10 @@ pub struct Options {
     pub against: Against,
     /// The files, such as `unit/type/string`; [`FAST`] when empty.
     pub files: Vec<String>,
+    /// Lets the files start their servers themselves.
+    pub internal: bool,
+    /// Prints what passes, as a part of `baseline.txt`.
+    pub passed: bool,
     /// Every file that the baseline knows, instead of [`FAST`].
     pub all: bool,
     /// Shows why each failing test fails.
@@ -95,6 +108,11 @@ pub fn run(options: &Options) -> Result<bool, String> {
             lists.update(file, &run.outcomes);
         }
         let verdict = lists.judge(file, &run.outcomes);
+        if options.passed {
+            println!("[{file}]");
+            let passes = run.outcomes.iter().flat_map(|(name, outcome)| std::iter::repeat_n(name, outcome.passed));
+            passes.for_each(|name| println!("{name}"));
+        }
         println!(
             "{file:<32} {:>6} {:>6} {:>7} {:>6.1}  {}",
             verdict.passed,
@@ -133,7 +151,8 @@ fn judged(file: &str, lists: &Lists) -> bool {
 fn chosen(options: &Options, lists: &Lists) -> Vec<String> {
     if !options.files.is_empty() {
         let plain = |file: &String| file.trim_start_matches("tests/").trim_end_matches(".tcl").to_owned();
-        options.files.iter().map(plain).collect()
+        let begun = |file: String| if options.internal { format!("{INTERNAL}{file}") } else { file };
+        options.files.iter().map(plain).map(begun).collect()
     } else if options.all {
         lists.files()
     } else {
@@ -142,14 +161,27 @@ fn chosen(options: &Options, lists: &Lists) -> Vec<String> {
 }
 
 fn run_file(suite: &suite::Suite, file: &str, options: &Options) -> Result<FileRun, String> {
-    match &options.against {
-        Against::Running(address) => drive::run(suite, file, || *address),
-        Against::Fresh(target) => {
-            // Kept until the file is through; a second attempt gets another one, because the first may be stuck.
-            let mut server: Option<Server> = None;
-            drive::run(suite, file, || server.insert(Launch::new(*target).start()).resp)
-        }
+    let target = match &options.against {
+        Against::Running(address) => return drive::run(&suite.folder, file, || Host::Running(*address)),
+        Against::Fresh(target) => *target,
+    };
+    if let Some(file) = file.strip_prefix(INTERNAL) {
+        let server = match target {
+            Target::Sanderling => binary().to_owned(),
+            Target::Redis => suite::program("redis-server")?,
+        };
+        let layout = suite.around(&server)?;
+        return drive::run(layout.path(), file, || Host::Internal(port_range()));
     }
+    // Kept until the file is through; a second attempt gets another one, because the first may be stuck.
+    let mut server: Option<Server> = None;
+    drive::run(&suite.folder, file, || Host::Running(server.insert(Launch::new(target).start()).resp))
+}
+
+/// Where the ports for servers of a file begin: other runs on this machine are to have others. The suite looks itself
+/// which of them are free.
+fn port_range() -> u16 {
+    20_000 + (std::process::id() % 40) as u16 * 200
 }
 
 fn explain(run: &FileRun, verdict: &Verdict, verbose: bool) {

@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use tempfile::TempDir;
+
 /// The version whose behaviour is the yardstick.
 const VERSION: &str = "7.0.15";
 
@@ -30,6 +32,46 @@ pub(super) fn prepare() -> Result<Suite, String> {
         fetch(&folder)?;
     }
     Ok(Suite { folder })
+}
+
+impl Suite {
+    /// Lays the suite out in a folder of its own, where `src/redis-server` is this program.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub(super) fn around(&self, server: &Path) -> Result<TempDir, String> {
+        let layout = tempfile::Builder::new().prefix("suite-").tempdir().map_err(|error| error.to_string())?;
+        let make = || {
+            link_all(&self.folder, layout.path(), &["src", "tests"])?;
+            for (part, own) in [("src", "redis-server"), ("tests", "tmp")] {
+                fs::create_dir(layout.path().join(part))?;
+                link_all(&self.folder.join(part), &layout.path().join(part), &[own])?;
+            }
+            fs::create_dir(layout.path().join("tests/tmp"))?;
+            symlink(server, layout.path().join("src/redis-server"))
+        };
+        make().map_err(|error: std::io::Error| in_folder(layout.path(), &error))?;
+        Ok(layout)
+    }
+}
+
+/// Links to everything in a folder but what is left out.
+fn link_all(from: &Path, to: &Path, left_out: &[&str]) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if !left_out.iter().any(|name| entry.file_name() == *name) {
+            symlink(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The program of this name on the path.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn program(name: &str) -> Result<PathBuf, String> {
+    which(name).ok_or_else(|| format!("{name} is missing"))
 }
 
 fn fetch(folder: &Path) -> Result<(), String> {

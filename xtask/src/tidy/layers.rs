@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("the state of a session", &["session"]),
     ("effects", &["effect", "types/*/change"]),
     ("formats", &["format"]),
-    ("a command's row, arguments and context", &["command"]),
+    ("a command's row, arguments and context, and who may call it", &["command", "acl"]),
     (
         "the commands of the types",
         &[
@@ -44,6 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "command/dispatch",
             "command/script",
             "command/busy",
+            "command/permit",
             // Containers, whose `HELP` is a family's.
             "types/stream/group_commands",
             "types/stream/info_commands",

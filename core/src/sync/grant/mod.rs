@@ -3,7 +3,6 @@
 //! A grant is what a token says after its signature was checked. It knows neither tokens nor signatures. Its patterns
 //! hold in every database. Nothing is allowed but by a pattern: there is no default that allows.
 
-mod command_set;
 #[cfg(test)]
 mod tests;
 
@@ -11,14 +10,13 @@ use alloc::{boxed::Box, format, string::String};
 
 use super::interest::Interest;
 use crate::{
+    acl::CommandSet,
     command::{Command, Flags, find_row},
     env::UnixMillis,
     error::{Error, Result},
     limits::Limits,
     session::Guard,
 };
-
-pub use command_set::CommandSet;
 
 /// What a connected replica may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +100,7 @@ impl Grant {
     /// # Errors
     /// As [`Grant::check_call`].
     pub(crate) fn check_row(&self, row: &Command, words: &[&[u8]]) -> Result<()> {
-        if !self.commands.contains(row) {
+        if !self.commands.contains(row, words) {
             let (subject, command) = (&self.subject, row.full_name());
             return Err(Error::owned(format!(
                 "NOPERM User {subject} has no permissions to run the '{command}' command"
@@ -114,7 +112,9 @@ impl Grant {
         }
         for key_use in row.key_uses(words) {
             let Some(key) = words.get(key_use.position) else { continue };
-            if key_use.reads && !self.may_read(key) || key_use.writes && !self.may_write(key) {
+            // What is there, and how much, is told to those who may read.
+            let reads = key_use.reads || !key_use.writes;
+            if reads && !self.may_read(key) || key_use.writes && !self.may_write(key) {
                 return Err(Error::owned(format!("NOPERM No permissions to access the '{}' key", shown(key))));
             }
         }

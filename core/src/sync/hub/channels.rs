@@ -171,7 +171,8 @@ impl Hub {
         }
         let session = engine.open_session("sync", env);
         let state = engine.session_mut(session);
-        (state.protocol, state.authenticated, state.db) = (Protocol::Resp3, true, following.db);
+        (state.protocol, state.db) = (Protocol::Resp3, following.db);
+        state.trust();
         if allowed == Ok(Group::Scripting) {
             // The keys that the call names are checked; those that its commands name must be, too.
             state.guard = Some(Arc::<Grant>::clone(&peer.grant));
@@ -256,7 +257,8 @@ impl Hub {
         }
         let session = engine.open_session("sync", env);
         let state = engine.session_mut(session);
-        (state.authenticated, state.db) = (true, following.db);
+        state.trust();
+        state.db = following.db;
         for key in &following.presence {
             let owned = (following.db, key.clone());
             if self.channels.presence.get(&owned) == Some(&id) {

@@ -152,7 +152,8 @@ impl Hub {
         }
         let session = engine.open_session("sync", env);
         let state = engine.session_mut(session);
-        (state.protocol, state.authenticated, state.db) = (Protocol::Resp3, true, hello.db);
+        (state.protocol, state.db) = (Protocol::Resp3, hello.db);
+        state.trust();
         // What is pushed is answered in its turn: the next one can't wait for it.
         state.may_wait = false;
         self.sessions.insert(session, id);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::bit_offset;
 use crate::{
-    command::{Args, Command, Context, Flags, Group, Keys},
+    command::{Access, Args, Command, Context, Flags, Group, Keys},
     effect::{Change, Effect},
     error::{Error, Result},
     num,
@@ -15,7 +15,7 @@ use crate::{
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     Command::new(Group::Bitmap, "bitfield", -2, Flags::WRITE.and(Flags::DENYOOM), Keys::FIRST, |ctx, args| bitfield(ctx, args, false))
-        .doc("3.2.0", "O(1) for each subcommand specified", "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment> ...]", "Performs arbitrary bitfield integer operations on strings."),
+        .doc("3.2.0", "O(1) for each subcommand specified", "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment> ...]", "Performs arbitrary bitfield integer operations on strings.").accessing(Access::BitField),
     Command::new(Group::Bitmap, "bitfield_ro", -2, Flags::READ.and(Flags::FAST), Keys::FIRST, |ctx, args| bitfield(ctx, args, true))
         .doc("6.0.0", "O(1) for each subcommand specified", "key [GET encoding offset [GET encoding offset ...]]", "Performs arbitrary read-only bitfield integer operations on strings."),
 ];

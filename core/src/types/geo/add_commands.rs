@@ -4,7 +4,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::cell::Position;
 use crate::{
-    command::{Args, Command, Context, Flags, Group, Keys},
+    command::{Access, Args, Command, Context, Flags, Group, Keys},
     error::{Error, Result},
     num::Extended,
     types::zset::add::{Options, set_scores},
@@ -14,7 +14,7 @@ use crate::{
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     Command::new(Group::Geo, "geoadd", -5, Flags::WRITE.and(Flags::DENYOOM), Keys::FIRST, geoadd)
-        .doc("3.2.0", "O(log(N)) for each item added, where N is the number of elements in the sorted set", "key [NX | XX] [CH] longitude latitude member [longitude latitude member ...]", "Adds one or more members with their positions to a sorted set. Creates the key if it doesn't exist."),
+        .doc("3.2.0", "O(log(N)) for each item added, where N is the number of elements in the sorted set", "key [NX | XX] [CH] longitude latitude member [longitude latitude member ...]", "Adds one or more members with their positions to a sorted set. Creates the key if it doesn't exist.").accessing(Access::Blind),
 ];
 
 fn geoadd(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {

@@ -31,11 +31,11 @@ const fn row(name: &'static str, arity: i32, flags: Flags, handler: Handler) -> 
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row("georadius", -6, PERHAPS_STORING, |ctx, args| search(ctx, args, BY_POSITION, b"georadius"))
-        .doc("3.2.0", RADIUS_COST, "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]", "Queries a geospatial index for members within a distance from a position, optionally stores the result."),
+        .doc("3.2.0", RADIUS_COST, "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]", "Queries a geospatial index for members within a distance from a position, optionally stores the result.").accessing(Access::Storing),
     row("georadius_ro", -6, Flags::READ, |ctx, args| search(ctx, args, BY_POSITION_RO, b"georadius_ro"))
         .doc("3.2.10", RADIUS_COST, "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC]", "Returns members from a geospatial index that are within a distance from a position."),
     row("georadiusbymember", -5, PERHAPS_STORING, |ctx, args| search(ctx, args, BY_MEMBER, b"georadiusbymember"))
-        .doc("3.2.0", RADIUS_COST, "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]", "Queries a geospatial index for members within a distance from a member, optionally stores the result."),
+        .doc("3.2.0", RADIUS_COST, "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] [STORE key | STOREDIST key]", "Queries a geospatial index for members within a distance from a member, optionally stores the result.").accessing(Access::Storing),
     row("georadiusbymember_ro", -5, Flags::READ, |ctx, args| search(ctx, args, BY_MEMBER_RO, b"georadiusbymember_ro"))
         .doc("3.2.10", RADIUS_COST, "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC]", "Returns members from a geospatial index that are within a distance from a member."),
     row("geosearch", -7, Flags::READ, |ctx, args| search(ctx, args, Form::Search, b"geosearch"))

@@ -27,7 +27,7 @@ pub const COMMANDS: &[Command] = &[
     row("hdel", -3, Flags::WRITE.and(Flags::FAST), hdel)
         .doc("2.0.0", "O(N) where N is the number of fields to be removed", "key field [field ...]", "Deletes one or more fields and their values from a hash. Deletes the hash if no fields remain.").accessing(Access::Blind),
     row("hexists", 3, READ_FAST, hexists)
-        .doc("2.0.0", "O(1)", "key field", "Determines whether a field exists in a hash."),
+        .doc("2.0.0", "O(1)", "key field", "Determines whether a field exists in a hash.").accessing(Access::Existence),
     row("hget", 3, READ_FAST, hget)
         .doc("2.0.0", "O(1)", "key field", "Returns the value of a field in a hash."),
     row("hgetall", 2, READ, hgetall)
@@ -39,7 +39,7 @@ pub const COMMANDS: &[Command] = &[
     row("hkeys", 2, READ, hkeys)
         .doc("2.0.0", "O(N) where N is the size of the hash", "key", "Returns all fields in a hash."),
     row("hlen", 2, READ_FAST, hlen)
-        .doc("2.0.0", "O(1)", "key", "Returns the number of fields in a hash."),
+        .doc("2.0.0", "O(1)", "key", "Returns the number of fields in a hash.").accessing(Access::Existence),
     row("hmget", -3, READ_FAST, hmget)
         .doc("2.0.0", "O(N) where N is the number of fields being requested", "key field [field ...]", "Returns the values of all fields in a hash."),
     row("hmset", -4, WRITE, hmset)
@@ -53,7 +53,7 @@ pub const COMMANDS: &[Command] = &[
     row("hsetnx", 4, WRITE, hsetnx)
         .doc("2.0.0", "O(1)", "key field value", "Sets the value of a field in a hash only when the field doesn't exist.").accessing(Access::Blind),
     row("hstrlen", 3, READ_FAST, hstrlen)
-        .doc("3.2.0", "O(1)", "key field", "Returns the length of the value of a field."),
+        .doc("3.2.0", "O(1)", "key field", "Returns the length of the value of a field.").accessing(Access::Existence),
     row("hvals", 2, READ, hvals)
         .doc("2.0.0", "O(N) where N is the size of the hash", "key", "Returns all values in a hash."),
 ];

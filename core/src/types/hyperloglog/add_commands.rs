@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     blob::Blob,
-    command::{Args, Command, Context, Flags, Group, Keys},
+    command::{Access, Args, Command, Context, Flags, Group, Keys},
     effect::{Change, Effect},
     error::Result,
     types::string::{Expiry, StringChange},
@@ -24,9 +24,9 @@ const GROW: Flags = Flags::WRITE.and(Flags::DENYOOM);
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     Command::new(Group::HyperLogLog, "pfadd", -2, GROW.and(Flags::FAST), Keys::FIRST, pfadd)
-        .doc("2.8.9", "O(1) to add every element", "key [element [element ...]]", "Adds elements to a HyperLogLog key. Creates the key if it doesn't exist."),
+        .doc("2.8.9", "O(1) to add every element", "key [element [element ...]]", "Adds elements to a HyperLogLog key. Creates the key if it doesn't exist.").accessing(Access::Blind),
     Command::new(Group::HyperLogLog, "pfmerge", -2, GROW, Keys::ALL, pfmerge)
-        .doc("2.8.9", "O(N) to merge N HyperLogLogs, but with high constant times", "destkey [sourcekey [sourcekey ...]]", "Merges one or more HyperLogLog values into a single key."),
+        .doc("2.8.9", "O(N) to merge N HyperLogLogs, but with high constant times", "destkey [sourcekey [sourcekey ...]]", "Merges one or more HyperLogLog values into a single key.").accessing(Access::FirstWithRest),
 ];
 
 fn pfadd(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {

@@ -29,7 +29,7 @@ pub const COMMANDS: &[Command] = &[
     row("linsert", 5, GROW, linsert)
         .doc("2.2.0", "O(N) where N is the number of elements to traverse before seeing the value pivot", "key BEFORE|AFTER pivot element", "Inserts an element before or after another element in a list.").accessing(Access::Blind),
     row("llen", 2, READ.and(Flags::FAST), llen)
-        .doc("1.0.0", "O(1)", "key", "Returns the length of a list."),
+        .doc("1.0.0", "O(1)", "key", "Returns the length of a list.").accessing(Access::Existence),
     row("lpop", -2, WRITE_FAST, |ctx, args| pop(ctx, args, Side::Left, "lpop"))
         .doc("1.0.0", "O(N) where N is the number of elements returned", "key [count]", "Returns the first elements in a list after removing it. Deletes the list if the last element was popped."),
     row("lpush", -3, GROW_FAST, |ctx, args| push(ctx, args, Side::Left))

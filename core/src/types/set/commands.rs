@@ -25,9 +25,9 @@ pub const COMMANDS: &[Command] = &[
     row("sadd", -3, WRITE_FAST.and(Flags::DENYOOM), sadd)
         .doc("1.0.0", "O(N) where N is the number of members to be added", "key member [member ...]", "Adds one or more members to a set. Creates the key if it doesn't exist.").accessing(Access::Blind),
     row("scard", 2, READ_FAST, scard)
-        .doc("1.0.0", "O(1)", "key", "Returns the number of members in a set."),
+        .doc("1.0.0", "O(1)", "key", "Returns the number of members in a set.").accessing(Access::Existence),
     row("sismember", 3, READ_FAST, sismember)
-        .doc("1.0.0", "O(1)", "key member", "Determines whether a member belongs to a set."),
+        .doc("1.0.0", "O(1)", "key member", "Determines whether a member belongs to a set.").accessing(Access::Existence),
     row("smembers", 2, READ, smembers)
         .doc("1.0.0", "O(N) where N is the set cardinality", "key", "Returns all members of a set."),
     row("smismember", -3, READ_FAST, smismember)

@@ -25,7 +25,7 @@ pub const COMMANDS: &[Command] = &[
     row("xdel", -3, Flags::WRITE.and(Flags::FAST), xdel)
         .doc("5.0.0", "O(1) for each single item to delete in the stream, regardless of the stream size", "key id [id ...]", "Removes messages from a stream and returns how many were there.").accessing(Access::Blind),
     row("xlen", 2, Flags::READ.and(Flags::FAST), xlen)
-        .doc("5.0.0", "O(1)", "key", "Returns how many messages are in a stream."),
+        .doc("5.0.0", "O(1)", "key", "Returns how many messages are in a stream.").accessing(Access::Existence),
     row("xsetid", -3, GROWS, xsetid)
         .doc("5.0.0", "O(1)", "key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]", "Sets the last id that a stream gave, and what it has counted.").accessing(Access::Blind),
     row("xtrim", -4, Flags::WRITE, xtrim)

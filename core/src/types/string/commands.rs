@@ -52,7 +52,7 @@ pub const COMMANDS: &[Command] = &[
     row("setrange", 4, WRITE, Keys::FIRST, setrange)
         .doc("2.2.0", "O(1), not counting the time taken to copy the new string in place", "key offset value", "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist.").accessing(Access::Blind),
     row("strlen", 2, READ, Keys::FIRST, strlen)
-        .doc("2.2.0", "O(1)", "key", "Returns the length of a string value."),
+        .doc("2.2.0", "O(1)", "key", "Returns the length of a string value.").accessing(Access::Existence),
 ];
 
 fn get(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {

@@ -19,7 +19,7 @@ const fn row(name: &'static str, arity: i32, flags: Flags, handler: Handler) -> 
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &[
     row("zcard", 2, READ_FAST, zcard)
-        .doc("1.2.0", "O(1)", "key", "Returns the number of members in a sorted set."),
+        .doc("1.2.0", "O(1)", "key", "Returns the number of members in a sorted set.").accessing(Access::Existence),
     row("zmscore", -3, READ_FAST, zmscore)
         .doc("6.2.0", "O(N) where N is the number of members being requested", "key member [member ...]", "Returns the score of one or more members in a sorted set."),
     row("zrank", 3, READ_FAST, |ctx, args| rank(ctx, args, false))

@@ -4,11 +4,12 @@ use alloc::{boxed::Box, string::String, vec, vec::Vec};
 
 use crate::{
     Engine, EngineOptions, Env,
-    command::{Args, Context, Interpreter, ScriptAccess, ScriptCommand, ScriptRules},
+    acl::CommandSet,
+    command::{Args, Context, Interpreter, ScriptAccess, ScriptCommand, ScriptRules, table},
     error::Result,
     format::{ClientId, ClientSeq},
     resp::Protocol,
-    sync::{CommandSet, Features, Grant, Hello, Hub, HubOptions, Interest, LogId, ToHub, ToReplica},
+    sync::{Features, Grant, Hello, Hub, HubOptions, Interest, LogId, ToHub, ToReplica},
 };
 
 /// Runs the words of a script as one command, and then `INCR ran`.
@@ -44,7 +45,7 @@ fn a_script_may_do_what_its_caller_may_and_is_one_record() {
     let grant = Grant {
         read: only("a:*"),
         write: only("a:*"),
-        commands: CommandSet::parse(["@all", "-append"]).unwrap(),
+        commands: CommandSet::parse(["@all", "-append"], table::find).unwrap(),
         ..Grant::everything()
     };
     let peer = hub.open_peer(grant);

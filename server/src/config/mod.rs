@@ -1,6 +1,9 @@
 //! What the server is told at its start: flags, then `SANDERLING_*` variables, then a TOML file, then defaults.
 //!
-//! One struct is read from all three sources, so that every setting has the same name in each of them.
+//! One struct is read from all three sources, so that every setting has the same name in each of them. Besides, a
+//! `redis.conf` is understood, with the command line of redis-server: see [`redis_conf`].
+
+pub mod redis_conf;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,6 +14,8 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Deserializer, de};
 
+use redis_conf::RedisConf;
+
 use crate::auth::Terms;
 use crate::auth::mint::Mint;
 use crate::quota::Share;
@@ -20,8 +25,8 @@ use crate::quota::Share;
 pub struct Config {
     /// Where RESP is spoken, `host:port`; port 0 picks a free one.
     pub resp: String,
-    /// Where HTTP and the sync WebSocket are spoken.
-    pub http: String,
+    /// Where HTTP and the sync WebSocket are spoken; nowhere if `None`.
+    pub http: Option<String>,
     /// The folder of log and snapshots.
     pub dir: PathBuf,
     /// Whether what is written goes into the log on disk.
@@ -60,6 +65,10 @@ pub struct Config {
     pub lua_memory_max: Bytes,
     /// What to do about a damaged log.
     pub repair: Option<Repair>,
+    /// The file of users, and what they may do.
+    pub aclfile: Option<PathBuf>,
+    /// What a `redis.conf` says besides.
+    pub redis: Option<RedisConf>,
     /// The file that settings were read from.
     pub file: Option<PathBuf>,
 }
@@ -116,6 +125,12 @@ impl AddressLimits {
         let unset = if address.to_canonical().is_loopback() { Share::UNLIMITED } else { ADDRESS_SHARE };
         unset.overridden(self.connections, self.messages, self.bytes.map(|bytes| bytes.0))
     }
+}
+
+/// Whether a flag of this name says what a server does.
+fn has_flag(name: &str) -> bool {
+    let serve = Serve::augment_args(clap::Command::new("serve"));
+    name != "config" && serve.get_arguments().any(|argument| argument.get_long() == Some(name))
 }
 
 /// When what was written to the log is made to reach the disk.
@@ -211,6 +226,10 @@ pub enum Task {
 /// # Errors
 /// If the file can't be read or holds what it shouldn't; the text names file and key.
 pub fn from_arguments() -> Result<Task> {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if arguments.first().is_some_and(|first| redis_conf::is_meant(&first.to_string_lossy())) {
+        return Ok(Task::Serve(Box::new(redis_conf::read(&arguments)?)));
+    }
     let serve = match Cli::parse().command {
         Command::Serve(serve) => serve,
         Command::Token(mint) => return Ok(Task::Token(mint)),
@@ -351,6 +370,9 @@ struct Settings {
     /// Bytes that scripts may hold, and functions as many [default: 256mb].
     #[arg(long, env = "SANDERLING_LUA_MEMORY_MAX", value_name = "BYTES")]
     lua_memory_max: Option<Bytes>,
+    /// A file of users and what they may do, as `ACL SAVE` writes it.
+    #[arg(long, env = "SANDERLING_ACLFILE", value_name = "FILE")]
+    aclfile: Option<PathBuf>,
 }
 
 impl Settings {
@@ -383,13 +405,14 @@ impl Settings {
             compact_min: self.compact_min.or(other.compact_min),
             busy_reply_threshold: self.busy_reply_threshold.or(other.busy_reply_threshold),
             lua_memory_max: self.lua_memory_max.or(other.lua_memory_max),
+            aclfile: self.aclfile.or(other.aclfile),
         }
     }
 
     fn resolve(self, repair: Option<Repair>, file: Option<PathBuf>) -> Config {
         Config {
             resp: self.resp.unwrap_or_else(|| "127.0.0.1:6379".into()),
-            http: self.http.unwrap_or_else(|| "127.0.0.1:7379".into()),
+            http: Some(self.http.unwrap_or_else(|| "127.0.0.1:7379".into())),
             dir: self.dir.unwrap_or_else(|| "./data".into()),
             appendonly: self.appendonly.unwrap_or(true),
             fsync: self.fsync.unwrap_or(Fsync::Everysec),
@@ -418,6 +441,8 @@ impl Settings {
             compact_min: self.compact_min.unwrap_or(Bytes(64 << 20)),
             busy_reply_threshold: self.busy_reply_threshold.unwrap_or(5000),
             lua_memory_max: self.lua_memory_max.unwrap_or(Bytes(256 << 20)),
+            aclfile: self.aclfile,
+            redis: None,
             repair,
             file,
         }
@@ -445,7 +470,7 @@ mod tests {
         let config = serve(&["--resp", "[::1]:2", "--compact-min", "5k"]).or(file).resolve(None, None);
         assert_eq!((config.resp.as_str(), config.fsync, config.maxclients), ("[::1]:2", Fsync::No, 7));
         assert_eq!((config.proto_max_bulk_len, config.compact_min), (Bytes(1 << 20), Bytes(5000)));
-        assert_eq!(config.http, "127.0.0.1:7379");
+        assert_eq!(config.http.as_deref(), Some("127.0.0.1:7379"));
     }
 
     #[test]
@@ -479,7 +504,7 @@ mod tests {
         let text = "resp='a'\nhttp='b'\ndir='c'\nappendonly=false\nfsync='no'\nwww='d'\nrequirepass='e'\nproto-max-bulk-len=1\n\
                     maxclients=2\nmax-replicas=12\norigin=['f','g']\ncompact-min=3\ntrust-forwarded=true\ntoken-key=['h','i']\n\
                     token-audience='j'\ntoken-issuer='k'\ntoken-connections=4\ntoken-messages=5\ntoken-bytes=6\n\
-                    token-pending=7\ntoken-patterns=8\naddress-connections=9\naddress-messages=10\naddress-bytes=11";
+                    token-pending=7\ntoken-patterns=8\naddress-connections=9\naddress-messages=10\naddress-bytes=11\naclfile='k'";
         let flags = [
             "--resp=a",
             "--http=b",
@@ -506,6 +531,7 @@ mod tests {
             "--address-connections=9",
             "--address-messages=10",
             "--address-bytes=11",
+            "--aclfile=k",
         ];
         assert_eq!(format!("{:?}", serve(&flags)), format!("{:?}", parse_file(text).unwrap()));
     }
