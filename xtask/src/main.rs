@@ -104,7 +104,7 @@ const TASKS: &[Task] = &[
     Task { name: "tidy", arguments: "", summary: "check layers, file sizes, links and wording", run: tidy::run },
     Task {
         name: "bench",
-        arguments: "[sync|rebase|load] [ARGUMENTS]",
+        arguments: "server|engine|memory|sync|… [ARGUMENTS]",
         summary: "measure ours beside others' (--help lists the benches)",
         run: bench::run,
     },

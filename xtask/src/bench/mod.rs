@@ -1,8 +1,15 @@
 //! `cargo xtask bench`: ours beside others', in one run on one machine, because only ratios taken together count.
 
 mod clients;
-mod redis;
+mod connection;
+mod engine;
+mod flags;
+mod memory;
+mod report;
+mod server;
 mod servers;
+mod valkey;
+mod words;
 
 use anyhow::{Result, bail};
 
@@ -10,14 +17,14 @@ use crate::suites;
 
 /// Something that can be measured.
 struct Bench {
-    /// What it is called; the one without a name is what `cargo xtask bench` runs.
+    /// What it is called.
     name: &'static str,
     arguments: &'static str,
     summary: &'static str,
     run: fn(&[String]) -> Result<()>,
 }
 
-/// Runs the bench that is named, or the one of servers.
+/// Runs the bench that is named.
 ///
 /// # Errors
 /// When there is no such bench, something is missing, or a part does not start or answer.
@@ -26,20 +33,19 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         print!("{}", help());
         return Ok(());
     }
-    let name = arguments.first().map_or("", String::as_str);
-    if let Some(bench) = BENCHES.iter().find(|bench| !bench.name.is_empty() && bench.name == name) {
-        return (bench.run)(arguments.get(1..).unwrap_or_default());
+    let Some((name, rest)) = arguments.split_first() else {
+        bail!("which bench?\n\n{}", help());
+    };
+    match BENCHES.iter().find(|bench| bench.name == name) {
+        Some(bench) => (bench.run)(rest),
+        None => bail!("there is no bench {name:?}\n\n{}", help()),
     }
-    if !name.is_empty() && !name.starts_with('-') {
-        bail!("there is no bench {name:?}\n\n{}", help());
-    }
-    redis::run(arguments)
 }
 
 fn help() -> String {
-    let mut text = "usage: cargo xtask bench [NAME] [ARGUMENTS]\n\n".to_owned();
+    let mut text = "usage: cargo xtask bench NAME [ARGUMENTS]\n\n".to_owned();
     for bench in BENCHES {
-        let call = format!("bench {} {}", bench.name, bench.arguments).replace("  ", " ");
+        let call = format!("bench {} {}", bench.name, bench.arguments);
         text += &format!("  {call:<44} {}\n", bench.summary);
     }
     text
@@ -47,10 +53,22 @@ fn help() -> String {
 
 const BENCHES: &[Bench] = &[
     Bench {
-        name: "",
-        arguments: "[--requests N]",
-        summary: "the server beside Debian's redis-server",
-        run: redis::run,
+        name: "server",
+        arguments: "[--only SET,…] [--pipeline 1,16,64] …",
+        summary: "requests a second and CPU a request, beside redis-server and Valkey",
+        run: server::run,
+    },
+    Bench {
+        name: "engine",
+        arguments: "[--update]",
+        summary: "instructions and nanoseconds a command, without a server",
+        run: engine::run,
+    },
+    Bench {
+        name: "memory",
+        arguments: "[--keys N] [--only A,B]",
+        summary: "bytes a key, field and member, beside redis-server and Valkey",
+        run: memory::run,
     },
     Bench {
         name: "sync",

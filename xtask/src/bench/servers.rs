@@ -1,5 +1,5 @@
-//! The two servers under measurement: started on free ports of the loopback interface, with no persistence that the
-//! other has not, and ended when they are dropped.
+//! The servers under measurement: started on free ports of the loopback interface, with no persistence that the others
+//! have not, and ended when they are dropped.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::connection::Connection;
 use crate::paths;
 use crate::shell::{self, command};
 
@@ -21,30 +22,67 @@ pub(super) struct Running {
     pub(super) name: &'static str,
     /// Where it listens.
     pub(super) port: u16,
-    child: Child,
-    folder: PathBuf,
+    pid: u32,
+    /// What is ended with it; nothing of a server that somebody else started.
+    own: Option<(Child, PathBuf)>,
     ticks_per_second: f64,
+}
+
+/// What becomes of writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Persistence {
+    /// As little as the server can do: nothing for the peers; ours always has a log, and leaves it to the system.
+    Off,
+    /// A log that reaches the disk once a second.
+    Everysec,
+}
+
+impl Persistence {
+    /// What the flag calls it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "no",
+            Self::Everysec => "everysec",
+        }
+    }
 }
 
 impl Running {
     /// Starts the redis-server on the search path, without persistence.
     pub(super) fn redis() -> Result<Self> {
+        Self::redis_like("redis-server", Path::new("redis-server"), Persistence::Off)
+    }
+
+    /// Starts Valkey's server, which takes Redis's settings, without persistence.
+    pub(super) fn valkey(binary: &Path) -> Result<Self> {
+        Self::redis_like("valkey", binary, Persistence::Off)
+    }
+
+    /// Starts a server that takes Redis's settings.
+    pub(super) fn redis_like(name: &'static str, binary: &Path, persistence: Persistence) -> Result<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let folder = data_folder("redis")?;
-        let child = command("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
+        let folder = data_folder(name)?;
+        let child = command(binary)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
             .arg(&folder)
+            .args(["--appendonly", if persistence == Persistence::Off { "no" } else { "yes" }])
+            .args(["--appendfsync", "everysec"])
             .stdout(Stdio::null())
             .spawn()
-            .context("cannot start redis-server")?;
-        Self::new("redis-server", port, child, folder)
+            .with_context(|| format!("cannot start {name}"))?;
+        Self::new(name, port, child, folder)
     }
 
     /// Starts our server, with `--fsync no`.
     pub(super) fn sanderling(binary: &Path) -> Result<Self> {
+        Self::ours(binary, Persistence::Off)
+    }
+
+    /// Starts our server.
+    pub(super) fn ours(binary: &Path, persistence: Persistence) -> Result<Self> {
         let folder = data_folder("sanderling")?;
         let mut child = command(binary)
-            .args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--fsync", "no", "--dir"])
+            .args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--fsync", persistence.name(), "--dir"])
             .arg(&folder)
             .stdout(Stdio::piped())
             .spawn()
@@ -63,9 +101,24 @@ impl Running {
         Self::new("sanderling", port, child, folder)
     }
 
+    /// Takes a server that somebody else started, if it is empty and on this machine.
+    pub(super) fn foreign(name: &str, port: u16) -> Result<Self> {
+        let mut connection = Connection::open(port).with_context(|| format!("{name} does not answer"))?;
+        if connection.call(&["DBSIZE"])? != "0" {
+            bail!("{name} on port {port} holds keys: it would be emptied and filled, so give an empty one");
+        }
+        let info = connection.call(&["INFO", "server"])?;
+        let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok());
+        let pid = pid.with_context(|| format!("INFO of {name} has no process_id"))?;
+        // Named once a run, for as long as the run.
+        let name = name.to_owned().leak();
+        Ok(Self { name, port, pid, own: None, ticks_per_second: ticks_per_second()? })
+    }
+
     fn new(name: &'static str, port: u16, child: Child, folder: PathBuf) -> Result<Self> {
-        let ticks_per_second = shell::read(command("getconf").arg("CLK_TCK"))?.parse()?;
-        let running = Self { name, port, child, folder, ticks_per_second };
+        let pid = child.id();
+        let own = Some((child, folder));
+        let running = Self { name, port, pid, own, ticks_per_second: ticks_per_second()? };
         let deadline = Instant::now() + START_MAX;
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             if Instant::now() > deadline {
@@ -76,29 +129,57 @@ impl Running {
         Ok(running)
     }
 
-    /// Returns the processor time that the server has used so far, user and system, in microseconds.
+    /// Returns what the server calls its version.
+    pub(super) fn version(&self) -> Result<String> {
+        let info = Connection::open(self.port)?.call(&["INFO", "server"])?;
+        let find =
+            |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(|text| text.trim().to_owned());
+        let version = ["sanderling_version:", "valkey_version:", "redis_version:"].into_iter().find_map(find);
+        version.with_context(|| format!("INFO of {} has no version", self.name))
+    }
+
+    /// Returns the processor time that the server has used so far, user and system, in microseconds; that of threads and
+    /// of forked processes that have ended is part of it, or a snapshot would cost nothing. It is as fine as a tick.
     pub(super) fn cpu_us(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid))
             .context("the server's processor time is read from /proc, which only Linux has")?;
         let ticks = ticks(&stat).context("/proc shows no processor time")?;
         Ok(ticks as f64 / self.ticks_per_second * 1e6)
+    }
+
+    /// Returns the memory that the server's process holds, in bytes.
+    pub(super) fn resident_bytes(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))
+            .context("the server's memory is read from /proc, which only Linux has")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("/proc shows no VmRSS")?;
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kilobytes * 1024)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
+        match &mut self.own {
+            Some((child, folder)) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                let _ = fs::remove_dir_all(folder);
+            }
+            None => drop(Connection::open(self.port).and_then(|mut connection| connection.call(&["FLUSHALL"]))),
+        }
     }
 }
 
-/// Reads the user and system ticks: fields 14 and 15, counted after the name in parentheses, which may hold spaces.
+fn ticks_per_second() -> Result<f64> {
+    Ok(shell::read(command("getconf").arg("CLK_TCK"))?.parse()?)
+}
+
+/// Sums the ticks of fields 14 to 17: user and system, its own and those of its ended children, counted after the name
+/// in parentheses, which may hold spaces.
 fn ticks(stat: &str) -> Option<u64> {
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+    let fields: Vec<u64> =
+        stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(4).map_while(|field| field.parse().ok()).collect();
+    (fields.len() == 4).then(|| fields.iter().sum())
 }
 
 fn data_folder(name: &str) -> Result<PathBuf> {
@@ -116,7 +197,7 @@ mod tests {
 
     #[test]
     fn ticks_are_read_past_a_name_with_spaces() {
-        assert_eq!(ticks("7 (a (b) c) S 1 7 7 0 -1 0 10 20 30 40 50 60 0 0 20"), Some(110));
+        assert_eq!(ticks("7 (a (b) c) S 1 7 7 0 -1 0 10 20 30 40 50 60 70 80 20"), Some(260));
         assert_eq!(ticks("7 (a"), None);
     }
 }
