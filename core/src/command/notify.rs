@@ -124,6 +124,7 @@ fn named(row: &Command, words: &[&[u8]], happening: &Happening) -> (u16, &'stati
         ("", "rename" | "renamenx") => (GENERIC, "rename_to"),
         ("", "move") => (GENERIC, "move_to"),
         ("", "copy") => (GENERIC, "copy_to"),
+        ("", "restore") => (GENERIC, "restore"),
         ("", "sort") => (LIST, "sortstore"),
         ("", "sunionstore" | "sinterstore" | "sdiffstore") => (SET, row.name),
         ("", "georadius" | "georadiusbymember") => (ZSET, "georadiusstore"),

@@ -16,6 +16,8 @@ const FAMILIES: &[&[Command]] = &[
     families::connection::COMMANDS,
     #[cfg(feature = "server")]
     families::debug::COMMANDS,
+    #[cfg(feature = "server")]
+    families::dump::COMMANDS,
     families::expiry::COMMANDS,
     #[cfg(feature = "server")]
     families::info::COMMANDS,

@@ -11,6 +11,8 @@ pub mod config;
 pub mod connection;
 #[cfg(feature = "server")]
 pub mod debug;
+#[cfg(feature = "server")]
+pub mod dump;
 pub mod expiry;
 pub(crate) mod help;
 #[cfg(feature = "server")]
