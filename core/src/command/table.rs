@@ -45,6 +45,8 @@ const FAMILIES: &[&[Command]] = &[
     types::list::search::COMMANDS,
     types::list::transfer::COMMANDS,
     types::hash::COMMANDS,
+    types::hash::expiry_commands::COMMANDS,
+    types::hash::get_set_commands::COMMANDS,
     types::set::COMMANDS,
     types::set::ALGEBRA_COMMANDS,
     types::string::COMMANDS,

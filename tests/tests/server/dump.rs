@@ -62,7 +62,8 @@ fn stream(rng: &mut Rng, key: &str, size: usize) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut id = (5, 0);
     for _ in 0..size.min(250) {
-        id = if rng.below(3) == 0 { (id.0 + 1 + rng.below(300), rng.below(5)) } else { (id.0, id.1 + 1 + rng.below(3)) };
+        id =
+            if rng.below(3) == 0 { (id.0 + 1 + rng.below(300), rng.below(5)) } else { (id.0, id.1 + 1 + rng.below(3)) };
         let mut call = words(&format!("XADD {key} {}-{}", id.0, id.1));
         for field in 0..1 + rng.below(3) {
             call.extend([format!("f{}", field + rng.below(2)).into_bytes(), word(rng)]);
@@ -98,7 +99,9 @@ fn content(client: &mut Client, key: &str) -> String {
         "none" => return kind,
         "string" => vec![format!("{:?}", client.run(&format!("GET {key}")))],
         "list" => vec![format!("{:?}", client.run(&format!("LRANGE {key} 0 -1")))],
-        "set" => sorted(client.run(&format!("SMEMBERS {key}")).items().iter().map(|item| format!("{item:?}")).collect()),
+        "set" => {
+            sorted(client.run(&format!("SMEMBERS {key}")).items().iter().map(|item| format!("{item:?}")).collect())
+        }
         "hash" => sorted(pairs(&client.run(&format!("HGETALL {key}")))),
         // Scores as numbers: of one that takes seventeen digits Redis shows all, we the fewest that tell it apart.
         "zset" => {
@@ -195,11 +198,15 @@ fn ziplist(entries: &[Vec<u8>]) -> Vec<u8> {
         match number.filter(|number| number.to_string().as_bytes() == entry.as_slice()) {
             Some(number @ 0..=12) => body.push(0xf1 + number as u8),
             Some(number) if i8::try_from(number).is_ok() => body.extend([0xfe, number as u8]),
-            Some(number) if i16::try_from(number).is_ok() => body.extend([&[0xc0][..], &(number as i16).to_le_bytes()].concat()),
+            Some(number) if i16::try_from(number).is_ok() => {
+                body.extend([&[0xc0][..], &(number as i16).to_le_bytes()].concat())
+            }
             Some(number) if (-0x80_0000..0x80_0000).contains(&number) => {
                 body.extend([&[0xf0][..], &number.to_le_bytes()[..3]].concat());
             }
-            Some(number) if i32::try_from(number).is_ok() => body.extend([&[0xd0][..], &(number as i32).to_le_bytes()].concat()),
+            Some(number) if i32::try_from(number).is_ok() => {
+                body.extend([&[0xd0][..], &(number as i32).to_le_bytes()].concat())
+            }
             Some(number) => body.extend([&[0xe0][..], &number.to_le_bytes()].concat()),
             None => {
                 match entry.len() {

@@ -8,12 +8,12 @@ use alloc::{format, vec, vec::Vec};
 use proptest::prelude::*;
 
 use crate::{
+    blob::Blob,
     command::{
         Command, Flags, Group, Keys,
         syntax::{Argument, ArgumentKind, arguments},
         table,
     },
-    blob::Blob,
     effect::{Change, Effect, Put, StoredValue},
     hash::Rng,
     keyspace::{Keyspace, Value},
@@ -73,13 +73,17 @@ pub(crate) fn call_of(rng: &mut Rng, rows: &[&'static Command]) -> Call {
     }
     let mut words: Call =
         [row.container, row.name].iter().filter(|name| !name.is_empty()).map(|name| name.as_bytes().to_vec()).collect();
-    Words { rng, row, words: &mut words, numkeys: None }.add_all(&arguments(row.syntax));
+    Words { rng, row, words: &mut words, numkeys: None, numfields: None }.add_all(&arguments(row.syntax));
     // Ids by the clock are ids that no other call would name.
     if row.name == "xadd"
         && rng.below(8) > 0
         && let Some(id) = words.iter_mut().find(|word| **word == b"*")
     {
         *id = stream_id(rng, true);
+    }
+    // What is stored isn't shown as well, or the call would be refused.
+    if words.iter().any(|word| word.starts_with(b"STORE")) && row.name.starts_with("georadius") {
+        words.retain(|word| !word.starts_with(b"WITH"));
     }
     if let ("restore", [_, key, _, payload, ..]) = (row.name, words.as_mut_slice()) {
         *payload = crate::format::rdb::dump(&stored(rng, key));
@@ -103,6 +107,8 @@ struct Words<'a> {
     words: &'a mut Call,
     /// Where the number of keys stands that the next repeated key belongs to.
     numkeys: Option<usize>,
+    /// The same of fields.
+    numfields: Option<usize>,
 }
 
 impl Words<'_> {
@@ -119,6 +125,11 @@ impl Words<'_> {
         if is_key && let Some(at) = self.numkeys.take() {
             self.words[at] = format!("{repetitions}").into_bytes();
         }
+        if argument.multiple
+            && let Some(at) = self.numfields.take()
+        {
+            self.words[at] = format!("{repetitions}").into_bytes();
+        }
         if let Some(token) = argument.token {
             self.words.push(token.as_bytes().to_vec());
         }
@@ -127,6 +138,10 @@ impl Words<'_> {
                 ArgumentKind::Token => {}
                 ArgumentKind::Word("numkeys") => {
                     self.numkeys = Some(self.words.len());
+                    self.words.push(b"1".to_vec());
+                }
+                ArgumentKind::Word("numfields") => {
+                    self.numfields = Some(self.words.len());
                     self.words.push(b"1".to_vec());
                 }
                 ArgumentKind::Word(name) => {

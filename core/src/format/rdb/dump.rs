@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    Type, VERSION, VERSION_MAX,
+    Type, VERSION, VERSION_MAX, VERSION_TIMED,
     crc64::crc64,
     load::load,
     read::{Malformed, Reader, Result},
@@ -18,7 +18,7 @@ pub fn dump(value: &Value) -> Vec<u8> {
     if let Some(first) = out.first_mut() {
         *first = kind as u8;
     }
-    seal(VERSION, &mut out);
+    seal(if kind == Type::HashTimed { VERSION_TIMED } else { VERSION }, &mut out);
     out
 }
 

@@ -9,8 +9,10 @@ use super::{
 };
 use crate::{
     blob::Blob,
-    effect::StoredValue,
-    num::{IntText, parse_f64},
+    effect::{StoredField, StoredValue},
+    env::UnixMillis,
+    limits::EXPIRES_AT_MS_MAX,
+    num::{IntText, parse_f64, parse_i64},
 };
 
 /// Reads a value of a type, for which a byte stood in front.
@@ -31,6 +33,8 @@ pub fn load<'a>(kind: Type, reader: &mut Reader<'a>) -> Result<StoredValue<'a>> 
         Type::HashZipmap => StoredValue::Hash(fields(packed(reader, ziplist::zipmap)?)?),
         Type::HashZiplist => StoredValue::Hash(fields(packed(reader, ziplist::ziplist)?)?),
         Type::HashListpack => StoredValue::Hash(fields(packed(reader, listpack::entries)?)?),
+        Type::HashTimed => timed(timed_fields(reader)?)?,
+        Type::HashTimedListpack => timed(timed_triples(reader)?)?,
         Type::ZSet | Type::ZSet2 => StoredValue::ZSet(scored(scores_and_members(kind, reader)?)?),
         Type::ZSetZiplist => StoredValue::ZSet(scored(members_and_scores(packed(reader, ziplist::ziplist)?)?)?),
         Type::ZSetListpack => StoredValue::ZSet(scored(members_and_scores(packed(reader, listpack::entries)?)?)?),
@@ -116,6 +120,48 @@ fn fields<'a>(entries: Vec<Blob<'a>>) -> Result<Vec<(Blob<'a>, Blob<'a>)>> {
     Ok(pairs)
 }
 
+/// Reads fields with their deadlines, counted from the earliest.
+fn timed_fields<'a>(reader: &mut Reader<'a>) -> Result<Vec<StoredField<'a>>> {
+    let first = u64::from_le_bytes(reader.array()?);
+    let count = reader.count(3)?;
+    let mut fields = Vec::new();
+    for _ in 0..count {
+        let after = reader.length()?;
+        let at = match after.checked_sub(1) {
+            Some(after) => Some(first.checked_add(after).ok_or(TOO_LATE)?),
+            None => None,
+        };
+        fields.push(StoredField { field: reader.string()?, value: reader.string()?, expires_at: at.map(UnixMillis) });
+    }
+    Ok(fields)
+}
+
+/// Reads a listpack of fields, values and deadlines by turns; the earliest deadline stands before it.
+fn timed_triples<'a>(reader: &mut Reader<'a>) -> Result<Vec<StoredField<'a>>> {
+    reader.array::<8>()?;
+    let entries = packed(reader, listpack::entries)?;
+    if entries.len() % 3 != 0 {
+        return Err(Malformed("one of three is missing"));
+    }
+    let mut entries = entries.into_iter();
+    let mut fields = Vec::new();
+    while let (Some(field), Some(value), Some(at)) = (entries.next(), entries.next(), entries.next()) {
+        let at = parse_i64(&at).and_then(|at| u64::try_from(at).ok()).ok_or(TOO_LATE)?;
+        fields.push(StoredField { field, value, expires_at: Some(UnixMillis(at)).filter(|_| at > 0) });
+    }
+    Ok(fields)
+}
+
+/// A hash of fields some of which may have deadlines.
+fn timed<'a>(fields: Vec<StoredField<'a>>) -> Result<StoredValue<'a>> {
+    let fields = filled(fields)?;
+    distinct(fields.iter().map(|field| &*field.field))?;
+    if fields.iter().any(|field| field.expires_at.is_some_and(|at| at.0 > EXPIRES_AT_MS_MAX)) {
+        return Err(TOO_LATE);
+    }
+    Ok(StoredValue::TimedHash(fields))
+}
+
 fn members(members: Vec<Blob<'_>>) -> Result<Vec<Blob<'_>>> {
     distinct(members.iter().map(|member| &**member))?;
     filled(members)
@@ -147,6 +193,7 @@ fn distinct<'a>(members: impl Iterator<Item = &'a [u8]>) -> Result<()> {
     }
 }
 
+const TOO_LATE: Malformed = Malformed("a deadline that no field can have");
 /// What stands before a node of a list that is one long element.
 pub(super) const PLAIN: u64 = 1;
 /// What stands before a node that is a listpack.

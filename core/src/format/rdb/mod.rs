@@ -3,7 +3,8 @@
 //! ```text
 //! dump:  | type u8 | body … | RDB version u16 LE | CRC-64 u64 LE of all before |
 //! ```
-//! Written is what Redis 7.0 reads (RDB version 10). Read is what every version up to 12 writes.
+//! Written is what Redis 7.0 reads (RDB version 10), but for hashes whose fields have deadlines: those are written as
+//! Redis 7.4 does (version 12), which an older one refuses. Read is what every version up to 12 writes.
 //!
 //! Bytes may come from anywhere. All of a value is looked at before any of it is believed: lengths against what is there,
 //! packed sequences entry by entry in both directions, members for doubles, groups for what is pending in them. What is
@@ -73,12 +74,16 @@ pub enum Type {
     SetListpack = 20,
     /// With when a consumer was active, as Redis writes from 7.2 on.
     Stream3 = 21,
+    /// Fields with values and deadlines, as Redis writes from 7.4 on.
+    HashTimed = 24,
+    /// The same as a listpack.
+    HashTimedListpack = 25,
 }
 
 impl Type {
     /// The type with this number, if it can be read: modules' values can't, nor what only previews of releases wrote.
     pub fn of(number: u8) -> Option<Self> {
-        const ALL: [Type; 19] = [
+        const ALL: [Type; 21] = [
             Type::String,
             Type::List,
             Type::Set,
@@ -98,6 +103,8 @@ impl Type {
             Type::Stream2,
             Type::SetListpack,
             Type::Stream3,
+            Type::HashTimed,
+            Type::HashTimedListpack,
         ];
         ALL.into_iter().find(|kind| *kind as u8 == number)
     }
@@ -105,5 +112,7 @@ impl Type {
 
 /// The version that is written: that of Redis 7.0.
 pub const VERSION: u16 = 10;
+/// The version of what Redis knows from 7.4 on.
+pub const VERSION_TIMED: u16 = 12;
 /// The newest version that is read.
 pub const VERSION_MAX: u16 = 12;

@@ -10,6 +10,7 @@ use super::{
     write::{put_length, put_string},
 };
 use crate::{
+    env::UnixMillis,
     keyspace::Value,
     num::f64_text,
     types::{hash::Hash, list::List, set::Set, zset::ZSet},
@@ -72,6 +73,10 @@ fn intset(integers: &[i64]) -> Vec<u8> {
 }
 
 fn save_hash(hash: &Hash, out: &mut Vec<u8>) -> Type {
+    if let Some(first) = hash.next_expiry() {
+        save_timed(hash, first, out);
+        return Type::HashTimed;
+    }
     if hash.encoding() == "listpack" {
         let mut pack = ListpackWriter::new();
         for (field, value) in hash.iter() {
@@ -87,6 +92,17 @@ fn save_hash(hash: &Hash, out: &mut Vec<u8>) -> Type {
         put_string(value, out);
     }
     Type::Hash
+}
+
+/// The earliest deadline, and each field with its own counted from it: 1 is the earliest, 0 is none.
+fn save_timed(hash: &Hash, first: UnixMillis, out: &mut Vec<u8>) {
+    out.extend(first.0.to_le_bytes());
+    put_length(hash.len() as u64, out);
+    for (field, value) in hash.iter() {
+        put_length(hash.expires_at(field).map_or(0, |at| at.ms_since(first) + 1), out);
+        put_string(field, out);
+        put_string(value, out);
+    }
 }
 
 fn save_zset(zset: &ZSet, out: &mut Vec<u8>) -> Type {

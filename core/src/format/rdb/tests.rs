@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{Malformed, Type, dump, restore, seal, unseal};
 use crate::{
-    effect::{Change, Effect, Put, StoredValue},
+    effect::{Change, Effect, Put, StoredField, StoredValue},
     hash::Rng,
     keyspace::Keyspace,
     types::{
@@ -57,7 +57,11 @@ fn stream(seed: u64) -> StoredStream<'static> {
     let mut stream = StoredStream::default();
     for _ in 0..rng.below(150) {
         let last = stream.last_id;
-        let id = if rng.below(2) == 0 { last.next().unwrap() } else { StreamId { ms: last.ms + 1 + rng.below(9), seq: rng.below(3) } };
+        let id = if rng.below(2) == 0 {
+            last.next().unwrap()
+        } else {
+            StreamId { ms: last.ms + 1 + rng.below(9), seq: rng.below(3) }
+        };
         let fields = 1 + rng.below(3);
         let mut text = |kind: &str, of: u64| format!("{kind}{}", rng.below(of)).into_bytes().into();
         stream.entries.push((id, (0..fields).flat_map(|_| [text("field", 2), text("", 1000)]).collect()));
@@ -71,12 +75,21 @@ fn stream(seed: u64) -> StoredStream<'static> {
         let mut left = ids.clone();
         for consumer in ["a", "b"] {
             let pending = left.split_off(rng.index(left.len() + 1)).into_iter();
-            let pending = pending.map(|id| StoredDelivery { id, at: crate::UnixMillis(rng.next_u64() >> 20), count: rng.below(300) });
+            let pending = pending.map(|id| StoredDelivery {
+                id,
+                at: crate::UnixMillis(rng.next_u64() >> 20),
+                count: rng.below(300),
+            });
             let pending = pending.collect();
             consumers.push(StoredConsumer { name: consumer.as_bytes().into(), seen_at: crate::UnixMillis(5), pending });
         }
         let entries_read = (rng.below(2) == 0).then_some(rng.below(100));
-        stream.groups.push(StoredGroup { name: name.as_bytes().into(), last_id: stream.last_id, entries_read, consumers });
+        stream.groups.push(StoredGroup {
+            name: name.as_bytes().into(),
+            last_id: stream.last_id,
+            entries_read,
+            consumers,
+        });
         ids.truncate(3);
     }
     stream
@@ -93,6 +106,14 @@ fn stored() -> impl Strategy<Value = StoredValue<'static>> {
         }),
         2 => vec((word(), word()), 1..150).prop_map(|pairs| {
             StoredValue::Hash(pairs.into_iter().map(|(field, value)| (field.into(), value.into())).collect())
+        }),
+        1 => vec((word(), word(), prop::option::of(0_u64..1 << 46)), 1..150).prop_map(|fields| {
+            let field = |(field, value, at): (Vec<u8>, Vec<u8>, Option<u64>)| StoredField {
+                field: field.into(),
+                value: value.into(),
+                expires_at: at.map(crate::UnixMillis),
+            };
+            StoredValue::TimedHash(fields.into_iter().map(field).collect())
         }),
         2 => vec((any::<f64>().prop_filter("a number", |score| !score.is_nan()), word()), 1..150).prop_map(|members| {
             StoredValue::ZSet(members.into_iter().map(|(score, member)| (score, member.into())).collect())
@@ -184,6 +205,24 @@ fn what_old_releases_wrote_is_read() {
     let scores = [3, 1, b'a', 3, b'1', b'.', b'5', 1, b'b', 254, 1, b'c', 255];
     let members = vec![(f64::NEG_INFINITY, b"c"[..].into()), (1.5, b"a"[..].into()), (f64::INFINITY, b"b"[..].into())];
     assert_eq!(read(Type::ZSet, &scores), Ok(StoredValue::ZSet(members)));
+}
+
+#[test]
+fn deadlines_of_fields_are_read_as_redis_writes_them() {
+    let field = |name: &'static [u8], at: Option<u64>| StoredField {
+        field: name.into(),
+        value: b"v"[..].into(),
+        expires_at: at.map(crate::UnixMillis),
+    };
+    let wanted = Ok(StoredValue::TimedHash(vec![field(b"a", Some(1000)), field(b"b", Some(1300)), field(b"c", None)]));
+    let body = [&1000_u64.to_le_bytes()[..], b"\x03\x01\x01a\x01v\x41\x2d\x01b\x01v\0\x01c\x01v"].concat();
+    assert_eq!(read(Type::HashTimed, &body), wanted);
+    let mut pack = super::listpack::ListpackWriter::new();
+    [b"a".as_slice(), b"v", b"1000", b"b", b"v", b"1300", b"c", b"v", b"0"].iter().for_each(|entry| pack.push(entry));
+    let body = [&1000_u64.to_le_bytes()[..], &short(&pack.finish())].concat();
+    assert_eq!(read(Type::HashTimedListpack, &body), wanted);
+    let body = [&u64::MAX.to_le_bytes()[..], b"\x01\x02\x01a\x01v"].concat();
+    assert!(read(Type::HashTimed, &body).is_err());
 }
 
 #[test]
