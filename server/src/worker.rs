@@ -107,6 +107,7 @@ impl Worker {
                     Some(connection) => connection.abandon(),
                     None => self.shard.borrow_mut().handle_killed(session),
                 },
+                Errand::Sync => self.shard.borrow_mut().request_sync(),
                 Errand::Save => self.shard.borrow_mut().request_snapshot(),
                 Errand::Shutdown => self.shutdown.notify_one(),
             }

@@ -33,6 +33,8 @@ const FAMILIES: &[&[Command]] = &[
     families::server::COMMANDS,
     families::sort::COMMANDS,
     families::transactions::COMMANDS,
+    #[cfg(feature = "server")]
+    families::wait::COMMANDS,
     types::geo::ADD_COMMANDS,
     types::geo::READ_COMMANDS,
     types::geo::SEARCH_COMMANDS,

@@ -38,6 +38,8 @@ pub const COMMANDS: &[Command] = &[
     row("subscribe"),
     row("sunsubscribe"),
     row("unsubscribe"),
+    row("wait"),
+    row("waitaof"),
 ];
 
 const fn row(name: &'static str) -> Command {
@@ -67,6 +69,7 @@ mod tests {
             families::persistence::COMMANDS,
             families::pubsub::COMMANDS,
             families::scripting::COMMANDS,
+            families::wait::COMMANDS,
         ];
         let mut names: Vec<&str> = families.iter().copied().flatten().map(|row| row.name).collect();
         names.sort_unstable();

@@ -29,3 +29,5 @@ pub mod scripting;
 pub mod server;
 pub mod sort;
 pub mod transactions;
+#[cfg(feature = "server")]
+pub mod wait;

@@ -7,6 +7,8 @@ use super::SessionId;
 pub enum Errand {
     /// Close the connection of a session that `CLIENT KILL` ended. It runs no command any more, closed or not.
     Close(SessionId),
+    /// Bring all that was written to the disk before another reply goes out: `WAITAOF`.
+    Sync,
     /// Write a snapshot: `SAVE`, `BGSAVE`, `BGREWRITEAOF`.
     Save,
     /// End the process, the data as safe as the shell can make it: `SHUTDOWN`.

@@ -107,7 +107,7 @@ fn score(text: &[u8]) -> Result<f64> {
 }
 
 fn pairs<'a>(entries: Vec<Blob<'a>>) -> Result<Vec<(Blob<'a>, Blob<'a>)>> {
-    if entries.len() % 2 != 0 {
+    if !entries.len().is_multiple_of(2) {
         return Err(Malformed("one of two is missing"));
     }
     let mut entries = entries.into_iter();
@@ -140,7 +140,7 @@ fn timed_fields<'a>(reader: &mut Reader<'a>) -> Result<Vec<StoredField<'a>>> {
 fn timed_triples<'a>(reader: &mut Reader<'a>) -> Result<Vec<StoredField<'a>>> {
     reader.array::<8>()?;
     let entries = packed(reader, listpack::entries)?;
-    if entries.len() % 3 != 0 {
+    if !entries.len().is_multiple_of(3) {
         return Err(Malformed("one of three is missing"));
     }
     let mut entries = entries.into_iter();

@@ -55,10 +55,13 @@ pub(super) fn save(stream: &Stream, out: &mut Vec<u8>) {
     }
 }
 
+/// An entry's id, and its fields with their values.
+type Fields<'a> = (StreamId, Vec<(&'a [u8], &'a [u8])>);
+
 /// The entries in listpacks, each with the id of its master entry.
 fn nodes(stream: &Stream) -> Vec<(StreamId, Vec<u8>)> {
     let mut nodes = Vec::new();
-    let mut node: Vec<(StreamId, Vec<(&[u8], &[u8])>)> = Vec::new();
+    let mut node: Vec<Fields<'_>> = Vec::new();
     let mut bytes = 0;
     for entry in stream.range(StreamId::MIN, StreamId::MAX) {
         let fields: Vec<(&[u8], &[u8])> = entry.fields.collect();
@@ -76,7 +79,7 @@ fn nodes(stream: &Stream) -> Vec<(StreamId, Vec<u8>)> {
 }
 
 /// The listpack of some entries with the id of its master entry; `None` for none.
-fn listpack_of(entries: &[(StreamId, Vec<(&[u8], &[u8])>)]) -> Option<(StreamId, Vec<u8>)> {
+fn listpack_of(entries: &[Fields<'_>]) -> Option<(StreamId, Vec<u8>)> {
     let (base, master) = entries.first()?;
     let mut pack = ListpackWriter::new();
     let count = |count: usize| count as i64;

@@ -136,7 +136,7 @@ proptest! {
 
     #[test]
     fn what_is_damaged_is_refused_or_another_value(value in stored(), seed: u64) {
-        let payload = dump_of(&holding(value, seed % 2 == 0)).unwrap();
+        let payload = dump_of(&holding(value, seed.is_multiple_of(2))).unwrap();
         let mut rng = Rng::new(seed);
         let mut content = unseal(&payload).unwrap().to_vec();
         for _ in 0..=rng.below(3) {
@@ -160,7 +160,7 @@ proptest! {
 /// Whatever the bytes are: if they are taken for a value, it is one that can be written and read again.
 fn check_any(content: &[u8]) {
     if let Ok(value) = restore(content, ROOM) {
-        let held = holding(value, content.len() % 2 == 0);
+        let held = holding(value, content.len().is_multiple_of(2));
         let payload = dump_of(&held).expect("what is read is no empty collection");
         let again = holding(restore(unseal(&payload).unwrap(), usize::MAX).unwrap(), true);
         assert_eq!(held.digest(), again.digest(), "{content:?}");
