@@ -37,6 +37,7 @@ use crate::{
     resp::Reply,
     role::Role,
     session::{Errand, Replies, SessionId, Sessions},
+    types::hash::HashChange,
 };
 
 /// What an engine is made with.
@@ -257,7 +258,7 @@ impl Engine {
         self.refusal = why;
     }
 
-    /// Removes keys whose deadline has passed, `keys_max` at most. Returns how many it removed.
+    /// Removes keys and fields of hashes whose deadline has passed, `keys_max` at most. Returns how many it removed.
     ///
     /// Only a primary does; each removal is an effect in the journal.
     pub fn expire(&mut self, env: Env, keys_max: usize) -> usize {
@@ -279,6 +280,23 @@ impl Engine {
                 self.apply(db, &effect);
                 self.stats.expired_keys += 1;
                 removed += 1;
+            }
+            while removed < keys_max
+                && let Some(entry) = self.keyspace.db_mut(db).key_of_due_part(env.now)
+            {
+                let (key, fields) = (entry.key.clone(), command::due_fields(entry, env.now, keys_max - removed));
+                removed += fields.len().max(1);
+                let effect = Effect::new(&key, Change::Hash(HashChange::Expire(fields)));
+                #[cfg(feature = "server")]
+                let happening = match self.config.events() {
+                    0 => None,
+                    _ => command::Happening::before(&self.keyspace, db, &effect),
+                };
+                self.apply(db, &effect);
+                #[cfg(feature = "server")]
+                if let Some(happening) = happening {
+                    command::notify(&mut self.sessions, self.config.events(), happening.after(&self.keyspace));
+                }
             }
         }
         // Who waits in a group of a stream is told that it has gone.

@@ -40,6 +40,8 @@ impl Stats {
 pub struct Facts {
     /// When the process started.
     pub started_at: UnixMillis,
+    /// What is written is kept in memory alone.
+    pub no_log: bool,
     /// Further lines of `INFO`, by section (lower case), in order.
     pub info: BTreeMap<&'static str, Vec<(&'static str, String)>>,
 }

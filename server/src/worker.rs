@@ -116,6 +116,7 @@ impl Worker {
                     None => self.shard.borrow_mut().handle_killed(session),
                 },
                 Errand::Configure => {}
+                Errand::Sync => self.shard.borrow_mut().request_sync(),
                 Errand::Save => self.shard.borrow_mut().request_snapshot(),
                 Errand::Shutdown => self.shutdown.notify_one(),
             }

@@ -62,3 +62,8 @@ fn effects_of_any_content_can_be_taken_back() {
 fn requests_of_any_content_are_answered_and_logged() {
     fuzz("resp", 5_000);
 }
+
+#[test]
+fn values_of_any_content_are_read_or_refused() {
+    fuzz("rdb", 20_000);
+}

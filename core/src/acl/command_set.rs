@@ -86,6 +86,11 @@ impl CommandSet {
         Ok(Self { rules: rules.collect::<Result<_, _>>()? })
     }
 
+    /// The rules, the first first.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// Whether a call of a command is in the set. Cost: O(rules).
     pub fn contains(&self, row: &Command, words: &[&[u8]]) -> bool {
         self.rules.iter().rev().find(|rule| rule.of.fits(row, words)).is_some_and(|rule| rule.allows)

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 #[cfg(feature = "server")]
 use super::notify::Happening;
 use crate::{
+    blob::Blob,
     effect::{Applied, Change, Collection, Effect, Removal, Undo},
     env::{Env, UnixMillis},
     error::{Error, Result},
@@ -12,7 +13,10 @@ use crate::{
     hash::Rng,
     keyspace::{Db, Entry, Keyspace, Value},
     role::Role,
-    types::string::Str,
+    types::{
+        hash::{Hash, HashChange, HashView},
+        string::Str,
+    },
 };
 
 /// The selected database, as a handler sees it.
@@ -118,19 +122,41 @@ impl Data<'_> {
         self.peek_as(key)
     }
 
-    /// Removes the key if its deadline has passed and removing is this engine's business.
+    /// The hash at a key, without the fields whose deadline has passed.
+    ///
+    /// # Errors
+    /// [`Error::WRONG_TYPE`].
+    pub fn hash(&mut self, key: &[u8]) -> Result<Option<HashView<'_>>> {
+        self.settle(key);
+        self.peek_hash(key)
+    }
+
+    /// The same without removing anything.
+    ///
+    /// # Errors
+    /// [`Error::WRONG_TYPE`].
+    pub fn peek_hash(&self, key: &[u8]) -> Result<Option<HashView<'_>>> {
+        Ok(self.peek_as::<Hash>(key)?.map(|hash| HashView::new(hash, self.env.now)))
+    }
+
+    /// Removes the key, or the fields of the hash at it, if its deadline has passed and removing is this engine's business.
     ///
     /// Call it for each key before reading several at once with [`Data::peek`].
     pub fn settle(&mut self, key: &[u8]) {
-        let found = self.keyspace.db(self.db).find(key).map(|entry| entry.is_expired(self.env.now));
+        let now = self.env.now;
+        let found = self.keyspace.db(self.db).find(key);
         if !self.writing {
-            let hit = found == Some(false);
+            let hit = found.is_some_and(|entry| !entry.is_expired(now));
             self.lookups.hits += u64::from(hit);
             self.lookups.misses += u64::from(!hit);
         }
-        if found == Some(true) && (self.role == Role::Primary || self.writing) {
+        let Some(entry) = found.filter(|_| self.role == Role::Primary || self.writing) else { return };
+        if entry.is_due(now) {
             self.apply(&Effect::new(key, Change::Delete(Removal::Expired)));
             self.lookups.expired += 1;
+        } else if entry.value.next_expiry().is_some_and(|at| at <= now) {
+            let fields = due_fields(entry, now, usize::MAX);
+            self.apply(&Effect::new(key, Change::Hash(HashChange::Expire(fields))));
         }
     }
 
@@ -188,4 +214,10 @@ impl Data<'_> {
         self.settle(key);
         self.apply(&Effect::delete(key)).changed
     }
+}
+
+/// The fields of the hash that an entry holds which are due at `now`, `count_max` at most, detached from it.
+pub(crate) fn due_fields(entry: &Entry, now: UnixMillis, count_max: usize) -> Vec<Blob<'static>> {
+    let Value::Hash(hash) = &entry.value else { return Vec::new() };
+    hash.due(now, count_max).into_iter().map(|field| field.to_vec().into()).collect()
 }

@@ -36,7 +36,7 @@ pub use busy::BusyCall;
 pub use category::CATEGORIES;
 pub use context::Context;
 pub use data::Data;
-pub(crate) use data::Lookups;
+pub(crate) use data::{Lookups, due_fields};
 pub use deadline::TimeUnit;
 pub(crate) use dispatch::{UNKNOWN, dispatch, find_row, run};
 pub use draw::DrawCount;

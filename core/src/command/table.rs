@@ -20,6 +20,8 @@ const FAMILIES: &[&[Command]] = &[
     families::connection::COMMANDS,
     #[cfg(feature = "server")]
     families::debug::COMMANDS,
+    #[cfg(feature = "server")]
+    families::dump::COMMANDS,
     families::expiry::COMMANDS,
     #[cfg(feature = "server")]
     families::info::COMMANDS,
@@ -35,6 +37,8 @@ const FAMILIES: &[&[Command]] = &[
     families::server::COMMANDS,
     families::sort::COMMANDS,
     families::transactions::COMMANDS,
+    #[cfg(feature = "server")]
+    families::wait::COMMANDS,
     types::geo::ADD_COMMANDS,
     types::geo::READ_COMMANDS,
     types::geo::SEARCH_COMMANDS,
@@ -47,6 +51,8 @@ const FAMILIES: &[&[Command]] = &[
     types::list::search::COMMANDS,
     types::list::transfer::COMMANDS,
     types::hash::COMMANDS,
+    types::hash::expiry_commands::COMMANDS,
+    types::hash::get_set_commands::COMMANDS,
     types::set::COMMANDS,
     types::set::ALGEBRA_COMMANDS,
     types::string::COMMANDS,

@@ -3,6 +3,8 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use super::Context;
+#[cfg(feature = "server")]
+use crate::session::Otherwise;
 use crate::{
     env::UnixMillis,
     error::{Error, Result},
@@ -22,6 +24,9 @@ pub(crate) struct WaitFor {
     pub(crate) deadline: Option<UnixMillis>,
     /// What is called then; the same call if `None`.
     pub(crate) call: Option<Queued>,
+    /// What is answered when the time is over.
+    #[cfg(feature = "server")]
+    pub(crate) otherwise: Otherwise,
 }
 
 /// How long a call waits.
@@ -103,16 +108,39 @@ impl Context<'_> {
             self.reply.null_array();
             return Ok(());
         }
-        let now = self.data.now();
-        let deadline = match timeout.ms {
-            Some(ms) if ms > i64::MAX as u64 - now.0.min(i64::MAX as u64) => {
-                return Err(Error::new("ERR timeout is out of range"));
-            }
-            Some(ms) => Some(now.plus_ms(ms)),
-            None => None,
-        };
+        let deadline = self.deadline_of(timeout)?;
         let keys = keys.into_iter().map(Box::from).collect();
-        self.wait = Some(WaitFor { keys, kind, deadline, call });
+        self.wait = Some(WaitFor {
+            keys,
+            kind,
+            deadline,
+            call,
+            #[cfg(feature = "server")]
+            otherwise: Otherwise::Null,
+        });
         Ok(())
+    }
+
+    /// Lets the call wait for what doesn't come, until its time is over.
+    ///
+    /// # Errors
+    /// If the timeout reaches past the end of time.
+    #[cfg(feature = "server")]
+    pub(crate) fn wait_in_vain(&mut self, timeout: Timeout, otherwise: Otherwise) -> Result<()> {
+        let deadline = self.deadline_of(timeout)?;
+        self.wait = Some(WaitFor { keys: Vec::new(), kind: None, deadline, call: None, otherwise });
+        Ok(())
+    }
+
+    /// When the time of a call is over; never if `None`.
+    fn deadline_of(&self, timeout: Timeout) -> Result<Option<UnixMillis>> {
+        let now = self.data.now();
+        match timeout.ms {
+            Some(ms) if ms > i64::MAX as u64 - now.0.min(i64::MAX as u64) => {
+                Err(Error::new("ERR timeout is out of range"))
+            }
+            Some(ms) => Ok(Some(now.plus_ms(ms))),
+            None => Ok(None),
+        }
     }
 }

@@ -236,6 +236,10 @@ fn restore_value(stored: &StoredValue<'_>, encoding: &Encoding) -> Option<Value>
         StoredValue::Set(members) => filled::<Set>(&Set::filling(members), encoding),
         StoredValue::Hash(pairs) => filled::<Hash>(&Hash::filling(pairs), encoding),
         StoredValue::ZSet(members) => filled::<ZSet>(&ZSet::filling(members), encoding),
+        StoredValue::TimedHash(fields) => {
+            let hash = Hash::restored(fields, encoding);
+            (!hash.is_empty()).then(|| hash.into_value())
+        }
         StoredValue::Stream(stored) => Some(Stream::restored(stored, encoding).into_value()),
     }
 }

@@ -120,6 +120,22 @@ pub enum StoredValue<'a> {
     /// A stream's entries and groups.
     #[serde(borrow)]
     Stream(Box<StoredStream<'a>>),
+    /// The fields of a hash some of which have deadlines.
+    #[serde(borrow)]
+    TimedHash(Vec<StoredField<'a>>),
+}
+
+/// A field of a hash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredField<'a> {
+    /// Its name.
+    #[serde(borrow)]
+    pub field: Blob<'a>,
+    /// Its value.
+    #[serde(borrow)]
+    pub value: Blob<'a>,
+    /// When it expires; never if `None`.
+    pub expires_at: Option<UnixMillis>,
 }
 
 impl<'a> Effect<'a> {

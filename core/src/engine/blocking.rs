@@ -18,10 +18,10 @@ impl Engine {
 
     /// Lets a session wait if its call asked for that, and serves whom the call concerned.
     pub(super) fn wait_and_serve(&mut self, env: Env, session: SessionId, args: &[&[u8]], wait: Option<WaitFor>) {
-        if let Some(WaitFor { keys, kind, deadline, call }) = wait {
+        if let Some(WaitFor { keys, kind, deadline, call, otherwise }) = wait {
             let db = self.sessions.session_mut(session).db;
             let call = call.unwrap_or_else(|| Queued::new(args));
-            let wait = Wait { call, db, keys, kind, deadline };
+            let wait = Wait { call, db, keys, kind, deadline, otherwise };
             self.sessions.waiting.begin(session, wait, &mut self.keyspace);
         }
         self.serve_waiting(env);
@@ -50,10 +50,10 @@ impl Engine {
         }
     }
 
-    /// Answers the calls whose time to wait is over with null.
+    /// Answers the calls whose time to wait is over.
     pub fn expire_waits(&mut self, env: Env) {
-        while let Some(session) = self.sessions.waiting.due(env.now) {
-            self.sessions.wake_with(session, &mut self.keyspace, |reply| reply.null_array());
+        while let Some((session, otherwise)) = self.sessions.waiting.due(env.now) {
+            self.sessions.wake_with(session, &mut self.keyspace, |reply| otherwise.write(reply));
         }
     }
 

@@ -15,6 +15,7 @@ pub const COMMANDS: &[Command] = &[
     row("command"),
     row("config"),
     row("debug"),
+    row("dump"),
     row("eval"),
     row("eval_ro"),
     row("evalsha"),
@@ -24,12 +25,14 @@ pub const COMMANDS: &[Command] = &[
     row("function"),
     row("info"),
     row("lastsave"),
+    row("migrate"),
     row("psubscribe"),
     row("publish"),
     row("pubsub"),
     row("punsubscribe"),
     row("readonly"),
     row("readwrite"),
+    row("restore"),
     row("save"),
     row("script"),
     row("shutdown"),
@@ -38,6 +41,8 @@ pub const COMMANDS: &[Command] = &[
     row("subscribe"),
     row("sunsubscribe"),
     row("unsubscribe"),
+    row("wait"),
+    row("waitaof"),
 ];
 
 const fn row(name: &'static str) -> Command {
@@ -64,10 +69,12 @@ mod tests {
             families::command::COMMANDS,
             families::config::COMMANDS,
             families::debug::COMMANDS,
+            families::dump::COMMANDS,
             families::info::COMMANDS,
             families::persistence::COMMANDS,
             families::pubsub::COMMANDS,
             families::scripting::COMMANDS,
+            families::wait::COMMANDS,
         ];
         let mut names: Vec<&str> = families.iter().copied().flatten().map(|row| row.name).collect();
         names.sort_unstable();

@@ -286,9 +286,34 @@ fn keys_of<'a>(words: &[&'a [u8]]) -> Result<(&'static Command, Vec<&'a [u8]>)> 
         true => Error::new("ERR Invalid command specified"),
         false => Error::new("ERR Invalid number of arguments specified for command"),
     })?;
-    let keys: Vec<&[u8]> = row.key_positions(words).filter_map(|at| words.get(at).copied()).collect();
+    let mut keys: Vec<&[u8]> = row.key_positions(words).filter_map(|at| words.get(at).copied()).collect();
+    keys.extend(destination(row, words));
     if keys.is_empty() {
         return Err(Error::new("ERR Invalid arguments specified for command"));
     }
     Ok((row, keys))
+}
+
+/// The key that an option names, which has no place of its own among the words: the last of several.
+fn destination<'a>(row: &Command, words: &[&'a [u8]]) -> Option<&'a [u8]> {
+    let mut at = match row.name {
+        "sort" => 2,
+        "georadius" => 6,
+        "georadiusbymember" => 5,
+        _ => return None,
+    };
+    let mut found = None;
+    while let Some(word) = words.get(at) {
+        let is = |option: &str| word.eq_ignore_ascii_case(option.as_bytes());
+        at += match () {
+            () if is("LIMIT") => 3,
+            () if is("GET") || is("BY") || is("COUNT") => 2,
+            () if is("STORE") || is("STOREDIST") => {
+                found = words.get(at + 1).copied().or(found);
+                2
+            }
+            () => 1,
+        };
+    }
+    found
 }

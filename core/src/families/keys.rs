@@ -81,9 +81,12 @@ fn keys(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 fn randomkey(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     let (mut rng, now) = (ctx.data.rng(), ctx.data.now());
-    // Expired keys that weren't removed yet are drawn again; should nearly all be, giving up beats going on for ever.
+    // Expired keys that weren't removed yet are drawn again; should nearly all be, one is drawn of those that are left.
     let key = (0..100).find_map(|_| ctx.data.db().sample(&mut rng).filter(|entry| !entry.is_expired(now)));
-    let key = key.or_else(|| ctx.data.db().iter().find(|entry| !entry.is_expired(now)));
+    let key = key.or_else(|| {
+        let left: Vec<&Entry> = ctx.data.db().iter().filter(|entry| !entry.is_expired(now)).collect();
+        left.get(rng.index(left.len().max(1))).copied()
+    });
     ctx.reply.bulk_or_null(key.map(|entry| &*entry.key));
     Ok(())
 }
@@ -207,6 +210,77 @@ impl Parcel {
     fn unpack(&self, ctx: &mut Context<'_>, db: u8) {
         if let Ok((_, effect, _)) = Effect::decode(&self.0) {
             ctx.data.apply_in(db, &effect);
+        }
+    }
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+
+    use crate::{Engine, EngineOptions, Env, SessionId, hash::Rng};
+
+    fn call(engine: &mut Engine, session: SessionId, env: Env, line: &str) -> String {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let mut reply = Vec::new();
+        engine.execute(env, session, &words, &mut reply);
+        String::from_utf8_lossy(&reply).into_owned()
+    }
+
+    #[test]
+    fn every_key_is_drawn_as_often_as_any_other() {
+        // Once among few that have expired, once among so many that drawing again doesn't help.
+        for expired in [10, 3_000] {
+            let mut engine = Engine::new(EngineOptions { seed: 3, ..EngineOptions::default() });
+            let session = engine.open_session("test", Env::new(1, 0));
+            call(&mut engine, session, Env::new(1, 0), "DEBUG SET-ACTIVE-EXPIRE 0");
+            (0..expired).for_each(|n| _ = call(&mut engine, session, Env::new(1, 1), &format!("SET gone:{n} v PX 5")));
+            (0..20).for_each(|n| _ = call(&mut engine, session, Env::new(1, 1), &format!("SET key:{n} v")));
+            let mut counts = BTreeMap::<String, u32>::new();
+            let mut rng = Rng::new(7);
+            for _ in 0..4_000 {
+                let drawn = call(&mut engine, session, Env::new(10, rng.next_u64()), "RANDOMKEY");
+                *counts.entry(drawn).or_default() += 1;
+            }
+            assert_eq!(counts.len(), 20);
+            // Six standard deviations around the expected 200.
+            assert!(counts.values().all(|count| (116..=284).contains(count)), "{expired} expired: {counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_scan_returns_every_key_that_stays_while_others_come_and_go() {
+        for seed in 0..30 {
+            let mut rng = Rng::new(seed);
+            let mut engine = Engine::new(EngineOptions { seed, ..EngineOptions::default() });
+            let session = engine.open_session("test", Env::new(1, 0));
+            let mut call = |line: &str| call(&mut engine, session, Env::new(1, seed), line);
+            let stays = 1 + rng.below(400);
+            (0..stays).for_each(|n| _ = call(&format!("SET stays:{n} v")));
+            let (mut cursor, mut seen) = (String::from("0"), BTreeMap::<String, u32>::new());
+            loop {
+                let reply = call(&format!("SCAN {cursor} COUNT {}", 1 + rng.below(40)));
+                let lines: Vec<&str> = reply.split("\r\n").collect();
+                cursor = lines[2].into();
+                lines
+                    .iter()
+                    .filter(|line| line.starts_with("stays:"))
+                    .for_each(|key| *seen.entry((*key).into()).or_default() += 1);
+                if cursor == "0" {
+                    break;
+                }
+                // The table grows to many times its size, and shrinks again.
+                let (first, count) = (rng.below(3_000), rng.below(400));
+                let verb = if rng.below(2) == 0 { "SET" } else { "DEL" };
+                (first..first + count).for_each(|n| {
+                    call(&match verb {
+                        "SET" => format!("SET goes:{n} v"),
+                        _ => format!("DEL goes:{n}"),
+                    });
+                });
+            }
+            assert_eq!(seen.len() as u64, stays, "seed {seed}");
+            assert!(seen.values().all(|count| *count == 1), "seed {seed}: none comes twice");
         }
     }
 }

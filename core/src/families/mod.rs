@@ -15,6 +15,8 @@ pub mod config;
 pub mod connection;
 #[cfg(feature = "server")]
 pub mod debug;
+#[cfg(feature = "server")]
+pub mod dump;
 pub mod expiry;
 pub(crate) mod help;
 #[cfg(feature = "server")]
@@ -31,3 +33,5 @@ pub mod scripting;
 pub mod server;
 pub mod sort;
 pub mod transactions;
+#[cfg(feature = "server")]
+pub mod wait;

@@ -277,6 +277,66 @@ mod tests {
     }
 
     #[test]
+    fn fields_of_a_hash_have_events_of_their_own() {
+        let lines = [
+            "HSET h a 1 b 2",
+            "HPEXPIRE h 100 FIELDS 1 a",
+            "HPERSIST h FIELDS 2 a b",
+            "HPERSIST h FIELDS 2 a b",
+            "HINCRBY h a 1",
+            "HSETEX h PX 50 FIELDS 1 b 2",
+            "HGETEX h PX 70 FIELDS 1 b",
+            "HGETEX h PERSIST FIELDS 1 b",
+            "HSETEX h PXAT 1 FIELDS 1 b 2",
+            "HPEXPIRE h 0 FIELDS 1 a",
+            "HSET i a 1",
+            "HGETDEL i FIELDS 2 a b",
+        ];
+        let expected = [
+            "h hset",
+            "h hexpire",
+            "h hpersist",
+            "h hincrby",
+            "h hset",
+            "h hexpire",
+            "h hexpire",
+            "h hpersist",
+            "h hset",
+            "h hdel",
+            "h hdel",
+            "h del",
+            "i hset",
+            "i hdel",
+            "i del",
+        ];
+        assert_eq!(events("KA", &lines), expected.map(|text| alloc::format!("__keyspace@0__:{text}")));
+    }
+
+    #[test]
+    fn fields_that_expire_are_told_whether_anybody_looks_or_not() {
+        for looks in [true, false] {
+            let mut world = World::new(2);
+            world.call(0, "CONFIG SET notify-keyspace-events Eghx");
+            world.call(0, "HSET h a 1 b 2");
+            world.call(0, "HPEXPIRE h 50 FIELDS 1 a");
+            world.call(0, "HPEXPIRE h 60 FIELDS 1 b");
+            world.call(1, "PSUBSCRIBE *");
+            for now in [55, 65] {
+                if looks {
+                    let words: [&[u8]; 3] = [b"HGET", b"h", b"a"];
+                    world.engine.execute(Env::new(now, 1), world.sessions[0], &words, &mut Vec::new());
+                } else {
+                    world.engine.expire(Env::new(now, 1), 10);
+                }
+            }
+            let told: String = world.messages().into_iter().map(|(_, text)| text).collect();
+            let events = ["hexpired", "hexpired", "del"];
+            assert_eq!(told.matches("$1 h").count(), events.len(), "{told}");
+            assert_eq!((told.matches("hexpired").count(), told.matches("__:del").count()), (2, 1), "{told}");
+        }
+    }
+
+    #[test]
     fn only_the_classes_that_are_wanted_are_told_and_each_once() {
         assert_eq!(events("El", &["SET k 1", "LPUSH l a"]), ["__keyevent@0__:lpush l"]);
         assert_eq!(events("A", &["SET k 1"]), Vec::<String>::new());

@@ -10,7 +10,6 @@ use crate::{
     error::{Error, Result},
     keyspace::Value,
     num, order,
-    types::hash::Hash,
 };
 
 // BY and GET read keys that no word names.
@@ -192,7 +191,7 @@ fn look_up(data: &mut Data<'_>, pattern: &[u8], element: &[u8]) -> Option<Vec<u8
     };
     let key = [head, element, tail].concat();
     match field {
-        Some(field) => data.get::<Hash>(&key).ok()??.get(field).map(<[u8]>::to_vec),
+        Some(field) => data.hash(&key).ok()??.get(field).map(<[u8]>::to_vec),
         None => data.string(&key).ok()?.map(|value| value.to_blob().to_vec()),
     }
 }

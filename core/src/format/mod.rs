@@ -7,6 +7,8 @@ mod chunk;
 mod crc;
 mod frame;
 mod journal;
+#[cfg(feature = "server")]
+pub mod rdb;
 mod record;
 
 pub use chunk::{ChunkReader, ChunkWriter};

@@ -17,13 +17,18 @@ pub struct Db {
     expiring: ExpiryIndex,
     /// Keys that have a deadline.
     volatile: usize,
+    /// When parts of values expire, by the first of each value.
+    parts_expiring: ExpiryIndex,
+    /// Keys with such a value.
+    parts_volatile: usize,
     /// What keys and values take on the heap, beside their places in the table.
     heap_bytes: usize,
 }
 
 impl Db {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, table: Table::new(), expiring: ExpiryIndex::default(), volatile: 0, heap_bytes: 0 }
+        let (expiring, parts_expiring) = (ExpiryIndex::default(), ExpiryIndex::default());
+        Self { seed, table: Table::new(), expiring, volatile: 0, parts_expiring, parts_volatile: 0, heap_bytes: 0 }
     }
 
     /// Keys in the database, those included whose deadline has passed and that weren't removed yet.
@@ -43,13 +48,17 @@ impl Db {
 
     /// The bytes that the database takes in memory: its table, keys, values and deadlines. Cost: O(1).
     pub fn allocated_bytes(&self) -> usize {
-        self.table.allocated_bytes() + self.heap_bytes + self.expiring.allocated_bytes()
+        self.table.allocated_bytes() + self.heap_bytes + self.index_bytes()
     }
 
     /// What [`Db::allocated_bytes`] keeps count of, counted anew. Cost: O(keys).
     pub fn counted_bytes(&self) -> usize {
         let entries: usize = self.iter().map(Entry::heap_bytes).sum();
-        self.table.allocated_bytes() + entries + self.expiring.allocated_bytes()
+        self.table.allocated_bytes() + entries + self.index_bytes()
+    }
+
+    fn index_bytes(&self) -> usize {
+        self.expiring.allocated_bytes() + self.parts_expiring.allocated_bytes()
     }
 
     /// The entry of a key, whether its deadline has passed or not. Cost: O(1).
@@ -95,18 +104,31 @@ impl Db {
         self.table.sample(rng)
     }
 
-    /// When the next key may be due.
+    /// When the next key, or the next part of a value, may be due.
     pub fn next_expiry(&self) -> Option<UnixMillis> {
-        self.expiring.next_at()
+        [self.expiring.next_at(), self.parts_expiring.next_at()].into_iter().flatten().min()
     }
 
     /// Takes from the index the next key that is due at `now`. The caller removes the key, or it is lost to the index.
     pub(crate) fn pop_due(&mut self, now: UnixMillis) -> Option<Box<[u8]>> {
         while let Some(hash) = self.expiring.pop_due(now) {
             // Of two keys with one hash both deadlines are in the heap, so each comes up in its turn.
-            if let Some(entry) = self.table.find(hash, |entry| entry.is_expired(now)) {
+            if let Some(entry) = self.table.find(hash, |entry| entry.is_due(now)) {
                 return Some(entry.key.clone());
             }
+        }
+        None
+    }
+
+    /// A key that has a part which is due at `now`.
+    pub(crate) fn key_of_due_part(&mut self, now: UnixMillis) -> Option<&Entry> {
+        let is_due = |entry: &Entry| entry.value.next_expiry().is_some_and(|at| at <= now);
+        while let Some(hash) = self.parts_expiring.peek_due(now) {
+            // It stays in the index until its value says otherwise.
+            if self.table.find(hash, is_due).is_some() {
+                return self.table.find(hash, is_due);
+            }
+            self.parts_expiring.pop_due(now);
         }
         None
     }
@@ -114,11 +136,32 @@ impl Db {
     /// Makes a change to the value of a key, if it exists, and keeps count of what it takes.
     pub(crate) fn change<R>(&mut self, key: &[u8], change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
         let entry = self.find_mut(key)?;
-        let before = entry.value.heap_bytes();
+        let (before, expiry_before) = (entry.value.heap_bytes(), entry.value.next_expiry());
         let result = change(entry);
-        let after = entry.value.heap_bytes();
+        let (after, expiry_after) = (entry.value.heap_bytes(), entry.value.next_expiry());
         self.heap_bytes = self.heap_bytes - before + after;
+        if expiry_before != expiry_after {
+            self.note_parts(hash(self.seed, key), expiry_before, expiry_after);
+        }
         Some(result)
+    }
+
+    /// Notes that the first deadline of the parts of a key's value has changed.
+    fn note_parts(&mut self, hash: u64, before: Option<UnixMillis>, after: Option<UnixMillis>) {
+        if before == after {
+            return;
+        }
+        if let Some(at) = after {
+            self.parts_expiring.push(at, hash);
+        }
+        self.parts_volatile = self.parts_volatile + usize::from(after.is_some()) - usize::from(before.is_some());
+        if self.parts_volatile == 0 {
+            self.parts_expiring.clear();
+        } else if self.parts_expiring.is_mostly_stale(self.parts_volatile) {
+            let table = &self.table;
+            let holds = |at, hash| table.find(hash, |entry| entry.value.next_expiry() == Some(at)).is_some();
+            self.parts_expiring.retain(holds);
+        }
     }
 
     #[cfg_attr(feature = "small", inline(never))]
@@ -136,7 +179,9 @@ impl Db {
         }
         let entry = Entry { key, value, expires_at };
         self.heap_bytes += entry.heap_bytes();
+        let part_expires_at = entry.value.next_expiry();
         self.table.insert_unique(hash_of, entry);
+        self.note_parts(hash_of, None, part_expires_at);
     }
 
     /// Puts a whole entry in place; returns what stood there.
@@ -147,6 +192,7 @@ impl Db {
             return None;
         };
         let (bytes, expires_at) = (entry.heap_bytes(), entry.expires_at);
+        let part_expires_at = entry.value.next_expiry();
         let before = core::mem::replace(place, entry);
         self.heap_bytes = self.heap_bytes + bytes - before.heap_bytes();
         if let Some(at) = expires_at.filter(|_| expires_at != before.expires_at) {
@@ -154,12 +200,15 @@ impl Db {
         }
         self.volatile = self.volatile + usize::from(expires_at.is_some()) - usize::from(before.expires_at.is_some());
         self.forget_stale_deadlines();
+        self.note_parts(hash, before.value.next_expiry(), part_expires_at);
         Some(before)
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
-        let entry = self.table.remove(hash(self.seed, key), |entry| *entry.key == *key)?;
+        let hash = hash(self.seed, key);
+        let entry = self.table.remove(hash, |entry| *entry.key == *key)?;
         self.heap_bytes -= entry.heap_bytes();
+        self.note_parts(hash, entry.value.next_expiry(), None);
         if entry.expires_at.is_some() {
             self.volatile -= 1;
             self.forget_stale_deadlines();

@@ -55,7 +55,13 @@ impl Value {
             Self::String(value) => chain(0, value.with_bytes(|bytes| hash(SEED, bytes))),
             Self::List(list) => list.iter().fold(1, |digest, element| chain(digest, hash(SEED, element))),
             Self::Set(set) => chain(2, sum(set.iter().map(|member| hash(SEED, member.as_bytes())))),
-            Self::Hash(hash) => chain(3, sum(hash.iter().map(|(field, value)| pair(field, value)))),
+            Self::Hash(hash) => {
+                let of_field = |(field, value): (&[u8], &[u8])| match hash.expires_at(field) {
+                    None => pair(field, value),
+                    Some(UnixMillis(at)) => chain(pair(field, value), at),
+                };
+                chain(3, sum(hash.iter().map(of_field)))
+            }
             Self::ZSet(zset) => {
                 chain(4, sum(zset.iter().map(|(member, score)| pair(member, &score.to_bits().to_le_bytes()))))
             }

@@ -40,8 +40,13 @@ impl Entry {
         usize::from(of_key) + usize::from(of_value)
     }
 
-    /// Whether the deadline lies at or before `now`.
+    /// Whether nothing of it is there at `now`: its deadline has passed, or those of all fields of a hash.
     pub fn is_expired(&self, now: UnixMillis) -> bool {
+        self.is_due(now) || matches!(&self.value, Value::Hash(hash) if hash.is_all_due(now))
+    }
+
+    /// Whether the key's own deadline lies at or before `now`.
+    pub fn is_due(&self, now: UnixMillis) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }
 }
@@ -120,6 +125,12 @@ impl Value {
             Self::Stream(value) => (size_of::<Stream>(), value.allocated_bytes()),
         };
         allocation(own) + allocation(content)
+    }
+
+    /// When the next part of the value expires by itself: a field of a hash.
+    #[inline]
+    pub fn next_expiry(&self) -> Option<UnixMillis> {
+        if let Self::Hash(hash) = self { hash.next_expiry() } else { None }
     }
 
     /// What `OBJECT ENCODING` calls the value's layout.

@@ -22,6 +22,11 @@ impl ExpiryIndex {
         self.heap.push(Reverse((at, hash)));
     }
 
+    /// The hash of a key that may be due at `now`, without taking it.
+    pub(crate) fn peek_due(&self, now: UnixMillis) -> Option<u64> {
+        self.heap.peek().filter(|Reverse((at, _))| *at <= now).map(|Reverse((_, hash))| *hash)
+    }
+
     /// Takes the hash of a key that may be due at `now`.
     pub(crate) fn pop_due(&mut self, now: UnixMillis) -> Option<u64> {
         match self.heap.peek() {

@@ -9,6 +9,8 @@ pub enum Errand {
     Close(SessionId),
     /// Settings have changed: see [`Config::client_limits`](crate::config::Config).
     Configure,
+    /// Bring all that was written to the disk before another reply goes out: `WAITAOF`.
+    Sync,
     /// Write a snapshot: `SAVE`, `BGSAVE`, `BGREWRITEAOF`.
     Save,
     /// End the process, the data as safe as the shell can make it: `SHUTDOWN`.

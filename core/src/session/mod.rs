@@ -24,7 +24,7 @@ pub(crate) use pubsub::{Listening, PubSub, Topic};
 use slab::Slab;
 pub use transaction::{Queued, Transaction};
 #[cfg(feature = "server")]
-pub(crate) use wait::{Wait, Waiting};
+pub(crate) use wait::{Otherwise, Wait, Waiting};
 
 use crate::{env::UnixMillis, keyspace::Keyspace, resp::Protocol};
 

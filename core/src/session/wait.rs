@@ -3,7 +3,7 @@
 //! ```text
 //!  call ──nothing there──▶ waiting ──a key of its changes──▶ called again ──▶ woken, with a reply
 //!                             │                                   └─nothing for it─▶ waiting, in its old place
-//!                             └──its deadline──▶ woken, with null
+//!                             └──its deadline──▶ woken, mostly with null
 //! ```
 //! Who waits longest on a key is served first. It is the engine that calls again, and the shell that carries the reply.
 
@@ -31,8 +31,35 @@ pub(crate) struct Wait {
     pub(crate) keys: Vec<Box<[u8]>>,
     /// What type serves it; `None`: whatever becomes of a key is its business.
     pub(crate) kind: Option<Kind>,
-    /// When it is answered with null; never if `None`.
+    /// When it is answered otherwise; never if `None`.
     pub(crate) deadline: Option<UnixMillis>,
+    /// What is answered then.
+    pub(crate) otherwise: Otherwise,
+}
+
+/// What a call is answered whose time to wait is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Otherwise {
+    /// Null: nothing was there.
+    Null,
+    /// That nobody has acknowledged anything.
+    Nobody,
+    /// That the disk has it, and nobody else.
+    OnlyLocal,
+}
+
+impl Otherwise {
+    pub(crate) fn write(self, reply: &mut Reply<'_>) {
+        match self {
+            Self::Null => reply.null_array(),
+            Self::Nobody => reply.integer(0),
+            Self::OnlyLocal => {
+                reply.array(2);
+                reply.integer(1);
+                reply.integer(0);
+            }
+        }
+    }
 }
 
 /// All waiting calls, at most one a session.
@@ -101,13 +128,13 @@ impl Waiting {
         self.waits.get(&number).map(|(session, wait)| (number, *session, wait))
     }
 
-    /// A session whose deadline has passed.
-    pub(crate) fn due(&self, now: UnixMillis) -> Option<SessionId> {
+    /// A session whose deadline has passed, and what it is answered.
+    pub(crate) fn due(&self, now: UnixMillis) -> Option<(SessionId, Otherwise)> {
         let (deadline, number) = self.by_deadline.first()?;
         if *deadline > now {
             return None;
         }
-        self.waits.get(number).map(|(session, _)| *session)
+        self.waits.get(number).map(|(session, wait)| (*session, wait.otherwise))
     }
 
     /// The earliest deadline.

@@ -21,7 +21,9 @@ pub(crate) struct DiskLog {
     policy: Fsync,
     syncer: Option<Syncer>,
     file: Arc<File>,
-    /// Its first record.
+    /// The segment before, which may not have reached the disk yet.
+    before: Option<Arc<File>>,
+    /// The first record of the newest segment.
     first: LogSeq,
     /// Its length. Beyond it stands at most what a failed append left.
     bytes: u64,
@@ -42,7 +44,17 @@ impl DiskLog {
             Fsync::Everysec => Some(Syncer::start(Arc::clone(&file)).context("cannot start the thread that syncs")?),
             Fsync::Always | Fsync::No => None,
         };
-        Ok(Self { folder: folder.into(), policy, syncer, file, first, bytes, frame: Vec::new(), sync_failed: false })
+        Ok(Self {
+            folder: folder.into(),
+            policy,
+            syncer,
+            file,
+            before: None,
+            first,
+            bytes,
+            frame: Vec::new(),
+            sync_failed: false,
+        })
     }
 
     /// Appends records as one frame, and syncs it where the policy says so. All or nothing: after an error the
@@ -87,6 +99,17 @@ impl DiskLog {
         self.file.sync_data().inspect_err(|_| self.sync_failed = true)
     }
 
+    /// The same for what was appended to the segment before, should it not have reached the disk yet.
+    ///
+    /// # Errors
+    /// As [`Self::sync`].
+    pub(crate) fn sync_all(&mut self) -> io::Result<()> {
+        if let Some(before) = self.before.take() {
+            before.sync_data().inspect_err(|_| self.sync_failed = true)?;
+        }
+        self.sync()
+    }
+
     /// Whether a sync has failed, after which nothing can be appended.
     pub(crate) fn has_failed(&self) -> bool {
         self.sync_failed || self.syncer.as_ref().is_some_and(Syncer::has_failed)
@@ -99,7 +122,10 @@ impl DiskLog {
     pub(crate) fn rotate(&mut self, hub: &Hub) -> io::Result<()> {
         let (file, bytes) = begin_segment(&self.folder, hub)?;
         match &self.syncer {
-            Some(syncer) => syncer.push(Arc::clone(&file)),
+            Some(syncer) => {
+                syncer.push(Arc::clone(&file));
+                self.before = Some(Arc::clone(&self.file));
+            }
             None => self.sync()?,
         }
         (self.file, self.bytes, self.first) = (file, bytes, hub.seq().next());

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use anyhow::Result;
-use sanderling_core::{Engine, UnixMillis};
 use sanderling_core::sync::Hub;
+use sanderling_core::{Engine, UnixMillis};
 use tracing::{error, info};
 
 use crate::clock;

@@ -40,6 +40,7 @@ pub(super) fn configure(engine: &mut Engine, config: &Config) {
     }
     let facts = engine.facts_mut();
     facts.started_at = clock::now();
+    facts.no_log = !config.appendonly;
     facts.set("server", "os", format!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
     facts.set("server", "process_id", std::process::id().to_string());
     facts.set("server", "executable", std::env::current_exe().map_or(String::new(), |path| shown(&path)));

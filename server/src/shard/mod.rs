@@ -41,6 +41,8 @@ pub(crate) struct Shard {
     fsync: Fsync,
     /// Records that couldn't be appended so far.
     unwritten: Vec<u8>,
+    /// The next flush reaches the disk, whatever the policy.
+    wants_sync: bool,
     compaction: compaction::Compaction,
     /// What looks after the time of scripts.
     watch: Rc<Watch>,
@@ -96,6 +98,7 @@ impl Shard {
             entropy: Entropy::default(),
             fsync: config.fsync,
             unwritten: Vec::new(),
+            wants_sync: false,
             compaction,
             watch,
         };
@@ -171,6 +174,11 @@ impl Shard {
         self.hub.handle_killed(session);
     }
 
+    /// Lets the next flush reach the disk, whatever the policy: it waits for the disk then, and so does everyone.
+    pub(crate) fn request_sync(&mut self) {
+        self.wants_sync = true;
+    }
+
     /// Asks for a snapshot at the next occasion.
     pub(crate) fn request_snapshot(&mut self) {
         self.compaction.request();
@@ -203,6 +211,15 @@ impl Shard {
     /// If they can't be made as durable as the policy promises. They are kept, and written by a later flush if the
     /// disk takes them then; until it does, the engine refuses writes.
     pub(crate) fn flush(&mut self) -> Result<(), NotDurable> {
+        let wants_sync = std::mem::take(&mut self.wants_sync);
+        self.append()?;
+        if wants_sync && (!self.unwritten.is_empty() || self.log.as_mut().is_some_and(|log| log.sync_all().is_err())) {
+            return Err(NotDurable);
+        }
+        Ok(())
+    }
+
+    fn append(&mut self) -> Result<(), NotDurable> {
         if !self.hub.has_log() && self.unwritten.is_empty() {
             return Ok(());
         }

@@ -13,6 +13,7 @@ pub mod mutate;
 mod effects;
 mod hub;
 mod log;
+mod rdb;
 mod replica;
 mod resp;
 mod script;
@@ -36,12 +37,13 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "hub", run: hub::run, seeds: hub::seeds, bytes_max: (16 << 20, 2 << 10) },
     Target { name: "replica", run: replica::run, seeds: replica::seeds, bytes_max: (16 << 20, 4 << 10) },
     Target { name: "store", run: store::run, seeds: store::seeds, bytes_max: (8 << 20, 2 << 10) },
     Target { name: "log", run: log::run, seeds: log::seeds, bytes_max: (8 << 20, 2 << 10) },
     Target { name: "effects", run: effects::run, seeds: effects::seeds, bytes_max: (8 << 20, 2 << 10) },
+    Target { name: "rdb", run: rdb::run, seeds: rdb::seeds, bytes_max: (8 << 20, 2 << 10) },
     Target { name: "resp", run: resp::run, seeds: resp::seeds, bytes_max: (8 << 20, 4 << 10) },
 ];
 

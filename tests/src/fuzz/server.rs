@@ -134,7 +134,7 @@ pub(super) fn call(replica: &mut Replica, env: Env, line: &str) -> Option<u64> {
 }
 
 /// What anybody may call, of every type.
-pub(super) const LINES: [&str; 28] = [
+pub(super) const LINES: [&str; 30] = [
     "SET s one",
     "SET s:2 7 PX 5000",
     "INCRBY s:2 3",
@@ -153,6 +153,8 @@ pub(super) const LINES: [&str; 28] = [
     "HSET h f 1 g 2",
     "HINCRBY h f 5",
     "HDEL h g",
+    "HPEXPIRE h 3000 FIELDS 1 f",
+    "HSETEX h PX 2000 FIELDS 2 e 1 f 2",
     "SADD set x y z 1 2",
     "SPOP set",
     "SMOVE set set:2 x",

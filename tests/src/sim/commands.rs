@@ -5,7 +5,7 @@ use sanderling_core::hash::Rng;
 /// A random command on a key, as its words.
 pub(super) fn random(rng: &mut Rng, key: &str) -> Vec<String> {
     let value = rng.below(20);
-    let text = match rng.below(31) {
+    let text = match rng.below(33) {
         0 => format!("SET {key} {value}"),
         1 => format!("SET {key} {value} NX"),
         2 => format!("SET {key} {value} PX {}", 50 + rng.below(3000)),
@@ -34,6 +34,8 @@ pub(super) fn random(rng: &mut Rng, key: &str) -> Vec<String> {
         27 => format!("XAUTOCLAIM {key} g c{} 0 0 COUNT 3", rng.below(2)),
         28 => format!("XACK {key} g {value}-0 {value}-1"),
         29 => format!("XTRIM {key} MAXLEN 3"),
+        30 => format!("HPEXPIRE {key} {} FIELDS 1 f{}", 50 + rng.below(3000), rng.below(4)),
+        31 => format!("HSETEX {key} PX {} FIELDS 1 f{} {value}", 50 + rng.below(3000), rng.below(4)),
         _ => format!("GETEX {key} PX {}", 50 + rng.below(3000)),
     };
     words(&text)

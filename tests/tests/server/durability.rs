@@ -359,6 +359,7 @@ fn without_a_log_only_what_was_saved_comes_back() {
     let server = start();
     let mut client = server.client();
     assert_eq!(client.run("CONFIG GET appendonly"), Reply::bulks(["appendonly", "no"]));
+    assert!(client.run("WAITAOF 1 0 0").error().is_some_and(|error| error.contains("appendonly is disabled")));
     fill(&mut client);
     let saved = everything(&mut client);
     let before = client.run("LASTSAVE");

@@ -10,6 +10,7 @@ mod auth;
 mod bad_input;
 mod blocking;
 mod config;
+mod dump;
 mod durability;
 mod hostile;
 mod pipelining;

@@ -72,10 +72,20 @@ export interface CommandMethods<A, V> {
   hdel(key: A, field: A, ...more: A[]): ReplyOf<'hdel', V>;
   /** Determines whether a field exists in a hash. Since 2.0.0. Cost: O(1). */
   hexists(key: A, field: A): ReplyOf<'hexists', V>;
+  /** Sets the expiration time of fields of a hash in seconds. Since 7.4.0. Cost: O(N) where N is the number of specified fields. */
+  hexpire(key: A, seconds: A, ...more: A[]): ReplyOf<'hexpire', V>;
+  /** Sets the expiration time of fields of a hash to a Unix timestamp. Since 7.4.0. Cost: O(N) where N is the number of specified fields. */
+  hexpireat(key: A, unixTimeSeconds: A, ...more: A[]): ReplyOf<'hexpireat', V>;
+  /** Returns the expiration times of fields of a hash as Unix timestamps. Since 7.4.0. Cost: O(N) where N is the number of specified fields. */
+  hexpiretime(key: A, fields: A, numfields: A, field: A, ...more: A[]): ReplyOf<'hexpiretime', V>;
   /** Returns the value of a field in a hash. Since 2.0.0. Cost: O(1). */
   hget(key: A, field: A): ReplyOf<'hget', V>;
   /** Returns all fields and values in a hash. Since 2.0.0. Cost: O(N) where N is the size of the hash. */
   hgetall(key: A): ReplyOf<'hgetall', V>;
+  /** Returns the values of fields of a hash and deletes the fields. Since 8.0.0. Cost: O(N) where N is the number of specified fields. */
+  hgetdel(key: A, fields: A, numfields: A, field: A, ...more: A[]): ReplyOf<'hgetdel', V>;
+  /** Returns the values of fields of a hash and sets or removes their expiration time. Since 8.0.0. Cost: O(N) where N is the number of specified fields. */
+  hgetex(key: A, ...more: A[]): ReplyOf<'hgetex', V>;
   /** Increments the integer value of a field in a hash by a number. Uses 0 as initial value if the field doesn't exist. Since 2.0.0. Cost: O(1). */
   hincrby(key: A, field: A, increment: A): ReplyOf<'hincrby', V>;
   /** Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist. Since 2.6.0. Cost: O(1). */
@@ -88,16 +98,30 @@ export interface CommandMethods<A, V> {
   hmget(key: A, field: A, ...more: A[]): ReplyOf<'hmget', V>;
   /** Sets the values of multiple fields. Since 2.0.0. Cost: O(N) where N is the number of fields being set. */
   hmset(key: A, field: A, value: A, ...more: A[]): ReplyOf<'hmset', V>;
+  /** Removes the expiration times of fields of a hash. Since 7.4.0. Cost: O(N) where N is the number of specified fields. */
+  hpersist(key: A, fields: A, numfields: A, field: A, ...more: A[]): ReplyOf<'hpersist', V>;
+  /** Sets the expiration time of fields of a hash in milliseconds. Since 7.4.0. Cost: O(N) where N is the number of specified fields. */
+  hpexpire(key: A, milliseconds: A, ...more: A[]): ReplyOf<'hpexpire', V>;
+  /** Sets the expiration time of fields of a hash to a Unix milliseconds timestamp. Since 7.4.0. Cost: O(N) where N is the number of specified fields. */
+  hpexpireat(key: A, unixTimeMilliseconds: A, ...more: A[]): ReplyOf<'hpexpireat', V>;
+  /** Returns the expiration times of fields of a hash as Unix milliseconds timestamps. Since 7.4.0. Cost: O(N) where N is the number of specified fields. */
+  hpexpiretime(key: A, fields: A, numfields: A, field: A, ...more: A[]): ReplyOf<'hpexpiretime', V>;
+  /** Returns the expiration times in milliseconds of fields of a hash. Since 7.4.0. Cost: O(N) where N is the number of specified fields. */
+  hpttl(key: A, fields: A, numfields: A, field: A, ...more: A[]): ReplyOf<'hpttl', V>;
   /** Returns one or more random fields from a hash. Since 6.2.0. Cost: O(N) where N is the number of fields returned. */
   hrandfield(key: A, ...more: A[]): ReplyOf<'hrandfield', V>;
   /** Iterates over fields and values of a hash. Since 2.8.0. Cost: O(1) for every call. O(N) for a complete iteration. */
   hscan(key: A, cursor: A, ...more: A[]): ReplyOf<'hscan', V>;
   /** Creates or modifies the value of a field in a hash. Since 2.0.0. Cost: O(N) where N is the number of field/value pairs. */
   hset(key: A, field: A, value: A, ...more: A[]): ReplyOf<'hset', V>;
+  /** Sets the values of fields of a hash and optionally their expiration time. Since 8.0.0. Cost: O(N) where N is the number of specified fields. */
+  hsetex(key: A, ...more: A[]): ReplyOf<'hsetex', V>;
   /** Sets the value of a field in a hash only when the field doesn't exist. Since 2.0.0. Cost: O(1). */
   hsetnx(key: A, field: A, value: A): ReplyOf<'hsetnx', V>;
   /** Returns the length of the value of a field. Since 3.2.0. Cost: O(1). */
   hstrlen(key: A, field: A): ReplyOf<'hstrlen', V>;
+  /** Returns the expiration times in seconds of fields of a hash. Since 7.4.0. Cost: O(N) where N is the number of specified fields. */
+  httl(key: A, fields: A, numfields: A, field: A, ...more: A[]): ReplyOf<'httl', V>;
   /** Returns all values in a hash. Since 2.0.0. Cost: O(N) where N is the size of the hash. */
   hvals(key: A): ReplyOf<'hvals', V>;
   /** Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist. Since 1.0.0. Cost: O(1). */

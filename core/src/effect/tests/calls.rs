@@ -8,12 +8,20 @@ use alloc::{format, vec, vec::Vec};
 use proptest::prelude::*;
 
 use crate::{
+    blob::Blob,
     command::{
         Command, Flags, Group, Keys,
         syntax::{Argument, ArgumentKind, arguments},
         table,
     },
+    effect::{Change, Effect, Put, StoredValue},
     hash::Rng,
+    keyspace::{Keyspace, Value},
+    types::{
+        encoding::Encoding,
+        stream::{StoredStream, StreamId},
+        string::Str,
+    },
 };
 
 /// A call: its words, the name first.
@@ -65,13 +73,20 @@ pub(crate) fn call_of(rng: &mut Rng, rows: &[&'static Command]) -> Call {
     }
     let mut words: Call =
         [row.container, row.name].iter().filter(|name| !name.is_empty()).map(|name| name.as_bytes().to_vec()).collect();
-    Words { rng, row, words: &mut words, numkeys: None }.add_all(&arguments(row.syntax));
+    Words { rng, row, words: &mut words, numkeys: None, numfields: None }.add_all(&arguments(row.syntax));
     // Ids by the clock are ids that no other call would name.
     if row.name == "xadd"
         && rng.below(8) > 0
         && let Some(id) = words.iter_mut().find(|word| **word == b"*")
     {
         *id = stream_id(rng, true);
+    }
+    // What is stored isn't shown as well, or the call would be refused.
+    if words.iter().any(|word| word.starts_with(b"STORE")) && row.name.starts_with("georadius") {
+        words.retain(|word| !word.starts_with(b"WITH"));
+    }
+    if let ("restore", [_, key, _, payload, ..]) = (row.name, words.as_mut_slice()) {
+        *payload = crate::format::rdb::dump(&stored(rng, key));
     }
     // As many ids as keys, or nothing would be read: one of each.
     if let Some(first) = words.iter().position(|word| word == b"STREAMS").filter(|_| row.keys == Keys::Streams) {
@@ -92,6 +107,8 @@ struct Words<'a> {
     words: &'a mut Call,
     /// Where the number of keys stands that the next repeated key belongs to.
     numkeys: Option<usize>,
+    /// The same of fields.
+    numfields: Option<usize>,
 }
 
 impl Words<'_> {
@@ -108,6 +125,11 @@ impl Words<'_> {
         if is_key && let Some(at) = self.numkeys.take() {
             self.words[at] = format!("{repetitions}").into_bytes();
         }
+        if argument.multiple
+            && let Some(at) = self.numfields.take()
+        {
+            self.words[at] = format!("{repetitions}").into_bytes();
+        }
         if let Some(token) = argument.token {
             self.words.push(token.as_bytes().to_vec());
         }
@@ -116,6 +138,10 @@ impl Words<'_> {
                 ArgumentKind::Token => {}
                 ArgumentKind::Word("numkeys") => {
                     self.numkeys = Some(self.words.len());
+                    self.words.push(b"1".to_vec());
+                }
+                ArgumentKind::Word("numfields") => {
+                    self.numfields = Some(self.words.len());
                     self.words.push(b"1".to_vec());
                 }
                 ArgumentKind::Word(name) => {
@@ -139,6 +165,8 @@ fn word(rng: &mut Rng, row: &Command, name: &str, is_key: bool) -> Vec<u8> {
         return key(rng, row.group);
     }
     match name {
+        "ttl" => integer(rng, -1, 60_000).into_bytes(),
+        "frequency" => integer(rng, 0, 256).into_bytes(),
         "seconds" => integer(rng, -2, 60).into_bytes(),
         "milliseconds" => integer(rng, -1000, 60_000).into_bytes(),
         "unix-time-seconds" => integer(rng, START_MS as i64 / 1000 - 5, START_MS as i64 / 1000 + 200).into_bytes(),
@@ -168,6 +196,27 @@ fn word(rng: &mut Rng, row: &Command, name: &str, is_key: bool) -> Vec<u8> {
         "field" | "member" | "element" | "pivot" => pick(rng, &["a", "b", "c", "d", "e", "1", "2", "30", "", "long"]),
         _ => value(rng),
     }
+}
+
+/// A value of the type that the key's name says.
+fn stored(rng: &mut Rng, key: &[u8]) -> Value {
+    let words = [value(rng), value(rng)];
+    let [one, other] = [0, 1].map(|index| Blob::from(words[index].as_slice()));
+    let stored = match key.trim_ascii_end().split_last().map_or(key, |(_, name)| name) {
+        b"list" => StoredValue::List(vec![one, other]),
+        b"set" => StoredValue::Set(vec![one, other]),
+        b"hash" => StoredValue::Hash(vec![(one, other)]),
+        b"sorted-set" => StoredValue::ZSet(vec![(1.0, one)]),
+        b"stream" => {
+            let id = StreamId { ms: START_MS, seq: rng.below(3) };
+            let entries = vec![(id, vec![one, other])];
+            StoredValue::Stream(StoredStream { last_id: id, added: 1, entries, ..StoredStream::default() }.into())
+        }
+        _ => StoredValue::String(one),
+    };
+    let mut keyspace = Keyspace::new(Encoding::default());
+    keyspace.apply(0, &Effect::new(b"k", Change::Put(Put { value: stored, expires_at: None })), None);
+    keyspace.db_mut(0).remove(b"k").map_or(Value::String(Str::default()), |entry| entry.value)
 }
 
 /// An id of those that the first entries of a stream get, by the clock or as a call says; sometimes half of one.

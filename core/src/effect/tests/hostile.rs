@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Role, UnixMillis,
     blob::Blob,
-    effect::{Change, Effect, Put, Removal, StoredValue},
+    effect::{Change, Effect, Put, Removal, StoredField, StoredValue},
     format::effects,
     keyspace::Keyspace,
     limits::STRING_BYTES_MAX,
@@ -53,6 +53,10 @@ fn stored_value() -> impl Strategy<Value = StoredValue<'static>> {
         blobs().prop_map(StoredValue::Set),
         vec((blob(), blob()), 0..6).prop_map(StoredValue::Hash),
         vec((score(), blob()), 0..6).prop_map(StoredValue::ZSet),
+        vec((blob(), blob(), proptest::option::of(deadline())), 0..6).prop_map(|fields| {
+            let field = |(field, value, expires_at)| StoredField { field, value, expires_at };
+            StoredValue::TimedHash(fields.into_iter().map(field).collect())
+        }),
         stored_stream().prop_map(|stream| StoredValue::Stream(stream.into())),
     ]
 }
@@ -150,6 +154,10 @@ fn change() -> impl Strategy<Value = Change<'static>> {
         2 => blobs().prop_map(|members| Change::Set(SetChange::Remove(members))),
         2 => vec((blob(), blob()), 0..6).prop_map(|pairs| Change::Hash(HashChange::Set(pairs))),
         2 => blobs().prop_map(|fields| Change::Hash(HashChange::Remove(fields))),
+        2 => vec((blob(), blob()), 0..6).prop_map(|pairs| Change::Hash(HashChange::SetKeeping(pairs))),
+        1 => blobs().prop_map(|fields| Change::Hash(HashChange::Expire(fields))),
+        2 => (deadline(), blobs()).prop_map(|(at, fields)| Change::Hash(HashChange::ExpireAt { at, fields })),
+        1 => blobs().prop_map(|fields| Change::Hash(HashChange::Persist(fields))),
         2 => vec((score(), blob()), 0..6).prop_map(|members| Change::ZSet(ZSetChange::Set(members))),
         2 => blobs().prop_map(|members| Change::ZSet(ZSetChange::Remove(members))),
         6 => stream_change().prop_map(Change::Stream),

@@ -6,7 +6,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::{
     UnixMillis,
     blob::Blob,
-    effect::{Change, Effect, Put, Removal, StoredValue},
+    effect::{Change, Effect, Put, Removal, StoredField, StoredValue},
     format::{ClientId, ClientSeq, FrameKind, LogSeq, Origin, Record, encode_frame},
     types::{
         hash::HashChange,
@@ -54,6 +54,10 @@ fn whole_values() {
     check(put(StoredValue::List(vec![blob("a"), blob("")])), "01 01 02 01 61 00 00");
     check(put(StoredValue::Set(vec![blob("a")])), "01 02 01 01 61 00");
     check(put(StoredValue::Hash(vec![(blob("f"), blob("v"))])), "01 03 01 01 66 01 76 00");
+    let field =
+        |name, at: Option<u64>| StoredField { field: blob(name), value: blob("v"), expires_at: at.map(UnixMillis) };
+    let fields = vec![field("f", Some(300)), field("g", None)];
+    check(put(StoredValue::TimedHash(fields)), "01 06 02 01 66 01 76 01 ac02 01 67 01 76 00 00");
     check(put(StoredValue::ZSet(vec![(1.0, blob("m"))])), "01 04 01 000000000000f03f 01 6d 00");
     let stream = StoredStream {
         last_id: id(300, 1),
@@ -107,6 +111,11 @@ fn sets_hashes_and_sorted_sets() {
     check(Change::Set(SetChange::Remove(vec![blob("a")])), "07 01 01 01 61");
     check(Change::Hash(HashChange::Set(vec![(blob("f"), blob("v"))])), "08 00 01 01 66 01 76");
     check(Change::Hash(HashChange::Remove(vec![blob("f")])), "08 01 01 01 66");
+    check(Change::Hash(HashChange::SetKeeping(vec![(blob("f"), blob("v"))])), "08 02 01 01 66 01 76");
+    check(Change::Hash(HashChange::Expire(vec![blob("f")])), "08 03 01 01 66");
+    let fields = vec![blob("f")];
+    check(Change::Hash(HashChange::ExpireAt { at: UnixMillis(300), fields }), "08 04 ac02 01 01 66");
+    check(Change::Hash(HashChange::Persist(vec![blob("f")])), "08 05 01 01 66");
     check(Change::ZSet(ZSetChange::Set(vec![(-1.5, blob("m"))])), "09 00 01 000000000000f8bf 01 6d");
     check(Change::ZSet(ZSetChange::Remove(vec![blob("m")])), "09 01 01 01 6d");
 }

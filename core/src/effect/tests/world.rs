@@ -108,6 +108,7 @@ pub(super) fn content(keyspace: &Keyspace) -> BTreeMap<(u8, String), String> {
             match &mut value {
                 StoredValue::Set(members) => members.sort(),
                 StoredValue::Hash(pairs) => pairs.sort(),
+                StoredValue::TimedHash(fields) => fields.sort_by(|one, other| one.field.cmp(&other.field)),
                 StoredValue::String(_) | StoredValue::List(_) | StoredValue::ZSet(_) | StoredValue::Stream(_) => {}
             }
             let deadline = entry.expires_at.map_or("never".to_string(), |at| at.0.to_string());
@@ -128,6 +129,11 @@ pub(super) fn check_invariants(keyspace: &Keyspace) {
         assert!(
             deadlines.iter().all(|at| db.next_expiry().is_some_and(|next| next <= *at)),
             "no deadline is forgotten"
+        );
+        let mut parts = db.iter().filter_map(|entry| entry.value.next_expiry());
+        assert!(
+            parts.all(|at| db.next_expiry().is_some_and(|next| next <= at)),
+            "no deadline of a part of a value is forgotten"
         );
         assert_eq!(db.allocated_bytes(), db.counted_bytes(), "bytes are counted");
         for entry in db.iter() {

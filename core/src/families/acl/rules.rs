@@ -3,7 +3,7 @@
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 
 use crate::{
-    acl::{KeyPattern, Patterns, Rule, RuleError, Sanitizing, Selector, User, digest},
+    acl::{CommandSet, KeyPattern, Patterns, Rule, RuleError, Sanitizing, Selector, User, digest},
     command::{Command, table},
 };
 
@@ -186,10 +186,27 @@ impl Selector {
             RuleError::WordOfSubcommand => Refusal::WORD_OF_SUBCOMMAND,
             RuleError::NoCategory | RuleError::NoCommand | RuleError::NoSubcommand => Refusal::UNKNOWN,
         })?;
-        let before = self.commands.without(&rule);
-        let after = before.with(rule);
-        self.commands = if after.agrees(&before, rows()) { before } else { after };
+        self.commands = settled(with_rule(&self.commands, rule));
         Ok(())
+    }
+}
+
+/// The set with one more rule, unless that changes nothing.
+fn with_rule(set: &CommandSet, rule: Rule) -> CommandSet {
+    let before = set.without(&rule);
+    let after = before.with(rule);
+    if after.agrees(&before, rows()) { before } else { after }
+}
+
+/// The set without those of its rules that change nothing since others have gone: reading what is told of it then makes
+/// just this set.
+fn settled(mut set: CommandSet) -> CommandSet {
+    loop {
+        let again = set.rules().iter().cloned().fold(CommandSet::default(), |set, rule| with_rule(&set, rule));
+        if again.rules().len() == set.rules().len() {
+            return again;
+        }
+        set = again;
     }
 }
 

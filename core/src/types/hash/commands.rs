@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Hash, HashChange};
+use super::{HashChange, HashView};
 use crate::{
     blob::Blob,
     command::{Access, Args, Command, Context, DrawCount, Flags, Group, Keys, ScanOptions},
@@ -76,14 +76,14 @@ fn set_pairs(ctx: &mut Context<'_>, args: &mut Args<'_>, command: &str) -> Resul
     if !rest.is_empty() {
         return Err(Error::arity(command));
     }
-    ctx.data.get::<Hash>(key)?;
+    ctx.data.hash(key)?;
     let pairs = pairs.iter().map(|[field, value]| (Blob::from(*field), Blob::from(*value))).collect();
     Ok(ctx.data.apply(&hash_set(key, pairs)))
 }
 
 fn hsetnx(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (key, field, value) = (args.word()?, args.word()?, args.word()?);
-    let absent = ctx.data.get::<Hash>(key)?.is_none_or(|hash| !hash.contains(field));
+    let absent = ctx.data.hash(key)?.is_none_or(|hash| !hash.contains(field));
     if absent {
         ctx.data.apply(&hash_set(key, [(field.into(), value.into())].into()));
     }
@@ -93,7 +93,7 @@ fn hsetnx(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 fn hdel(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let key = args.word()?;
-    ctx.data.get::<Hash>(key)?;
+    ctx.data.hash(key)?;
     let fields = args.rest().iter().map(|field| Blob::from(*field)).collect();
     let applied = ctx.data.apply(&Effect::new(key, Change::Hash(HashChange::Remove(fields))));
     ctx.reply.count(applied.count);
@@ -102,13 +102,13 @@ fn hdel(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 fn hget(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (key, field) = (args.word()?, args.word()?);
-    let value = ctx.data.get::<Hash>(key)?.and_then(|hash| hash.get(field));
+    let value = ctx.data.hash(key)?.and_then(|hash| hash.get(field));
     ctx.reply.bulk_or_null(value);
     Ok(())
 }
 
 fn hmget(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let hash = ctx.data.get::<Hash>(args.word()?)?;
+    let hash = ctx.data.hash(args.word()?)?;
     ctx.reply.array(args.len());
     for field in args.rest() {
         ctx.reply.bulk_or_null(hash.and_then(|hash| hash.get(field)));
@@ -117,9 +117,9 @@ fn hmget(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn hgetall(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let hash = ctx.data.get::<Hash>(args.word()?)?;
-    ctx.reply.map(hash.map_or(0, Hash::len));
-    for (field, value) in hash.into_iter().flatten() {
+    let hash = ctx.data.hash(args.word()?)?;
+    ctx.reply.map(hash.map_or(0, HashView::len));
+    for (field, value) in hash.into_iter().flat_map(HashView::iter) {
         ctx.reply.bulk(field);
         ctx.reply.bulk(value);
     }
@@ -127,48 +127,50 @@ fn hgetall(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn hkeys(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let hash = ctx.data.get::<Hash>(args.word()?)?;
-    ctx.reply.array(hash.map_or(0, Hash::len));
-    hash.into_iter().flatten().for_each(|(field, _)| ctx.reply.bulk(field));
+    let hash = ctx.data.hash(args.word()?)?;
+    ctx.reply.array(hash.map_or(0, HashView::len));
+    hash.into_iter().flat_map(HashView::iter).for_each(|(field, _)| ctx.reply.bulk(field));
     Ok(())
 }
 
 fn hvals(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let hash = ctx.data.get::<Hash>(args.word()?)?;
-    ctx.reply.array(hash.map_or(0, Hash::len));
-    hash.into_iter().flatten().for_each(|(_, value)| ctx.reply.bulk(value));
+    let hash = ctx.data.hash(args.word()?)?;
+    ctx.reply.array(hash.map_or(0, HashView::len));
+    hash.into_iter().flat_map(HashView::iter).for_each(|(_, value)| ctx.reply.bulk(value));
     Ok(())
 }
 
 fn hlen(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let len = ctx.data.get::<Hash>(args.word()?)?.map_or(0, Hash::len);
+    let len = ctx.data.hash(args.word()?)?.map_or(0, HashView::len);
     ctx.reply.count(len);
     Ok(())
 }
 
 fn hexists(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (key, field) = (args.word()?, args.word()?);
-    let exists = ctx.data.get::<Hash>(key)?.is_some_and(|hash| hash.contains(field));
+    let exists = ctx.data.hash(key)?.is_some_and(|hash| hash.contains(field));
     ctx.reply.integer(i64::from(exists));
     Ok(())
 }
 
 fn hstrlen(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (key, field) = (args.word()?, args.word()?);
-    let len = ctx.data.get::<Hash>(key)?.and_then(|hash| hash.get(field)).map_or(0, <[u8]>::len);
+    let len = ctx.data.hash(key)?.and_then(|hash| hash.get(field)).map_or(0, <[u8]>::len);
     ctx.reply.count(len);
     Ok(())
 }
 
 fn hincrby(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (key, field, increment) = (args.word()?, args.word()?, args.integer()?);
-    let before = match ctx.data.get::<Hash>(key)?.and_then(|hash| hash.get(field)) {
+    let hash = ctx.data.hash(key)?;
+    let keeps = hash.is_some_and(|hash| hash.expires_at(field).is_some());
+    let before = match hash.and_then(|hash| hash.get(field)) {
         Some(value) => num::parse_i64(value).ok_or(Error::new("ERR hash value is not an integer"))?,
         None => 0,
     };
     let sum = before.checked_add(increment).ok_or(Error::OVERFLOW)?;
     let text = num::IntText::new(sum);
-    ctx.data.apply(&hash_set(key, [(field.into(), text.as_bytes().into())].into()));
+    ctx.data.apply(&hash_count(key, field, text.as_bytes(), keeps));
     ctx.reply.integer(sum);
     Ok(())
 }
@@ -178,7 +180,9 @@ fn hincrbyfloat(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     if !increment.is_finite() {
         return Err(Error::new("ERR value is NaN or Infinity"));
     }
-    let before = match ctx.data.get::<Hash>(key)?.and_then(|hash| hash.get(field)) {
+    let hash = ctx.data.hash(key)?;
+    let keeps = hash.is_some_and(|hash| hash.expires_at(field).is_some());
+    let before = match hash.and_then(|hash| hash.get(field)) {
         Some(value) => Extended::parse(value).ok_or(Error::new("ERR hash value is not a float"))?,
         None => Extended::ZERO,
     };
@@ -187,7 +191,7 @@ fn hincrbyfloat(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         return Err(Error::NAN_OR_INFINITY);
     }
     let text = sum.to_text();
-    ctx.data.apply(&hash_set(key, [(field.into(), text.as_slice().into())].into()));
+    ctx.data.apply(&hash_count(key, field, &text, keeps));
     ctx.reply.bulk(&text);
     Ok(())
 }
@@ -196,7 +200,7 @@ fn hrandfield(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let key = args.word()?;
     let mut rng = ctx.data.rng();
     if args.is_empty() {
-        let field = ctx.data.get::<Hash>(key)?.and_then(|hash| hash.sample(&mut rng)).map(|(field, _)| field);
+        let field = ctx.data.hash(key)?.and_then(|hash| hash.sample(&mut rng)).map(|(field, _)| field);
         ctx.reply.bulk_or_null(field);
         return Ok(());
     }
@@ -206,7 +210,7 @@ fn hrandfield(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     if with_values && count.is_huge() {
         return Err(Error::VALUE_OUT_OF_RANGE);
     }
-    let Some(hash) = ctx.data.get::<Hash>(key)? else {
+    let Some(hash) = ctx.data.hash(key)? else {
         ctx.reply.array(0);
         return Ok(());
     };
@@ -250,7 +254,7 @@ fn hscan(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let mut found = Vec::new();
     let mut next = 0;
     // Redis answers for a key that isn't there before it looks at the options.
-    if let Some(hash) = ctx.data.get::<Hash>(key)? {
+    if let Some(hash) = ctx.data.hash(key)? {
         let options = ScanOptions::read(args, false)?;
         next = hash.scan(cursor, options.count, |field, value| {
             if options.matches(field) {
@@ -270,4 +274,10 @@ fn hscan(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 fn hash_set<'a>(key: &'a [u8], pairs: Vec<(Blob<'a>, Blob<'a>)>) -> Effect<'a> {
     Effect::new(key, Change::Hash(HashChange::Set(pairs)))
+}
+
+/// A field that counts gets its next value, and keeps its deadline if it has one.
+fn hash_count<'a>(key: &'a [u8], field: &'a [u8], value: &'a [u8], keeps: bool) -> Effect<'a> {
+    let pairs = [(field.into(), value.into())].into();
+    Effect::new(key, Change::Hash(if keeps { HashChange::SetKeeping(pairs) } else { HashChange::Set(pairs) }))
 }

@@ -2,10 +2,15 @@
 
 mod change;
 mod commands;
+mod deadlines;
+pub mod expiry_commands;
+pub mod get_set_commands;
 #[cfg(test)]
 mod tests;
 mod value;
+mod view;
 
 pub use change::{HashChange, HashUndo};
 pub use commands::COMMANDS;
 pub use value::{Hash, Iter};
+pub use view::HashView;

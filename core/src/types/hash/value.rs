@@ -1,11 +1,14 @@
 //! The value of a hash: packed while it is small, a table from then on.
 //!
-//! It knows neither keys nor commands. A hash that has become a table stays one, as in Redis, since what grew once is
-//! likely to grow again.
+//! It knows neither keys nor commands, nor the time: a field whose deadline has passed is there until it is removed, and
+//! who mustn't see it looks through a [view](super::HashView). A hash that has become a table stays one, as in Redis, since
+//! what grew once is likely to grow again. While a field has a deadline, the deadlines stand beside either form.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 
+use super::deadlines::Deadlines;
 use crate::{
+    env::UnixMillis,
     hash::{self, Rng},
     table::{self, Table},
     types::{
@@ -32,6 +35,15 @@ enum Repr {
     /// Field and value by turns.
     Packed(Packed),
     Table(Box<Fields>),
+    /// Some fields have deadlines.
+    Timed(Box<Timed>),
+}
+
+#[derive(Debug, Clone)]
+struct Timed {
+    /// The fields with their values, in one of the other forms.
+    fields: Hash,
+    deadlines: Deadlines,
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +68,7 @@ impl Hash {
         match &self.repr {
             Repr::Packed(packed) => packed.len() / 2,
             Repr::Table(fields) => fields.table.len(),
+            Repr::Timed(timed) => timed.fields.len(),
         }
     }
 
@@ -71,6 +84,7 @@ impl Hash {
         match &self.repr {
             Repr::Packed(packed) => packed.after(packed.find(field, 2)?),
             Repr::Table(fields) => fields.get(field),
+            Repr::Timed(timed) => timed.fields.get(field),
         }
     }
 
@@ -80,8 +94,20 @@ impl Hash {
         self.get(field).is_some()
     }
 
-    /// Sets a field, and returns whether it is new. Cost: as [`Self::get`]; O(n) once, when the hash becomes a table.
+    /// Sets a field, which has no deadline then, and returns whether it is new. Cost: as [`Self::get`]; O(n) once, when
+    /// the hash becomes a table.
     pub fn insert(&mut self, field: &[u8], value: &[u8], encoding: &Encoding) -> bool {
+        if let Repr::Timed(_) = &self.repr {
+            self.set_expiry(field, None, encoding);
+        }
+        self.insert_keeping(field, value, encoding)
+    }
+
+    /// The same for a field that keeps the deadline that it has.
+    pub fn insert_keeping(&mut self, field: &[u8], value: &[u8], encoding: &Encoding) -> bool {
+        if let Repr::Timed(timed) = &mut self.repr {
+            return timed.fields.insert_keeping(field, value, encoding);
+        }
         if let Repr::Packed(packed) = &mut self.repr {
             let found = packed.find(field, 2);
             let is_short = field.len().max(value.len()) <= encoding.hash_max_listpack_value;
@@ -107,6 +133,72 @@ impl Hash {
         match &mut self.repr {
             Repr::Packed(packed) => packed.find(field, 2).is_some_and(|position| packed.remove(position, 2) == 2),
             Repr::Table(fields) => fields.remove(field),
+            Repr::Timed(timed) => {
+                timed.deadlines.set(field, None);
+                let removed = timed.fields.remove(field);
+                self.settle_form();
+                removed
+            }
+        }
+    }
+
+    /// When a field expires; `None` if it doesn't, or isn't there. Cost: O(1).
+    #[must_use]
+    pub fn expires_at(&self, field: &[u8]) -> Option<UnixMillis> {
+        self.timed()?.deadlines.get(field)
+    }
+
+    /// Sets or clears the deadline of a field, and returns the one before. There's none for a field that isn't there.
+    /// Cost: O(log n).
+    pub fn set_expiry(&mut self, field: &[u8], at: Option<UnixMillis>, encoding: &Encoding) -> Option<UnixMillis> {
+        let at = at.filter(|_| self.contains(field));
+        if at.is_some() && !matches!(self.repr, Repr::Timed(_)) {
+            let fields = Self { repr: core::mem::take(&mut self.repr) };
+            self.repr = Repr::Timed(Box::new(Timed { fields, deadlines: Deadlines::new(encoding.seed) }));
+        }
+        let Repr::Timed(timed) = &mut self.repr else { return None };
+        let before = timed.deadlines.set(field, at);
+        self.settle_form();
+        before
+    }
+
+    /// The earliest deadline of a field. Cost: O(1) without deadlines.
+    #[inline]
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<UnixMillis> {
+        self.timed()?.deadlines.first()
+    }
+
+    /// Whether all fields are due at `now`. Cost: O(1) without deadlines.
+    #[must_use]
+    pub fn is_all_due(&self, now: UnixMillis) -> bool {
+        self.timed().is_some_and(|Timed { fields, deadlines }| {
+            deadlines.len() == fields.len() && deadlines.last().is_some_and(|last| last <= now)
+        })
+    }
+
+    /// The fields that are due at `now`, the earliest first, `count_max` at most. Cost: O(fields that are due).
+    #[must_use]
+    pub fn due(&self, now: UnixMillis, count_max: usize) -> Vec<&[u8]> {
+        self.timed().map(|timed| timed.deadlines.due(now, count_max)).unwrap_or_default()
+    }
+
+    /// How many fields are due at `now`. Cost: O(fields that are due).
+    #[must_use]
+    pub fn due_count(&self, now: UnixMillis) -> usize {
+        self.timed().map_or(0, |timed| timed.deadlines.due_count(now))
+    }
+
+    fn timed(&self) -> Option<&Timed> {
+        if let Repr::Timed(timed) = &self.repr { Some(timed) } else { None }
+    }
+
+    /// Gives up the place for deadlines once there are none.
+    fn settle_form(&mut self) {
+        if let Repr::Timed(timed) = &mut self.repr
+            && timed.deadlines.is_empty()
+        {
+            self.repr = core::mem::take(&mut timed.fields.repr);
         }
     }
 
@@ -116,6 +208,7 @@ impl Hash {
         match &self.repr {
             Repr::Packed(packed) => Iter(IterRepr::Packed(packed.iter())),
             Repr::Table(fields) => Iter(IterRepr::Table(fields.table.iter())),
+            Repr::Timed(timed) => timed.fields.iter(),
         }
     }
 
@@ -130,7 +223,13 @@ impl Hash {
                 let (field, value) = split_pair(pair);
                 visit(field, value);
             }),
+            Repr::Timed(timed) => timed.fields.scan_dyn(cursor, count, &mut visit),
         }
+    }
+
+    /// The same for any visitor: a form within another would be a type within another without end.
+    fn scan_dyn<'a>(&'a self, cursor: u64, count: usize, visit: &mut dyn FnMut(&'a [u8], &'a [u8])) -> u64 {
+        self.scan(cursor, count, visit)
     }
 
     /// Returns a field drawn at random, each equally likely. Cost: O(1) expected; O(n) while packed.
@@ -142,15 +241,18 @@ impl Hash {
                 Some((packed.at(position)?, packed.after(position)?))
             }
             Repr::Table(fields) => fields.table.sample(rng).map(|pair| split_pair(pair)),
+            Repr::Timed(timed) => timed.fields.sample(rng),
         }
     }
 
     /// Returns how `OBJECT ENCODING` calls the present representation.
     #[must_use]
-    pub const fn encoding(&self) -> &'static str {
+    pub fn encoding(&self) -> &'static str {
         match &self.repr {
             Repr::Packed(_) => "listpack",
             Repr::Table(_) => "hashtable",
+            Repr::Timed(timed) if matches!(timed.fields.repr, Repr::Packed(_)) => "listpackex",
+            Repr::Timed(_) => "hashtable",
         }
     }
 
@@ -160,6 +262,9 @@ impl Hash {
         match &self.repr {
             Repr::Packed(packed) => packed.allocated_bytes(),
             Repr::Table(fields) => size_of::<Fields>() + fields.table.allocated_bytes() + fields.bytes,
+            Repr::Timed(timed) => {
+                size_of::<Timed>() + timed.fields.allocated_bytes() + timed.deadlines.allocated_bytes()
+            }
         }
     }
 
@@ -173,7 +278,9 @@ impl Hash {
         }
         match &mut self.repr {
             Repr::Table(fields) => fields,
-            Repr::Packed(_) => unreachable!("it has just become a table"),
+            Repr::Packed(_) | Repr::Timed(_) => {
+                unreachable!("it has just become a table, and the form within is plain")
+            }
         }
     }
 }
@@ -184,10 +291,12 @@ impl Default for Repr {
     }
 }
 
-/// Hashes are equal when they have the same fields with the same values, however they hold them.
+/// Hashes are equal when they have the same fields with the same values and deadlines, however they hold them.
 impl PartialEq for Hash {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().all(|(field, value)| other.get(field) == Some(value))
+        let same =
+            |field: &[u8], value| other.get(field) == Some(value) && other.expires_at(field) == self.expires_at(field);
+        self.len() == other.len() && self.iter().all(|(field, value)| same(field, value))
     }
 }
 
