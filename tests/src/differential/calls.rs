@@ -158,6 +158,22 @@ pub(super) fn finish(words: &mut Vec<Vec<u8>>, flavour: &Flavour) {
         "sort" if has(words, "store") && has(words, "by") && has(words, "alpha") => {
             words.retain(|word| !is(word, "alpha"));
         }
+        // Changes of groups are meant to be noticed.
+        "watch" => words.iter_mut().filter(|word| word.starts_with(b"stream")).for_each(|word| *word = b"string:0".to_vec()),
+        // What is written into a HyperLogLog by other means is hardly one any more.
+        "append" | "setrange" | "setbit" | "bitfield" => {
+            words.iter_mut().filter(|word| word.starts_with(b"hyper")).for_each(|word| *word = b"string:0".to_vec());
+        }
+        // Asked for the count of one key alone, Redis writes it into the value, which other commands would see.
+        "pfcount" if words.len() == 2 => words.push(words[1].clone()),
+        // A range by members means nothing where scores differ.
+        _ if name.contains("lex") || matches!(name.as_str(), "zrange" | "zrangestore") && has(words, "bylex") => {
+            let source = if name == "zrangestore" { 2 } else { 1 };
+            if let Some(key) = words.get_mut(source).filter(|key| key.starts_with(b"sorted-set") || key.starts_with(b"geo")) {
+                let even = if key.ends_with(b"1") { b"even:1".to_vec() } else { b"even:0".to_vec() };
+                *key = even;
+            }
+        }
         // Any of those that are near enough: what is stored would tell which.
         "geosearchstore" | "georadius" | "georadiusbymember"
             if has(words, "store") || has(words, "storedist") || name == "geosearchstore" =>

@@ -161,10 +161,19 @@ fn flatten(reply: &Reply) -> Vec<String> {
     match reply {
         Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => items.iter().flat_map(flatten).collect(),
         Reply::Map(pairs) => pairs.iter().flat_map(|(key, value)| [flatten(key), flatten(value)].concat()).collect(),
-        Reply::Bulk(bytes) => vec![bytes.escape_ascii().to_string()],
-        Reply::Double(text) => vec![text.clone()],
+        Reply::Bulk(bytes) => vec![canonical(bytes.escape_ascii().to_string())],
+        Reply::Double(text) => vec![canonical(text.clone())],
         Reply::Nil => Vec::new(),
         other => vec![format!("{other:?}")],
+    }
+}
+
+/// A number with a fraction or an exponent as it is read: how it is written is looked at elsewhere.
+fn canonical(text: String) -> String {
+    let is_number = text == "-0" || text.contains(['.', 'e']);
+    match text.parse::<f64>() {
+        Ok(number) if is_number => format!("{}", number + 0.0),
+        _ => text,
     }
 }
 

@@ -76,13 +76,16 @@ pub fn run(options: &Options) -> io::Result<bool> {
     while tally.calls < options.commands && found.len() < FOUND_MAX && (options.goes_on || found.is_empty()) {
         let mut log = Vec::new();
         let difference = arena.episode(episode, &shapes, options, &mut log, &mut tally)?;
-        if let Some(difference) = difference {
+        if let Some(difference) = difference.filter(|found| found.name != play::PARTED) {
             let count = found.entry(difference.name.clone()).or_default();
             *count += 1;
             if *count == 1 {
                 println!("\nseed {episode}: {}", difference.text);
                 let script = arena.shortened(log, &difference);
                 print_script(&script);
+                if let Some(last) = arena.again(&script) {
+                    println!("  which gives: {}", last.text);
+                }
             }
         }
         episode += 1;

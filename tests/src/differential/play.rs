@@ -12,6 +12,8 @@ use super::wire::{Line, Replies, elements};
 use crate::client::encode;
 use crate::reply::decode;
 
+/// The name of a difference that is meant, after which there is nothing left to compare.
+pub(super) const PARTED: &str = "(parted)";
 /// Calls after which a batch is sent.
 const BATCH_CALLS: usize = 400;
 /// Bytes after which a batch is sent.
@@ -199,7 +201,8 @@ fn one(call: &Call, (redis, ours): (&[u8], &[u8]), before: &[(&[u8], &[u8])], ta
     if let Some(index) = meant::place(&case) {
         tally.meant.resize(meant::MEANT.len(), 0);
         tally.meant[index] += 1;
-        return None;
+        let ends = meant::MEANT.get(index).is_some_and(|meant| meant.parts);
+        return ends.then(|| Found { name: PARTED.into(), text: String::new() });
     }
     let name = call.words.first().map(|word| String::from_utf8_lossy(word).to_ascii_lowercase()).unwrap_or_default();
     let name = match name.as_str() {

@@ -1,8 +1,9 @@
-//! Making a failing run short: units that aren't needed are left out, then single calls.
+//! Making a failing run short: units that aren't needed are left out, then single calls, then words.
 
 use std::time::{Duration, Instant};
 
 use super::calls::Call;
+use super::check::Check;
 use super::units::Unit;
 
 /// How long one run is shortened.
@@ -15,7 +16,9 @@ pub(super) fn shrink(units: Vec<Unit>, mut fails: impl FnMut(&[Unit]) -> bool) -
     // A transaction without one of its calls is still one.
     let mut whole = units;
     for at in 0..whole.len() {
-        if whole[at].calls.len() < 2 {
+        // What is drawn from means nothing without what was drawn.
+        let depends = |call: &Call| matches!(call.check, Check::Drawn { .. } | Check::Scanned { .. } | Check::Left);
+        if whole[at].calls.len() < 2 || whole[at].calls.iter().any(depends) {
             continue;
         }
         let calls = std::mem::take(&mut whole[at].calls);
@@ -25,6 +28,17 @@ pub(super) fn shrink(units: Vec<Unit>, mut fails: impl FnMut(&[Unit]) -> bool) -
             fails(&tried)
         });
         whole[at].calls = calls;
+    }
+    for (unit, at) in whole.iter().enumerate().flat_map(|(at, unit)| (0..unit.calls.len()).map(move |call| (at, call))).collect::<Vec<_>>() {
+        let words = whole[unit].calls[at].words.clone();
+        if words.len() > 3 {
+            let words = without(words, deadline, &mut |words| {
+                let mut tried = whole.clone();
+                tried[unit].calls[at].words = words.to_vec();
+                fails(&tried)
+            });
+            whole[unit].calls[at].words = words;
+        }
     }
     whole
 }

@@ -52,8 +52,8 @@ impl<'a> Generator<'a> {
             40..75 => self.scan(),
             75..95 => self.transaction(),
             95..115 => self.script(),
-            115..125 => self.longest_common(),
-            125..128 => self.by_the_clock(),
+            115..123 => self.longest_common(),
+            123..128 => self.by_the_clock(),
             128..130 => vec![self.unknown()],
             130..131 if self.flavour.huge => self.huge(),
             131..150 => self.fill(),
@@ -188,11 +188,16 @@ impl<'a> Generator<'a> {
         vec![first, second, Call::new(words), Call::of("DEL lcs:0 lcs:1")]
     }
 
-    /// What depends on the clock, and is forgotten again.
+    /// What depends on the clock, or leaves traces in Redis alone, and is forgotten again.
     fn by_the_clock(&mut self) -> Vec<Call> {
         let rng = &mut self.rng;
         let clock = |line: &str| Call { check: Check::Clock, ..Call::of(line) };
-        match rng.below(3) {
+        match rng.below(4) {
+            3 => {
+                let key = key(rng, &self.flavour, Group::HyperLogLog);
+                let copy = Call::on("COPY", &key, "clock");
+                vec![copy, Call::of("PFCOUNT clock"), Call::of("PFCOUNT clock"), Call::of("DEL clock")]
+            }
             0 => vec![clock("XADD clock * a b"), Call::of("XLEN clock"), clock("XRANGE clock - +"), Call::of("DEL clock")],
             1 => vec![clock("TIME"), clock("LASTSAVE")],
             _ => vec![Call::of("SET clock 1 PX 100000000"), Call::of("PTTL clock"), Call::of("PERSIST clock"), Call::of("DEL clock")],
@@ -215,14 +220,21 @@ impl<'a> Generator<'a> {
             ("SADD", Group::Set),
             ("HSET", Group::Hash),
             ("ZADD", Group::SortedSet),
+            ("ZADD", Group::Set),
             ("PFADD", Group::HyperLogLog),
             ("GEOADD", Group::Geo),
         ]);
         let Some(row) = sanderling_core::command::table::find(name.as_bytes()) else { return Vec::new() };
         let mut words = vec![name.as_bytes().to_vec(), key(rng, flavour, group)];
+        // Those all of whose scores are equal, for ranges by members.
+        let even = group == Group::Set && name == "ZADD";
+        if even {
+            words[1] = pick(rng, &["even:0", "even:1"]).into();
+        }
         for _ in 0..pick(rng, &[3, 10, 60, 140, 600]) {
             let own = |rng: &mut Rng, name: &str| word(rng, flavour, row, name);
             match name {
+                "ZADD" if even => words.push(b"0".to_vec()),
                 "ZADD" => words.push(own(rng, "score")),
                 "GEOADD" => words.extend([own(rng, "longitude"), own(rng, "latitude")]),
                 _ => {}
