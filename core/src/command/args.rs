@@ -79,6 +79,15 @@ impl<'a> Args<'a> {
         num::parse_i64(self.word()?).ok_or(Error::NOT_AN_INTEGER)
     }
 
+    /// Reads an integer of 32 bits, such as the number of a database.
+    ///
+    /// # Errors
+    /// [`Error::NOT_AN_INTEGER`], or another one for what takes more bits.
+    pub fn small_integer(&mut self) -> Result<i32> {
+        let range = Error::new("ERR value is out of range, value must between -2147483648 and 2147483647");
+        i32::try_from(self.integer()?).map_err(|_| range)
+    }
+
     /// Reads an integer that isn't negative.
     ///
     /// # Errors

@@ -168,19 +168,34 @@ pub(super) fn finish(words: &mut Vec<Vec<u8>>, flavour: &Flavour) {
         "pfcount" if words.len() == 2 => words.push(words[1].clone()),
         // A range by members means nothing where scores differ.
         _ if name.contains("lex") || matches!(name.as_str(), "zrange" | "zrangestore") && has(words, "bylex") => {
-            let source = if name == "zrangestore" { 2 } else { 1 };
-            if let Some(key) = words.get_mut(source).filter(|key| key.starts_with(b"sorted-set") || key.starts_with(b"geo")) {
-                let even = if key.ends_with(b"1") { b"even:1".to_vec() } else { b"even:0".to_vec() };
-                *key = even;
-            }
+            set_aside(words, if name == "zrangestore" { 2 } else { 1 }, ["even:0", "even:1"]);
         }
-        // Any of those that are near enough: what is stored would tell which.
-        "geosearchstore" | "georadius" | "georadiusbymember"
-            if has(words, "store") || has(words, "storedist") || name == "geosearchstore" =>
-        {
-            words.retain(|word| !is(word, "any"));
+        // Half of what is added are keys that hold places alone; scores that are none have no place.
+        "geoadd" if words.get(1).is_some_and(|key| key.ends_with(b"0")) => set_aside(words, 1, ["place:0", "place:1"]),
+        name if name.starts_with("geo") && name != "geoadd" => {
+            set_aside(words, if name == "geosearchstore" { 2 } else { 1 }, ["place:0", "place:1"]);
         }
         _ => {}
+    }
+    // What is stored would tell which of those near enough are taken, and the last bits of distances.
+    if name == "geosearchstore" || name.starts_with("georadius") && (has(words, "store") || has(words, "storedist")) {
+        words.retain(|word| !is(word, "any"));
+        let option = words.iter().position(|word| is(word, "storedist"));
+        let destination = if name == "geosearchstore" { option.map(|_| 1) } else { option.map(|at| at + 1) };
+        if let Some(key) = destination.and_then(|at| words.get_mut(at)) {
+            *key = b"distance".to_vec();
+        }
+    }
+}
+
+/// Replaces a key by one of those that no other command writes to.
+fn set_aside(words: &mut [Vec<u8>], at: usize, keys: [&str; 2]) {
+    if let Some(key) = words.get_mut(at) {
+        *key = match key.last() {
+            Some(b'1') => keys[1].into(),
+            Some(b'2') => b"plain".to_vec(),
+            _ => keys[0].into(),
+        };
     }
 }
 

@@ -7,7 +7,7 @@ use super::check::Check;
 use super::units::Unit;
 
 /// How long one run is shortened.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Leaves out what `fails` does without. Cost: some hundred runs.
 pub(super) fn shrink(units: Vec<Unit>, mut fails: impl FnMut(&[Unit]) -> bool) -> Vec<Unit> {

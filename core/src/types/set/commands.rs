@@ -154,8 +154,10 @@ fn srandmember(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         ctx.reply.bulk_or_null(member.as_ref().map(Member::as_bytes));
         return Ok(());
     }
+    if args.len() > 1 {
+        return Err(Error::SYNTAX);
+    }
     let count = DrawCount::read(args)?;
-    args.end()?;
     let Some(set) = ctx.data.get::<Set>(key)? else {
         ctx.reply.array(0);
         return Ok(());
