@@ -7,6 +7,7 @@
 mod big;
 mod decimal;
 mod extended;
+mod hex;
 
 use alloc::vec::Vec;
 
@@ -88,7 +89,8 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
-/// Reads a floating-point number: decimal, with or without an exponent, or `inf` and `infinity` in any case and sign.
+/// Reads a floating-point number: decimal or hexadecimal, with or without an exponent, or `inf` and `infinity` in any
+/// case and sign.
 ///
 /// Refuses an empty text, spaces, NaN, and a number too large or too small to be told from infinity or zero.
 #[must_use]
@@ -99,8 +101,50 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
         rest => (false, rest),
     };
     let is_infinite = unsigned.eq_ignore_ascii_case(b"inf") || unsigned.eq_ignore_ascii_case(b"infinity");
-    let value = if is_infinite { f64::INFINITY } else { parse_unsigned_f64(unsigned)? };
+    let value = if is_infinite {
+        f64::INFINITY
+    } else if let Some((bits, exponent, inexact)) = hex::parse(unsigned) {
+        let value = from_binary(bits, exponent, inexact);
+        if value.is_infinite() || value == 0.0 && bits != 0 {
+            return None;
+        }
+        value
+    } else {
+        parse_unsigned_f64(unsigned)?
+    };
     Some(if negative { -value } else { value })
+}
+
+/// Reads a number as C's `strtod` does where Redis asks no more of it, for the bounds of a range of scores and for `SORT`:
+/// spaces before it, and nothing at all for 0. What follows a NUL isn't seen.
+///
+/// A number too large or too small is infinity or 0, and `false` stands beside it.
+#[must_use]
+pub fn parse_f64_leniently(text: &[u8]) -> Option<(f64, bool)> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    if text.is_empty() {
+        return Some((0.0, true));
+    }
+    let text = text.trim_ascii_start();
+    let (negative, unsigned) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    if matches!(unsigned.first(), Some(b'-' | b'+')) {
+        return None;
+    }
+    let (value, fits) = match (parse_f64(unsigned), hex::parse(unsigned)) {
+        (Some(value), _) => (value, true),
+        (None, Some((bits, exponent, inexact))) => (from_binary(bits, exponent, inexact), false),
+        (None, None) => (if decimal::Decimal::parse(unsigned)?.magnitude() > 0 { f64::INFINITY } else { 0.0 }, false),
+    };
+    Some((if negative { -value } else { value }, fits))
+}
+
+/// `bits` × 2^`exponent`, and a little more if that is `inexact`, as the nearest double.
+fn from_binary(bits: u64, exponent: i32, inexact: bool) -> f64 {
+    libm::ldexp((bits | u64::from(inexact)) as f64, exponent)
 }
 
 #[cfg(feature = "small")]
@@ -302,16 +346,44 @@ mod tests {
             ("-INFINITY", f64::NEG_INFINITY),
             ("007", 7.0),
             ("5e-324", 5e-324),
+            ("0x10", 16.0),
+            ("-0X1.8p1", -3.0),
         ] {
             assert_eq!(parse_f64(text.as_bytes()).map(f64::to_bits), Some(value.to_bits()), "{text}");
         }
         for text in [
             "", " 1", "1 ", "nan", "-NaN", ".", "e5", "1e", "1e999", "-1e999", "1e-999", "--1", "1_0", "1,5", "infi",
-            "\u{ff11}",
+            "\u{ff11}", "0x", "0x1p2000", "0x1p-2000",
         ] {
             assert_eq!(parse_f64(text.as_bytes()), None, "{text}");
         }
         assert_eq!(parse_f64(b"\xff"), None);
+    }
+
+    #[test]
+    fn bounds_are_read_as_c_reads_them() {
+        for (text, value) in [
+            ("", Some(0.0)),
+            (" 1", Some(1.0)),
+            ("\t-1.5", Some(-1.5)),
+            ("1e999", Some(f64::INFINITY)),
+            ("-1e999", Some(f64::NEG_INFINITY)),
+            ("1e-999", Some(0.0)),
+            ("0x1p2000", Some(f64::INFINITY)),
+            ("1\0x", Some(1.0)),
+            ("\0", Some(0.0)),
+            ("inf", Some(f64::INFINITY)),
+            (" ", None),
+            ("1 ", None),
+            ("--1", None),
+            ("nan", None),
+            ("e5", None),
+            ("-", None),
+        ] {
+            assert_eq!(parse_f64_leniently(text.as_bytes()).map(|(value, _)| value), value, "{text:?}");
+        }
+        assert_eq!(parse_f64_leniently(b"1e999"), Some((f64::INFINITY, false)));
+        assert_eq!(parse_f64_leniently(b"0e999"), Some((0.0, true)));
     }
 
     /// The expectations were read off a Redis server for what `ZADD` stores and `ZSCORE` returns, except where the fewest

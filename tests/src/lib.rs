@@ -11,6 +11,7 @@
 
 pub mod client;
 pub mod conformance;
+pub mod differential;
 pub mod engine;
 pub mod fuzz;
 pub mod http;

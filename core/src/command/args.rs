@@ -79,6 +79,15 @@ impl<'a> Args<'a> {
         num::parse_i64(self.word()?).ok_or(Error::NOT_AN_INTEGER)
     }
 
+    /// Reads an integer of 32 bits, such as the number of a database.
+    ///
+    /// # Errors
+    /// [`Error::NOT_AN_INTEGER`], or another one for what takes more bits.
+    pub fn small_integer(&mut self) -> Result<i32> {
+        let range = Error::new("ERR value is out of range, value must between -2147483648 and 2147483647");
+        i32::try_from(self.integer()?).map_err(|_| range)
+    }
+
     /// Reads an integer that isn't negative.
     ///
     /// # Errors
@@ -105,13 +114,25 @@ impl<'a> Args<'a> {
         Extended::parse(self.word()?).ok_or(Error::NOT_A_FLOAT)
     }
 
-    /// Reads the cursor of a scan.
+    /// Reads the cursor of a scan: an unsigned number, in which C takes a sign and nothing at all as well, and sees nothing
+    /// behind a NUL. What is negative counts from the largest number down.
     ///
     /// # Errors
     /// [`Error::INVALID_CURSOR`].
     pub fn cursor(&mut self) -> Result<u64> {
-        let text = core::str::from_utf8(self.word()?).map_err(|_| Error::INVALID_CURSOR)?;
-        text.parse().map_err(|_| Error::INVALID_CURSOR)
+        let text = self.word()?.split(|byte| *byte == 0).next().unwrap_or_default();
+        let (negative, digits) = match text {
+            [] => return Ok(0),
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            rest => (false, rest),
+        };
+        if !digits.first().is_some_and(u8::is_ascii_digit) {
+            return Err(Error::INVALID_CURSOR);
+        }
+        let text = core::str::from_utf8(digits).map_err(|_| Error::INVALID_CURSOR)?;
+        let cursor: u64 = text.parse().map_err(|_| Error::INVALID_CURSOR)?;
+        Ok(if negative { cursor.wrapping_neg() } else { cursor })
     }
 
     /// Confirms that every word was read.

@@ -5,6 +5,7 @@ use alloc::{format, string::String};
 use super::{Args, Command, Context, Flags, Group, Keys, table};
 use crate::{
     error::{Error, Result},
+    families::transactions,
     session::Queued,
 };
 
@@ -39,11 +40,14 @@ pub(crate) fn find_row(args: &[&[u8]]) -> Result<(&'static Command, usize)> {
 
 /// Runs a call, or queues it where a transaction is open. Whatever happens, exactly one reply is written.
 pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]]) {
-    let outcome = admit(ctx, args);
-    if outcome.is_err()
-        && let Some(transaction) = &mut ctx.session().transaction
-    {
-        transaction.aborted = true;
+    let mut outcome = admit(ctx, args);
+    if let Err(why) = &outcome {
+        // An EXEC that isn't admitted ends the transaction all the same.
+        if args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"exec")) {
+            outcome = Err(transactions::abort(ctx, why));
+        } else if let Some(transaction) = &mut ctx.session().transaction {
+            transaction.aborted = true;
+        }
     }
     let outcome = match outcome {
         Ok(Some((row, words))) => run(ctx, row, words),

@@ -92,7 +92,7 @@ fn reset(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
 }
 
 fn select(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let index = args.integer()?;
+    let index = args.small_integer()?;
     let index = u8::try_from(index).ok().filter(|index| *index < DATABASES);
     let index = index.ok_or(Error::new("ERR DB index is out of range"))?;
     ctx.session().db = index;

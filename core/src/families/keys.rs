@@ -176,7 +176,7 @@ const SAME_OBJECT: Error = Error::new("ERR source and destination objects are th
 
 /// Reads another database's index. A replica holds one database only, so for it there's no other.
 fn read_db(ctx: &Context<'_>, args: &mut Args<'_>) -> Result<u8> {
-    let index = args.integer()?;
+    let index = args.small_integer()?;
     let db = u8::try_from(index).ok().filter(|index| *index < DATABASES);
     let db = db.filter(|db| ctx.data.role == Role::Primary || *db == ctx.data.db_index());
     db.ok_or(Error::new("ERR DB index is out of range"))

@@ -8,7 +8,6 @@ use crate::{
     error::{Error, Result},
     format::effects,
     limits::DATABASES,
-    num,
     role::Role,
 };
 
@@ -66,7 +65,7 @@ fn read_flush_mode(args: &mut Args<'_>) -> Result<()> {
 /// replica of one of them gets what it needs without knowing the other, and the log carries all of it.
 fn swapdb(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let mut read = |invalid: &'static str| {
-        let index = num::parse_i64(args.word()?).ok_or(Error::new(invalid))?;
+        let index = args.small_integer().map_err(|_| Error::new(invalid))?;
         u8::try_from(index).ok().filter(|db| *db < DATABASES).ok_or(Error::new("ERR DB index is out of range"))
     };
     let (one, other) = (read("ERR invalid first DB index")?, read("ERR invalid second DB index")?);

@@ -148,9 +148,9 @@ fn order(data: &mut Data<'_>, elements: Vec<Vec<u8>>, options: &Options<'_>) -> 
             (true, text) => Weight::Text(text),
             // An element of which the other key says nothing weighs nothing.
             (false, None) => Weight::Number(0.0),
-            (false, Some(text)) => match num::parse_f64(&text) {
-                Some(number) => Weight::Number(number),
-                None => return Err(Error::new("ERR One or more scores can't be converted into double")),
+            (false, Some(text)) => match num::parse_f64_leniently(&text) {
+                Some((number, true)) => Weight::Number(number),
+                _ => return Err(Error::new("ERR One or more scores can't be converted into double")),
             },
         };
         weighed.push((weight, element));

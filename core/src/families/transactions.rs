@@ -3,6 +3,8 @@
 //! A transaction's commands run one after the other in one call of the engine, so their effects are one record:
 //! nobody ever sees half of it.
 
+use alloc::format;
+
 use crate::{
     command::{Access, Args, Command, Context, Flags, Group, Keys, find_row, run},
     error::{Error, Result},
@@ -92,6 +94,15 @@ fn exec(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Ends the transaction of an `EXEC` that can't even begin, and returns what it answers: not why alone, but that nothing
+/// of the transaction has happened.
+pub(crate) fn abort(ctx: &mut Context<'_>, why: &Error) -> Error {
+    ctx.session().transaction = None;
+    release_watches(ctx);
+    let why = why.text();
+    Error::owned(format!("EXECABORT Transaction discarded because of: {}", why.strip_prefix("ERR ").unwrap_or(why)))
 }
 
 fn discard(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {

@@ -3,11 +3,11 @@
 //! Redis adds in C's `long double`, on x86 the 80-bit format: 64 bits of significand, 15 of exponent. That is why 0.1
 //! and 0.2 make 0.3 there. A server and a tab have to agree with it and with each other, and WebAssembly knows no such
 //! type, so it is done here with integers: reading and writing are correctly rounded (half to even), like glibc's.
-//! Left out are hexadecimal input, and the lesser precision of subnormal numbers, which 17 decimals can't show.
+//! Left out is the lesser precision of subnormal numbers, which 17 decimals can't show.
 
 use alloc::vec::Vec;
 
-use super::{big::Big, decimal::Decimal};
+use super::{big::Big, decimal::Decimal, hex};
 
 /// A number in the format of x87's extended precision.
 ///
@@ -184,6 +184,10 @@ impl Magnitude {
     fn parse(text: &[u8]) -> Option<Self> {
         if text.len() >= TEXT_BYTES_MAX {
             return None;
+        }
+        if let Some((bits, exponent, inexact)) = hex::parse(text) {
+            let magnitude = Self::rounded(bits.into(), exponent, inexact);
+            return (bits == 0 || matches!(magnitude, Self::Finite { .. })).then_some(magnitude);
         }
         let decimal = Decimal::parse(text)?;
         if decimal.is_zero() {

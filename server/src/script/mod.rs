@@ -90,6 +90,10 @@ impl Scripts {
     fn evalsha(&mut self, ctx: &mut Context<'_>, access: ScriptAccess, args: &mut Args<'_>) -> Result<()> {
         let words = args.rest();
         let digest = String::from_utf8_lossy(args.word()?).to_ascii_lowercase();
+        // What can't be a digest isn't known, whatever follows it.
+        if digest.len() != DIGEST_BYTES {
+            return Err(NO_SCRIPT);
+        }
         let (keys, arguments) = split_keys(args, Error::NOT_AN_INTEGER)?;
         self.call(ctx, &digest, ("evalsha", access), words, keys, arguments)
     }
@@ -104,7 +108,7 @@ impl Scripts {
         arguments: &[&[u8]],
     ) -> Result<()> {
         let script = self.known.get(digest);
-        let script = script.ok_or(Error::new("NOSCRIPT No matching script. Please use EVAL."))?;
+        let script = script.ok_or(NO_SCRIPT)?;
         let access = access_of(ctx, access, script.flags)?;
         let patience = patience(ctx);
         let call = Call {
@@ -223,6 +227,10 @@ impl Interpreter for Scripts {
         ]
     }
 }
+
+const NO_SCRIPT: Error = Error::new("NOSCRIPT No matching script. Please use EVAL.");
+/// Hexadecimal digits of a script's SHA-1.
+const DIGEST_BYTES: usize = 40;
 
 /// Words of a call.
 type Words<'a> = &'a [&'a [u8]];

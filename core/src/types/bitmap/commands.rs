@@ -63,9 +63,18 @@ fn bitcount(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         ctx.reply.integer(0);
         return Ok(());
     };
-    let range = match args.is_empty() {
-        true => None,
-        false => Some((args.integer()?, args.integer()?, take_unit(args)?)),
+    let range = match args.len() {
+        0 => None,
+        2 | 3 => {
+            let (start, end) = (args.integer()?, args.integer()?);
+            // Such a range is empty in whatever unit, even one that there isn't.
+            if start < 0 && end < 0 && start > end {
+                ctx.reply.integer(0);
+                return Ok(());
+            }
+            Some((start, end, take_unit(args)?))
+        }
+        _ => return Err(Error::SYNTAX),
     };
     let count = value.with_bytes(|bytes| {
         let (from, to) = match range {
@@ -89,6 +98,9 @@ fn bitpos(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         ctx.reply.integer(if bit { -1 } else { 0 });
         return Ok(());
     };
+    if args.len() > 3 {
+        return Err(Error::SYNTAX);
+    }
     let start = if args.is_empty() { 0 } else { args.integer()? };
     let end = if args.is_empty() { None } else { Some(args.integer()?) };
     let bits = take_unit(args)?;
@@ -157,9 +169,6 @@ fn bitop(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 fn bit_range(len: usize, start: i64, end: i64, bits: bool) -> (u64, u64) {
     let unit = if bits { 1 } else { 8 };
     let total = len as i64 * 8 / unit;
-    if start < 0 && end < 0 && start > end {
-        return (0, 0);
-    }
     let absolute = |position: i64| if position < 0 { position.saturating_add(total).max(0) } else { position };
     let (start, end) = (absolute(start), absolute(end).min(total - 1));
     if start > end {

@@ -77,8 +77,10 @@ fn bitfield(ctx: &mut Context<'_>, args: &mut Args<'_>, read_only: bool) -> Resu
                 ctx.reply.integer(before);
                 continue;
             }
-            // As in Redis, what SET is given is already an i64: only its width is checked.
-            Action::Set(value) => (field.fit(i128::from(value), overflow), before),
+            // As in Redis, what SET is given is already 64 bits: only its width is checked, and what is negative is too
+            // large for a field without a sign.
+            Action::Set(value) if field.signed => (field.fit(i128::from(value), overflow), before),
+            Action::Set(value) => (field.fit(i128::from(value as u64), overflow), before),
             Action::Increment(by) => {
                 let fitted = field.fit(i128::from(before) + i128::from(by), overflow);
                 (fitted, fitted.unwrap_or(0))
@@ -118,15 +120,19 @@ fn read_operations(ctx: &Context<'_>, args: &mut Args<'_>, read_only: bool) -> R
         } else {
             return Err(Error::SYNTAX);
         };
+        // A type and an offset, and a value.
+        if args.len() < if matches!(action(0), Action::Get) { 2 } else { 3 } {
+            return Err(Error::SYNTAX);
+        }
         let field = Field::take(ctx, args)?;
         let action = match action(0) {
             Action::Get => Action::Get,
             _ => action(args.integer()?),
         };
-        if read_only && !matches!(action, Action::Get) {
-            return Err(Error::new("ERR BITFIELD_RO only supports the GET subcommand"));
-        }
         operations.push(Operation { field, action, overflow });
+    }
+    if read_only && operations.iter().any(|operation| !matches!(operation.action, Action::Get)) {
+        return Err(Error::new("ERR BITFIELD_RO only supports the GET subcommand"));
     }
     Ok(operations)
 }

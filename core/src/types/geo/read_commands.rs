@@ -26,8 +26,10 @@ pub const COMMANDS: &[Command] = &[
 
 fn geodist(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (key, members) = (args.word()?, [args.word()?, args.word()?]);
+    if args.len() > 1 {
+        return Err(Error::SYNTAX);
+    }
     let metres = if args.is_empty() { 1.0 } else { read_unit(args)? };
-    args.end()?;
     let set = ctx.data.get::<ZSet>(key)?;
     let positions = members.map(|member| set.and_then(|set| position_of(set, member)));
     match positions {

@@ -7,7 +7,7 @@ use crate::{
     blob::Blob,
     command::{Access, Args, Command, Context, DrawCount, Flags, Group, Keys, ScanOptions},
     effect::{Change, Effect},
-    error::Result,
+    error::{Error, Result},
     types::draw::draw_distinct,
 };
 
@@ -124,8 +124,10 @@ fn spop(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         }
         return Ok(());
     }
+    if args.len() > 1 {
+        return Err(Error::SYNTAX);
+    }
     let count = args.count()?;
-    args.end()?;
     let Some(set) = ctx.data.get::<Set>(key)? else {
         ctx.reply.set(0);
         return Ok(());
@@ -152,8 +154,10 @@ fn srandmember(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         ctx.reply.bulk_or_null(member.as_ref().map(Member::as_bytes));
         return Ok(());
     }
+    if args.len() > 1 {
+        return Err(Error::SYNTAX);
+    }
     let count = DrawCount::read(args)?;
-    args.end()?;
     let Some(set) = ctx.data.get::<Set>(key)? else {
         ctx.reply.array(0);
         return Ok(());

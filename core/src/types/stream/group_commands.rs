@@ -76,22 +76,28 @@ fn read_options(args: &mut Args<'_>, creates: bool) -> Result<(bool, Option<u64>
             }
             entries_read = u64::try_from(count).ok();
         } else {
-            let name = if creates { "CREATE" } else { "SETID" };
-            return Err(Error::owned(format!(
-                "ERR unknown subcommand or wrong number of arguments for '{name}'. Try XGROUP HELP."
-            )));
+            return Err(wrong_words(if creates { "CREATE" } else { "SETID" }));
         }
     }
     Ok((makes, entries_read))
 }
 
+fn wrong_words(name: &str) -> Error {
+    Error::owned(format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try XGROUP HELP."))
+}
+
 fn create(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (key, name, id) = (args.word()?, args.word()?, args.word()?);
+    // Options may be repeated, within bounds.
+    let is_long = args.len() > 3;
     let (makes, entries_read) = read_options(args, true)?;
     let stream = ctx.data.get::<Stream>(key)?;
     let (head, exists) = (stream.map(Stream::head), stream.is_some_and(|stream| stream.group(name).is_some()));
     if head.is_none() && !makes {
         stream_at(ctx, key)?;
+    }
+    if is_long {
+        return Err(wrong_words("CREATE"));
     }
     let last_id = match id {
         b"$" => head.unwrap_or_default().last_id,
@@ -107,8 +113,12 @@ fn create(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 fn set_id(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (key, name, id) = (args.word()?, args.word()?, args.word()?);
+    let is_long = args.len() > 2;
     let (_, entries_read) = read_options(args, false)?;
     group_at(ctx, key, name)?;
+    if is_long {
+        return Err(wrong_words("SETID"));
+    }
     let last_id = match id {
         b"$" => stream_at(ctx, key)?.head().last_id,
         b"-" => StreamId::MIN,

@@ -46,10 +46,14 @@ impl StreamId {
 
     /// Reads `ms-seq`, or `ms` with `missing_seq` for the number.
     pub fn parse(word: &[u8], missing_seq: u64) -> Option<Self> {
-        let text = core::str::from_utf8(word).ok()?;
-        match text.split_once('-') {
-            Some((ms, seq)) => Some(Self { ms: ms.parse().ok()?, seq: seq.parse().ok()? }),
-            None => Some(Self { ms: text.parse().ok()?, seq: missing_seq }),
+        if word.len() > WORD_BYTES_MAX {
+            return None;
+        }
+        // To C a text ends with the first NUL.
+        let text = word.split(|byte| *byte == 0).next()?;
+        match text.iter().position(|byte| *byte == b'-') {
+            Some(at) => Some(Self { ms: parse_number(text.get(..at)?)?, seq: parse_number(text.get(at + 1..)?)? }),
+            None => Some(Self { ms: parse_number(text)?, seq: missing_seq }),
         }
     }
 
@@ -62,6 +66,17 @@ impl StreamId {
         text
     }
 }
+
+/// Reads half of an id as C does: after spaces and a plus sign, with zeros in front.
+fn parse_number(text: &[u8]) -> Option<u64> {
+    let digits = text.trim_ascii_start();
+    let digits = digits.strip_prefix(b"+").unwrap_or(digits);
+    digits.first().filter(|byte| byte.is_ascii_digit())?;
+    core::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// The longest word that is looked at.
+const WORD_BYTES_MAX: usize = 127;
 
 /// An id in decimal, without an allocation.
 #[derive(Clone, Copy, Debug)]
@@ -113,7 +128,8 @@ mod tests {
     #[test]
     fn what_is_no_id_is_refused() {
         assert_eq!(StreamId::parse(b"7", 9), Some(StreamId { ms: 7, seq: 9 }));
-        for word in ["", "-", "a", "1-", "-1", "1-*", "1-2-3", "18446744073709551616", "1 ", "-1-1"] {
+        assert_eq!(StreamId::parse(b" 7-+01\0x", 9), Some(StreamId { ms: 7, seq: 1 }));
+        for word in ["", "-", "a", "1-", "-1", "1-*", "1-2-3", "18446744073709551616", "1 ", "-1-1", "++1", " ", "\0"] {
             assert_eq!(StreamId::parse(word.as_bytes(), 0), None, "{word}");
         }
     }

@@ -73,6 +73,10 @@ impl Str {
         {
             return None;
         }
+        if let (StringChange::Append(tail), true) = (change, self.is_vacant()) {
+            *self = Self::from_bytes(tail);
+            return Some(StringUndo { was_integer: false, len: 0, offset: 0, overwritten: Vec::new() });
+        }
         let was_integer = matches!(self, Self::Integer(_));
         let bytes = self.make_bytes();
         let len = bytes.len();

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::{Expiry, Str, StringChange};
 use crate::{
     command::{Access, Args, Command, Context, Flags, Group, Keys, RevealingOption, TimeUnit},
+    env::UnixMillis,
     effect::{Change, Effect},
     error::{Error, Result},
     table::WARMED_MAX,
@@ -76,6 +77,7 @@ struct SetOptions {
 impl SetOptions {
     fn read(ctx: &Context<'_>, args: &mut Args<'_>) -> Result<Self> {
         let mut options = Self::default();
+        let mut deadline = None;
         while !args.is_empty() {
             if args.take_if("NX") {
                 options.if_absent = true;
@@ -83,12 +85,13 @@ impl SetOptions {
                 options.if_present = true;
             } else if args.take_if("GET") {
                 options.get = true;
-            } else if args.take_if("KEEPTTL") && options.expiry.is_none() {
+            } else if args.take_if("KEEPTTL") && deadline.is_none() {
                 options.expiry = Some(Expiry::Keep);
-            } else if let Some(unit) = TimeUnit::take(args)
+            } else if let Some(given) = Deadline::take(args)
                 && options.expiry.is_none()
+                && deadline.as_ref().is_none_or(|before: &Deadline<'_>| before.unit == given.unit)
             {
-                options.expiry = Some(Expiry::At(unit.read_positive(args, ctx.data.now(), "set")?));
+                deadline = Some(given);
             } else {
                 return Err(Error::SYNTAX);
             }
@@ -96,7 +99,30 @@ impl SetOptions {
         if options.if_absent && options.if_present {
             return Err(Error::SYNTAX);
         }
+        if let Some(deadline) = deadline {
+            options.expiry = Some(Expiry::At(deadline.read(ctx, "set")?));
+        }
         Ok(options)
+    }
+}
+
+/// A deadline as an option gives it. It is read when all options are known to be there.
+struct Deadline<'a> {
+    unit: TimeUnit,
+    word: Args<'a>,
+}
+
+impl<'a> Deadline<'a> {
+    fn take(args: &mut Args<'a>) -> Option<Self> {
+        let mut rest = args.clone();
+        let unit = TimeUnit::take(&mut rest)?;
+        let word = Args::new(rest.words(1).ok()?);
+        *args = rest;
+        Some(Self { unit, word })
+    }
+
+    fn read(mut self, ctx: &Context<'_>, command: &str) -> Result<UnixMillis> {
+        self.unit.read_positive(&mut self.word, ctx.data.now(), command)
     }
 }
 
@@ -173,15 +199,25 @@ fn getdel(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 fn getex(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let key = args.word()?;
-    let change = if args.is_empty() {
-        None
-    } else if args.take_if("PERSIST") {
-        Some(Change::Persist)
-    } else {
-        let unit = TimeUnit::take(args).ok_or(Error::SYNTAX)?;
-        Some(Change::ExpireAt(unit.read_positive(args, ctx.data.now(), "getex")?))
+    let (mut persists, mut deadline) = (false, None);
+    while !args.is_empty() {
+        match Deadline::take(args) {
+            Some(given) if !persists && deadline.as_ref().is_none_or(|before: &Deadline<'_>| before.unit == given.unit) => {
+                deadline = Some(given);
+            }
+            None if deadline.is_none() && args.take_if("PERSIST") => persists = true,
+            _ => return Err(Error::SYNTAX),
+        }
+    }
+    // Without a key there is nothing that a time could be wrong for.
+    if ctx.data.string(key)?.is_none() {
+        ctx.reply.null();
+        return Ok(());
+    }
+    let change = match deadline {
+        Some(deadline) => Some(Change::ExpireAt(deadline.read(ctx, "getex")?)),
+        None => persists.then_some(Change::Persist),
     };
-    args.end()?;
     reply_string(ctx, key)?;
     if let Some(change) = change {
         let due = matches!(change, Change::ExpireAt(at) if at <= ctx.data.now());

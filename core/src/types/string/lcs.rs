@@ -17,6 +17,11 @@ pub const COMMANDS: &[Command] = &[
 
 fn lcs(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let keys = [args.word()?, args.word()?];
+    let [one, other] = keys.map(|key| match ctx.data.string(key) {
+        Ok(value) => Ok(value.map(|value| value.to_blob().to_vec()).unwrap_or_default()),
+        Err(_) => Err(Error::new("ERR The specified keys must contain string values")),
+    });
+    let (one, other) = (one?, other?);
     let (mut length_only, mut indexes, mut with_lengths, mut length_min) = (false, false, false, 0);
     while !args.is_empty() {
         if args.take_if("LEN") {
@@ -34,11 +39,6 @@ fn lcs(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     if length_only && indexes {
         return Err(Error::new("ERR If you want both the length and indexes, please just use IDX."));
     }
-    let [one, other] = keys.map(|key| match ctx.data.string(key) {
-        Ok(value) => Ok(value.map(|value| value.to_blob().to_vec()).unwrap_or_default()),
-        Err(_) => Err(Error::new("ERR The specified keys must contain string values")),
-    });
-    let (one, other) = (one?, other?);
     let table = Table::new(&one, &other, ctx.limits.bulk_bytes_max)?;
     if length_only {
         ctx.reply.count(table.length());

@@ -36,6 +36,11 @@ impl Str {
         self.len() == 0
     }
 
+    /// Whether nothing has ever been here.
+    pub(super) fn is_vacant(&self) -> bool {
+        matches!(self, Self::Bytes(bytes) if bytes.capacity() == 0)
+    }
+
     /// Calls `read` with the bytes. Cost: O(1); no allocation.
     pub fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
         match self {
@@ -64,6 +69,8 @@ impl Str {
     pub fn encoding(&self) -> &'static str {
         match self {
             Self::Integer(_) => "int",
+            // A HyperLogLog is made to be changed in place.
+            Self::Bytes(bytes) if bytes.starts_with(b"HYLL") => "raw",
             // Redis embeds strings up to 44 bytes in the object until they are changed in place, which leaves room here.
             Self::Bytes(bytes) if bytes.len() <= 44 && bytes.capacity() == bytes.len() => "embstr",
             Self::Bytes(_) => "raw",

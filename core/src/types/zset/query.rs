@@ -158,7 +158,7 @@ fn read_score_bound(word: &[u8]) -> Result<ScoreBound> {
         [b'(', number @ ..] => (number, true),
         number => (number, false),
     };
-    let value = num::parse_f64(number).ok_or(Error::RANGE_NOT_A_FLOAT)?;
+    let (value, _) = num::parse_f64_leniently(number).ok_or(Error::RANGE_NOT_A_FLOAT)?;
     Ok(ScoreBound { value, is_exclusive })
 }
 
