@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: ours beside others', in one run on one machine, because only ratios taken together count.
 
 mod clients;
+mod memory;
 mod redis;
 mod servers;
+mod valkey;
 
 use anyhow::{Result, bail};
 
@@ -51,6 +53,12 @@ const BENCHES: &[Bench] = &[
         arguments: "[--requests N]",
         summary: "the server beside Debian's redis-server",
         run: redis::run,
+    },
+    Bench {
+        name: "memory",
+        arguments: "[--keys N] [--only A,B]",
+        summary: "bytes a key, field and member, beside redis-server and Valkey",
+        run: memory::run,
     },
     Bench {
         name: "sync",

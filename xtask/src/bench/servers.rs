@@ -29,15 +29,24 @@ pub(super) struct Running {
 impl Running {
     /// Starts the redis-server on the search path, without persistence.
     pub(super) fn redis() -> Result<Self> {
+        Self::redis_like("redis-server", Path::new("redis-server"))
+    }
+
+    /// Starts Valkey's server, which takes Redis's settings, without persistence.
+    pub(super) fn valkey(binary: &Path) -> Result<Self> {
+        Self::redis_like("valkey", binary)
+    }
+
+    fn redis_like(name: &'static str, binary: &Path) -> Result<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let folder = data_folder("redis")?;
-        let child = command("redis-server")
+        let folder = data_folder(name)?;
+        let child = command(binary)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
             .arg(&folder)
             .stdout(Stdio::null())
             .spawn()
-            .context("cannot start redis-server")?;
-        Self::new("redis-server", port, child, folder)
+            .with_context(|| format!("cannot start {name}"))?;
+        Self::new(name, port, child, folder)
     }
 
     /// Starts our server, with `--fsync no`.
@@ -82,6 +91,15 @@ impl Running {
             .context("the server's processor time is read from /proc, which only Linux has")?;
         let ticks = ticks(&stat).context("/proc shows no processor time")?;
         Ok(ticks as f64 / self.ticks_per_second * 1e6)
+    }
+
+    /// Returns the memory that the server's process holds, in bytes.
+    pub(super) fn resident_bytes(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .context("the server's memory is read from /proc, which only Linux has")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("/proc shows no VmRSS")?;
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kilobytes * 1024)
     }
 }
 
