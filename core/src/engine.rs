@@ -295,7 +295,7 @@ impl Engine {
         let mut writer = ChunkWriter::new();
         for db in 0..DATABASES {
             for entry in self.keyspace.db(db).iter() {
-                if wanted(db, &entry.key)
+                if wanted(db, entry.key)
                     && let Some(chunk) = writer.push(db, entry)
                 {
                     write(chunk);

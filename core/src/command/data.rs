@@ -72,14 +72,14 @@ impl Data<'_> {
     }
 
     /// The entry of a key, `None` if it's absent or its deadline has passed.
-    pub fn entry(&mut self, key: &[u8]) -> Option<&Entry> {
+    pub fn entry(&mut self, key: &[u8]) -> Option<Entry<'_>> {
         self.settle(key);
         self.peek(key)
     }
 
     /// The value of a key, `None` if it's absent or its deadline has passed.
-    pub fn value(&mut self, key: &[u8]) -> Option<&Value> {
-        self.entry(key).map(|entry| &entry.value)
+    pub fn value(&mut self, key: &[u8]) -> Option<Value<'_>> {
+        self.entry(key).map(|entry| entry.value)
     }
 
     /// Whether a key is there.
@@ -91,7 +91,7 @@ impl Data<'_> {
     ///
     /// # Errors
     /// [`Error::WRONG_TYPE`].
-    pub fn string(&mut self, key: &[u8]) -> Result<Option<&Str>> {
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<Str<'_>>> {
         match self.value(key) {
             None => Ok(None),
             Some(Value::String(value)) => Ok(Some(value)),
@@ -125,7 +125,7 @@ impl Data<'_> {
     }
 
     /// The entry of a key without removing an expired one, for reading several keys at once.
-    pub fn peek(&self, key: &[u8]) -> Option<&Entry> {
+    pub fn peek(&self, key: &[u8]) -> Option<Entry<'_>> {
         self.keyspace.db(self.db).find(key).filter(|entry| !entry.is_expired(self.env.now))
     }
 
@@ -136,7 +136,7 @@ impl Data<'_> {
     pub fn peek_as<C: Collection + 'static>(&self, key: &[u8]) -> Result<Option<&C>> {
         match self.peek(key) {
             None => Ok(None),
-            Some(entry) => C::of(&entry.value).map(Some).ok_or(Error::WRONG_TYPE),
+            Some(entry) => C::of(entry.value).map(Some).ok_or(Error::WRONG_TYPE),
         }
     }
 

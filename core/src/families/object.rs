@@ -35,7 +35,7 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 fn encoding(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    match entry(ctx, args)?.map(|entry| entry.value.encoding()) {
+    match entry(ctx, args)?.map(|entry| entry.encoding()) {
         Some(encoding) => ctx.reply.bulk(encoding.as_bytes()),
         None => ctx.reply.null(),
     }
@@ -45,7 +45,7 @@ fn encoding(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 /// Redis shares the integers below 10,000 among all keys and counts them so; here an integer costs no more than a
 /// reference to a shared one would, and only the figure is kept, for those who look at it.
 fn refcount(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let shared = match entry(ctx, args)?.map(|entry| &entry.value) {
+    let shared = match entry(ctx, args)?.map(|entry| entry.value) {
         Some(Value::String(Str::Integer(0..=9_999))) => i64::from(i32::MAX),
         Some(_) => 1,
         None => {
@@ -76,6 +76,6 @@ fn freq(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     Ok(())
 }
 
-fn entry<'c>(ctx: &'c mut Context<'_>, args: &mut Args<'_>) -> Result<Option<&'c Entry>> {
+fn entry<'c>(ctx: &'c mut Context<'_>, args: &mut Args<'_>) -> Result<Option<Entry<'c>>> {
     Ok(ctx.data.entry(args.word()?))
 }

@@ -1,29 +1,38 @@
-//! One logical database: a table of entries and an index of deadlines.
+//! One logical database: a table of records, the values that are too large for one, and an index of deadlines.
 
 use alloc::boxed::Box;
 
-use super::{Entry, Value, expiry::ExpiryIndex};
+use super::{
+    Entry, EntryBuf, Value, ValueBuf,
+    expiry::ExpiryIndex,
+    objects::{Objects, PLACE_BYTES},
+    record::{Layout, Payload, Record},
+};
 use crate::{
     env::UnixMillis,
     hash::{Rng, hash},
-    table::Table,
+    table::Records,
+    types::string::{Str, StrBuf},
 };
 
 /// A logical database.
 #[derive(Debug)]
 pub struct Db {
-    seed: u64,
-    table: Table<Entry>,
+    table: Records<Layout>,
+    objects: Objects,
     expiring: ExpiryIndex,
     /// Keys that have a deadline.
     volatile: usize,
-    /// What keys and values take on the heap, beside their places in the table.
-    heap_bytes: usize,
 }
 
 impl Db {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, table: Table::new(), expiring: ExpiryIndex::default(), volatile: 0, heap_bytes: 0 }
+        Self {
+            table: Records::seeded(seed),
+            objects: Objects::default(),
+            expiring: ExpiryIndex::default(),
+            volatile: 0,
+        }
     }
 
     /// Keys in the database, those included whose deadline has passed and that weren't removed yet.
@@ -43,40 +52,40 @@ impl Db {
 
     /// The bytes that the database takes in memory: its table, keys, values and deadlines. Cost: O(1).
     pub fn allocated_bytes(&self) -> usize {
-        self.table.allocated_bytes() + self.heap_bytes + self.expiring.allocated_bytes()
+        self.table.allocated_bytes() + self.objects.allocated_bytes() + self.expiring.allocated_bytes()
     }
 
     /// What [`Db::allocated_bytes`] keeps count of, counted anew. Cost: O(keys).
     pub fn counted_bytes(&self) -> usize {
-        let entries: usize = self.iter().map(Entry::heap_bytes).sum();
-        self.table.allocated_bytes() + entries + self.expiring.allocated_bytes()
+        self.table.allocated_bytes() + self.objects.counted_bytes() + self.expiring.allocated_bytes()
     }
 
     /// The entry of a key, whether its deadline has passed or not. Cost: O(1).
-    pub fn find(&self, key: &[u8]) -> Option<&Entry> {
-        self.table.find(hash(self.seed, key), |entry| *entry.key == *key)
+    #[inline]
+    pub fn find(&self, key: &[u8]) -> Option<Entry<'_>> {
+        self.table.get(key).map(|record| self.entry(record))
     }
 
     /// All entries, in the order of the keys' hashes.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.table.iter()
+    pub fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.table.iter().map(|record| self.entry(record))
     }
 
     /// Visits about `count` entries from `cursor` on; returns where to go on, 0 at the end. An entry that stays
     /// is visited exactly once, whatever else comes and goes meanwhile.
-    pub fn scan<'a>(&'a self, cursor: u64, count: usize, visit: impl FnMut(&'a Entry)) -> u64 {
-        self.table.scan(cursor, count, visit)
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Entry<'a>)) -> u64 {
+        self.table.scan(cursor, count, |record| visit(self.entry(record)))
     }
 
     /// The place of a key in the order of [`Db::scan`], whether it exists or not: once the cursor is beyond, the scan has
     /// been there.
     pub fn place(&self, key: &[u8]) -> u64 {
-        Table::<Entry>::place(hash(self.seed, key))
+        Records::<Layout>::place(hash(self.table.seed(), key))
     }
 
     /// An entry drawn at random, each about as likely.
-    pub fn sample(&self, rng: &mut Rng) -> Option<&Entry> {
-        self.table.sample(rng)
+    pub fn sample(&self, rng: &mut Rng) -> Option<Entry<'_>> {
+        self.table.sample(rng).map(|record| self.entry(record))
     }
 
     /// When the next key may be due.
@@ -84,83 +93,134 @@ impl Db {
         self.expiring.next_at()
     }
 
-    /// Takes from the index the next key that is due at `now`. The caller removes the key, or it is lost to the index.
+    /// Returns a key that is due at `now`. The caller removes it.
     pub(crate) fn pop_due(&mut self, now: UnixMillis) -> Option<Box<[u8]>> {
-        while let Some(hash) = self.expiring.pop_due(now) {
-            // Of two keys with one hash both deadlines are in the heap, so each comes up in its turn.
-            if let Some(entry) = self.table.find(hash, |entry| entry.is_expired(now)) {
-                return Some(entry.key.clone());
+        while let Some((at, hash)) = self.expiring.peek().filter(|(at, _)| *at <= now.0) {
+            if self.table.note(hash) == at {
+                let mut next = u64::MAX;
+                for record in self.table.neighbours(hash).map(Record::parse) {
+                    match record.expires_at {
+                        Some(at) if at <= now => return Some(record.key.into()),
+                        Some(at) => next = next.min(note_of(at)),
+                        None => {}
+                    }
+                }
+                self.table.set_note(hash, next);
+                self.expiring.pop();
+                // What isn't due is later than now; a pair that isn't would be looked at for ever.
+                if next != u64::MAX && next > now.0 {
+                    self.expiring.push(next, hash);
+                }
+            } else {
+                self.expiring.pop();
             }
         }
         None
     }
 
-    /// Makes a change to the value of a key, if it exists, and keeps count of what it takes.
-    pub(crate) fn change<R>(&mut self, key: &[u8], change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
-        let entry = self.find_mut(key)?;
-        let before = entry.value.heap_bytes();
-        let result = change(entry);
-        let after = entry.value.heap_bytes();
-        self.heap_bytes = self.heap_bytes - before + after;
+    /// Makes a change to the value of a key, if it exists, and keeps count of what it takes. `change` is told the
+    /// deadline.
+    pub(crate) fn change<R>(
+        &mut self,
+        key: &[u8],
+        change: impl FnOnce(&mut ValueBuf, Option<UnixMillis>) -> R,
+    ) -> Option<R> {
+        let record = Record::parse(self.table.get(key)?);
+        let expires_at = record.expires_at;
+        let mut value = ValueBuf::String(match record.payload {
+            Payload::Object(number) => return self.objects.change(number, |value| change(value, expires_at)),
+            Payload::Integer(value) => StrBuf::Integer(value),
+            Payload::Bytes(bytes) => StrBuf::Bytes(bytes.to_vec()),
+        });
+        let result = change(&mut value, expires_at);
+        self.store(key, value, expires_at);
         Some(result)
     }
 
-    #[cfg_attr(feature = "small", inline(never))]
-    fn find_mut(&mut self, key: &[u8]) -> Option<&mut Entry> {
-        self.table.find_mut(hash(self.seed, key), |entry| *entry.key == *key)
+    /// Makes a string of a key, whatever it was, and keeps its deadline. Returns the deadline, `None` if the key is new;
+    /// and the value before if `want_before`.
+    pub(crate) fn set_string(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        want_before: bool,
+    ) -> Option<(Option<UnixMillis>, Option<ValueBuf>)> {
+        let Some(found) = self.table.get(key) else {
+            self.store_string(key, value, None);
+            return None;
+        };
+        let record = Record::parse(found);
+        let expires_at = record.expires_at;
+        let before = match record.payload {
+            Payload::Object(number) => self.objects.take(number),
+            payload => want_before.then(|| owned(payload)),
+        };
+        self.store_string(key, value, expires_at);
+        Some((expires_at, before))
     }
 
     /// Adds a key that doesn't exist.
-    pub(crate) fn insert_new(&mut self, key: Box<[u8]>, value: Value, expires_at: Option<UnixMillis>) {
-        let hash_of = hash(self.seed, &key);
-        debug_assert!(self.find(&key).is_none(), "a key is inserted once");
+    pub(crate) fn insert_new(&mut self, key: &[u8], value: ValueBuf, expires_at: Option<UnixMillis>) {
+        debug_assert!(self.find(key).is_none(), "a key is inserted once");
+        self.store(key, value, expires_at);
         if let Some(at) = expires_at {
             self.volatile += 1;
-            self.expiring.push(at, hash_of);
+            self.note_deadline(key, at);
         }
-        let entry = Entry { key, value, expires_at };
-        self.heap_bytes += entry.heap_bytes();
-        self.table.insert_unique(hash_of, entry);
     }
 
     /// Puts a whole entry in place; returns what stood there.
-    pub(crate) fn replace(&mut self, entry: Entry) -> Option<Entry> {
-        let hash = hash(self.seed, &entry.key);
-        let Some(place) = self.table.find_mut(hash, |other| *other.key == *entry.key) else {
-            self.insert_new(entry.key, entry.value, entry.expires_at);
-            return None;
-        };
-        let (bytes, expires_at) = (entry.heap_bytes(), entry.expires_at);
-        let before = core::mem::replace(place, entry);
-        self.heap_bytes = self.heap_bytes + bytes - before.heap_bytes();
-        if let Some(at) = expires_at.filter(|_| expires_at != before.expires_at) {
-            self.expiring.push(at, hash);
-        }
-        self.volatile = self.volatile + usize::from(expires_at.is_some()) - usize::from(before.expires_at.is_some());
-        self.forget_stale_deadlines();
-        Some(before)
+    pub(crate) fn replace(&mut self, entry: EntryBuf) -> Option<EntryBuf> {
+        let before = self.take(&entry.key);
+        self.insert_new(&entry.key, entry.value, entry.expires_at);
+        before
     }
 
-    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
-        let entry = self.table.remove(hash(self.seed, key), |entry| *entry.key == *key)?;
-        self.heap_bytes -= entry.heap_bytes();
-        if entry.expires_at.is_some() {
-            self.volatile -= 1;
-            self.forget_stale_deadlines();
+    /// Takes an entry out.
+    pub(crate) fn take(&mut self, key: &[u8]) -> Option<EntryBuf> {
+        let record = Record::parse(self.table.get(key)?);
+        let (expires_at, payload) = (record.expires_at, record.payload);
+        let value = match payload {
+            Payload::Object(number) => self.objects.take(number)?,
+            payload => owned(payload),
+        };
+        self.forget(key, expires_at);
+        Some(EntryBuf { key: key.into(), value, expires_at })
+    }
+
+    /// Removes a key; returns whether it was there.
+    pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
+        let Some(record) = self.table.get(key).map(Record::parse) else { return false };
+        let expires_at = record.expires_at;
+        if let Payload::Object(number) = record.payload {
+            drop(self.objects.take(number));
         }
-        Some(entry)
+        self.forget(key, expires_at);
+        true
     }
 
     /// Sets or clears a key's deadline; returns the one before, `None` if there's no such key.
     pub(crate) fn set_expiry(&mut self, key: &[u8], expires_at: Option<UnixMillis>) -> Option<Option<UnixMillis>> {
-        let hash = hash(self.seed, key);
-        let entry = self.find_mut(key)?;
-        let before = core::mem::replace(&mut entry.expires_at, expires_at);
+        let record = Record::parse(self.table.get(key)?);
+        let before = record.expires_at;
         if before == expires_at {
             return Some(before);
         }
+        // The bytes of a short string are moved by way of the stack or the heap: they lie in what is being rewritten.
+        let payload = match record.payload {
+            Payload::Bytes(bytes) => {
+                let bytes = bytes.to_vec();
+                self.put(Record { key, expires_at, payload: Payload::Bytes(&bytes) });
+                None
+            }
+            Payload::Integer(value) => Some(Payload::Integer(value)),
+            Payload::Object(number) => Some(Payload::Object(number)),
+        };
+        if let Some(payload) = payload {
+            self.put(Record { key, expires_at, payload });
+        }
         if let Some(at) = expires_at {
-            self.expiring.push(at, hash);
+            self.note_deadline(key, at);
         }
         match (before.is_some(), expires_at.is_some()) {
             (false, true) => self.volatile += 1,
@@ -172,16 +232,119 @@ impl Db {
     }
 
     /// Empties the database and returns what it held.
-    pub(crate) fn take(&mut self) -> Self {
-        core::mem::replace(self, Self::new(self.seed))
+    pub(crate) fn take_all(&mut self) -> Self {
+        let seed = self.table.seed();
+        core::mem::replace(self, Self::new(seed))
+    }
+
+    fn entry<'a>(&'a self, bytes: &'a [u8]) -> Entry<'a> {
+        let record = Record::parse(bytes);
+        let mut is_raw = false;
+        let mut taken = bytes.len() + RECORD_OVERHEAD_BYTES;
+        let value = match record.payload {
+            Payload::Bytes(bytes) => Value::String(Str::Bytes(bytes)),
+            Payload::Integer(value) => Value::String(Str::Integer(value)),
+            Payload::Object(number) => match self.objects.get(number) {
+                Some(value) => {
+                    is_raw = true;
+                    taken += PLACE_BYTES + value.heap_bytes();
+                    value.as_value()
+                }
+                None => Value::String(Str::Bytes(&[])),
+            },
+        };
+        Entry { key: record.key, value, expires_at: record.expires_at, bytes: taken, is_raw }
+    }
+
+    /// Stores a value under a key, in the place of the record that may be there. What that referred to is gone.
+    fn store(&mut self, key: &[u8], value: ValueBuf, expires_at: Option<UnixMillis>) {
+        match value {
+            ValueBuf::String(StrBuf::Integer(value)) => {
+                self.put(Record { key, expires_at, payload: Payload::Integer(value) });
+            }
+            // A string with room to grow is one that grows.
+            ValueBuf::String(StrBuf::Bytes(bytes)) if is_short(key, &bytes) && bytes.capacity() == bytes.len() => {
+                self.put(Record { key, expires_at, payload: Payload::Bytes(&bytes) });
+            }
+            value => {
+                let number = self.objects.insert(value);
+                self.put(Record { key, expires_at, payload: Payload::Object(number) });
+            }
+        }
+    }
+
+    fn store_string(&mut self, key: &[u8], value: &[u8], expires_at: Option<UnixMillis>) {
+        match StrBuf::integer_of(value) {
+            Some(value) => self.put(Record { key, expires_at, payload: Payload::Integer(value) }),
+            None if is_short(key, value) => self.put(Record { key, expires_at, payload: Payload::Bytes(value) }),
+            None => self.store(key, ValueBuf::String(StrBuf::Bytes(value.to_vec())), expires_at),
+        }
+    }
+
+    fn put(&mut self, record: Record<'_>) {
+        let key = record.key;
+        record.write(|head, tail| {
+            if !self.table.replace(key, head, tail) {
+                self.table.insert(key, head, tail);
+                // A segment has split: both halves have to be found when their time has come.
+                while let Some(hash) = self.table.take_split() {
+                    self.expiring.push(self.table.note(hash), hash);
+                }
+            }
+        });
+    }
+
+    /// Removes a record, what it referred to being gone.
+    fn forget(&mut self, key: &[u8], expires_at: Option<UnixMillis>) {
+        self.table.discard(key);
+        if expires_at.is_some() {
+            self.volatile -= 1;
+            self.forget_stale_deadlines();
+        }
+    }
+
+    fn note_deadline(&mut self, key: &[u8], at: UnixMillis) {
+        let hash = hash(self.table.seed(), key);
+        let note = note_of(at);
+        if note < self.table.note(hash) {
+            self.table.set_note(hash, note);
+            self.expiring.push(note, hash);
+        }
     }
 
     fn forget_stale_deadlines(&mut self) {
         if self.volatile == 0 {
+            // The notes that stay behind are too early at worst, and say nothing without a pair in the heap: so they
+            // have to go where a pair is wanted again.
+            while let Some((_, hash)) = self.expiring.peek() {
+                self.table.set_note(hash, u64::MAX);
+                self.expiring.pop();
+            }
             self.expiring.clear();
-        } else if self.expiring.is_mostly_stale(self.volatile) {
+        } else if self.expiring.is_mostly_stale(self.table.segment_count()) {
             let table = &self.table;
-            self.expiring.retain(|at, hash| table.find(hash, |entry| entry.expires_at == Some(at)).is_some());
+            self.expiring.retain(|at, hash| table.note(hash) == at);
         }
     }
 }
+
+/// A deadline as a segment's note; the highest number means that there is none.
+fn note_of(at: UnixMillis) -> u64 {
+    at.0.min(u64::MAX - 1)
+}
+
+/// Whether a string lies in its key's record.
+fn is_short(key: &[u8], value: &[u8]) -> bool {
+    Record::overhead(key) + value.len() <= usize::from(u8::MAX)
+}
+
+fn owned(payload: Payload<'_>) -> ValueBuf {
+    ValueBuf::String(match payload {
+        Payload::Bytes(bytes) => StrBuf::Bytes(bytes.to_vec()),
+        Payload::Integer(value) => StrBuf::Integer(value),
+        Payload::Object(_) => StrBuf::default(),
+    })
+}
+
+/// What a record takes beside its bytes: its length, its start, a slot of the index, and its share of what is free.
+const RECORD_OVERHEAD_BYTES: usize = 12;

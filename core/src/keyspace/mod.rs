@@ -8,6 +8,8 @@ mod db;
 mod digest;
 mod entry;
 mod expiry;
+mod objects;
+mod record;
 
 use alloc::{
     boxed::Box,
@@ -16,7 +18,7 @@ use alloc::{
 };
 
 pub use db::Db;
-pub use entry::{Entry, Kind, Value};
+pub use entry::{Entry, EntryBuf, Kind, Value, ValueBuf};
 
 use crate::{
     limits::{DATABASES, TOUCHED_KEYS_MAX},

@@ -9,7 +9,7 @@
 //! It knows neither fields nor scores: an owner decides what an entry means, and how many belong together. Everything
 //! but appending walks the entries, so owners bound their count. The layout is not a format: it never leaves memory.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 /// Binary-safe entries in order, back to back in one allocation.
 ///
@@ -231,17 +231,7 @@ impl ExactSizeIterator for Iter<'_> {}
 /// The most bytes that the length of an entry takes.
 const LENGTH_SIZE_MAX: usize = 10;
 
-/// Returns a field and a value in one allocation: `length │ field │ value`.
-pub(super) fn join_pair(field: &[u8], value: &[u8]) -> Box<[u8]> {
-    let (prefix, size) = encode_length(field.len());
-    let mut bytes = Vec::with_capacity(size + field.len() + value.len());
-    bytes.extend_from_slice(prefix.get(..size).unwrap_or_default());
-    bytes.extend_from_slice(field);
-    bytes.extend_from_slice(value);
-    bytes.into_boxed_slice()
-}
-
-/// Returns what [`join_pair`] joined.
+/// Splits a record of a field and a value, the field behind its length.
 #[inline]
 pub(super) fn split_pair(bytes: &[u8]) -> (&[u8], &[u8]) {
     split_entry(bytes).unwrap_or_default()
@@ -251,7 +241,8 @@ fn length_size(length: usize) -> usize {
     encode_length(length).1
 }
 
-fn encode_length(length: usize) -> ([u8; LENGTH_SIZE_MAX], usize) {
+/// Returns the bytes of a length, and how many they are.
+pub(crate) fn encode_length(length: usize) -> ([u8; LENGTH_SIZE_MAX], usize) {
     let mut encoded = [0; LENGTH_SIZE_MAX];
     let mut left = length;
     let mut size = 0;
@@ -360,7 +351,8 @@ mod tests {
 
         #[test]
         fn pairs_come_apart_again(field in entry(), value in entry()) {
-            let pair = join_pair(&field, &value);
+            let (length, size) = encode_length(field.len());
+            let pair = [&length[..size], &field, &value].concat();
             prop_assert_eq!(split_pair(&pair), (field.as_slice(), value.as_slice()));
         }
 

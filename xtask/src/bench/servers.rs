@@ -53,7 +53,9 @@ impl Running {
     pub(super) fn sanderling(binary: &Path) -> Result<Self> {
         let folder = data_folder("sanderling")?;
         let mut child = command(binary)
-            .args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--fsync", "no", "--dir"])
+            .args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--fsync", "no"])
+            // No snapshot is written while others write none.
+            .args(["--compact-min", "1000gb", "--dir"])
             .arg(&folder)
             .stdout(Stdio::piped())
             .spawn()
