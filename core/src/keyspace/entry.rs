@@ -85,7 +85,7 @@ pub enum Value<'a> {
     Stream(&'a Stream),
 }
 
-/// A value of any type by itself. Collections are boxed, so that a string isn't as wide as the widest type.
+/// A value of any type by itself. Large ones are boxed, so that a string isn't as wide as the widest type.
 #[derive(Debug)]
 pub enum ValueBuf {
     /// Bytes, or an integer kept as one.
@@ -95,7 +95,7 @@ pub enum ValueBuf {
     /// Distinct byte strings.
     Set(Box<Set>),
     /// Fields with values.
-    Hash(Box<Hash>),
+    Hash(Hash),
     /// Distinct byte strings ordered by score.
     ZSet(Box<ZSet>),
     /// A log of entries, with the groups that read it.
@@ -168,7 +168,7 @@ impl ValueBuf {
             Self::String(StrBuf::Bytes(bytes)) => (0, allocation(bytes.capacity())),
             Self::List(value) => (size_of::<List>(), value.allocated_bytes()),
             Self::Set(value) => (size_of::<Set>(), value.allocated_bytes()),
-            Self::Hash(value) => (size_of::<Hash>(), value.allocated_bytes()),
+            Self::Hash(value) => (0, value.allocated_bytes()),
             Self::ZSet(value) => (size_of::<ZSet>(), value.allocated_bytes()),
             Self::Stream(value) => (size_of::<Stream>(), value.allocated_bytes()),
         };

@@ -109,7 +109,7 @@ fn split(number: u32) -> (usize, usize) {
     (number as usize / CHUNK, number as usize % CHUNK)
 }
 
-/// Values of a chunk: 6 KB.
+/// Values of a chunk: 8 KB.
 const CHUNK: usize = 256;
 
-const _: () = assert!(size_of::<Slot>() <= 24 || usize::BITS != 64);
+const _: () = assert!(size_of::<Slot>() <= 32 || usize::BITS != 64);

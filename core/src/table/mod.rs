@@ -483,8 +483,8 @@ impl<'a, C: Column> Iterator for Iter<'a, C> {
 impl<C: Column> ExactSizeIterator for Iter<'_, C> {}
 
 /// A segment that holds this many is split: few enough that a split takes microseconds, enough that the directory and
-/// the segments' own size don't count.
-const SEGMENT_MAX: usize = 512;
+/// the segments' own size don't count; and what 512 slots index, three quarters full.
+const SEGMENT_MAX: usize = 384;
 
 /// Two halves that hold no more than this together are merged: far from [`SEGMENT_MAX`], so that they stay merged.
 const MERGED_MAX: usize = SEGMENT_MAX / 4;

@@ -1,14 +1,15 @@
-//! Records of bytes, back to back in one buffer a segment: no allocation a record, and no pointer.
+//! Records of bytes, back to back in pages: no allocation a record, and no pointer.
 //!
 //! ```text
-//! starts │ 0 │ 53 │ … │                      one a record, in the order of their indexes
-//!          │    ╰────────────╮
-//! bytes  │ length │ record … │ length │ record … │ dead … │ length │ record … │ free
+//! starts │ page·offset │ page·offset │ …     one a record, in the order of their indexes
+//!             │
+//! pages  │ length │ record … │ length │ record … │ dead … │ free │    2 KB each; the last one is being filled
 //! long   │ (index, record) │ …               those of more than 255 bytes, each in an allocation of its own
 //! ```
 //!
-//! What a record was removed from, or moved away from because its size changed, is dead until it is worth the while to
-//! copy the rest together: a segment's worth of work at most, some tens of kilobytes.
+//! Pages are all of one size, but for a first one that grows, so that what one table frees suits the next, and nothing
+//! is copied to make room. What a record was removed from, or moved away from because its size changed, is dead until it
+//! is worth the while to copy the rest together: a segment's worth of work at most, some tens of kilobytes.
 //!
 //! It doesn't know what is in a record but for where its key stands, which [`Keyed`] tells: a hash is computed when it
 //! is needed, in splits and scans, instead of being kept in eight bytes.
@@ -28,12 +29,14 @@ pub trait Keyed {
 /// Records by index.
 #[derive(Debug, Clone)]
 pub struct Packed<K> {
-    bytes: Vec<u8>,
-    /// Where a record starts in `bytes`; from [`LONG`] on, which one of `long` it is.
+    pages: Vec<Vec<u8>>,
+    /// Which page a record stands on and where; from [`LONG`] on, which one of `long` it is.
     starts: Vec<u32>,
     /// Records too long for the buffer, each with its index.
     long: Vec<(u32, Box<[u8]>)>,
-    dead_bytes: usize,
+    /// Bytes in the pages that no record has any more, and those that one has.
+    dead_bytes: u32,
+    live_bytes: u32,
     long_bytes: usize,
     keyed: PhantomData<fn() -> K>,
 }
@@ -43,9 +46,9 @@ impl<K: Keyed> Packed<K> {
     pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut [u8]> {
         match *self.starts.get(index)? {
             start if start < LONG => {
-                let start = start as usize;
-                let length = usize::from(*self.bytes.get(start)?);
-                self.bytes.get_mut(start + 1..start + 1 + length)
+                let (page, offset) = place_of(start);
+                let (length, rest) = self.pages.get_mut(page)?.get_mut(offset..)?.split_first_mut()?;
+                rest.get_mut(..usize::from(*length))
             }
             long => self.long.get_mut((long - LONG) as usize).map(|(_, record)| &mut **record),
         }
@@ -74,13 +77,15 @@ impl<K: Keyed> Packed<K> {
     fn store(&mut self, index: usize, head: &[u8], tail: &[u8]) -> u32 {
         let length = head.len() + tail.len();
         match u8::try_from(length) {
-            Ok(size) if self.bytes.len() + length < LONG as usize => {
-                self.make_room(1 + length);
-                let start = self.bytes.len();
-                self.bytes.push(size);
-                self.bytes.extend_from_slice(head);
-                self.bytes.extend_from_slice(tail);
-                start as u32
+            Ok(size) if self.pages.len() < PAGES_MAX => {
+                let at = self.page_with_room(1 + length);
+                let Some(page) = self.pages.get_mut(at) else { return DEAD };
+                let offset = page.len();
+                page.push(size);
+                page.extend_from_slice(head);
+                page.extend_from_slice(tail);
+                self.live_bytes += 1 + u32::from(size);
+                (at * PAGE_BYTES + offset) as u32
             }
             _ => {
                 let mut record = Vec::with_capacity(length);
@@ -97,7 +102,10 @@ impl<K: Keyed> Packed<K> {
     fn discard(&mut self, index: usize) {
         let Some(&start) = self.starts.get(index) else { return };
         if start < LONG {
-            self.dead_bytes += 1 + self.bytes.get(start as usize).map_or(0, |length| usize::from(*length));
+            let (page, offset) = place_of(start);
+            let bytes = 1 + self.pages.get(page).and_then(|page| page.get(offset)).map_or(0, |length| u32::from(*length));
+            self.live_bytes -= bytes;
+            self.dead_bytes += bytes;
             if let Some(place) = self.starts.get_mut(index) {
                 *place = DEAD;
             }
@@ -118,44 +126,59 @@ impl<K: Keyed> Packed<K> {
         }
     }
 
-    /// Makes room for some bytes: an eighth more, unless that much is dead.
-    fn make_room(&mut self, needed: usize) {
-        if self.bytes.capacity() - self.bytes.len() >= needed {
-            return;
+    /// Returns a page that has room for so many bytes, at most 256 of them.
+    fn page_with_room(&mut self, needed: usize) -> usize {
+        let fits = self.pages.last().is_some_and(|page| page.len() + needed <= PAGE_BYTES);
+        if !fits && self.dead_bytes > self.live_bytes / 8 {
+            self.compact();
         }
-        let live = self.bytes.len() - self.dead_bytes;
-        if self.dead_bytes > live / 8 {
-            self.compact(needed.max(live / 8));
-        } else {
-            self.bytes.reserve_exact(needed.max(self.bytes.len() / 8));
+        let count = self.pages.len();
+        match self.pages.last_mut().filter(|page| page.len() + needed <= PAGE_BYTES) {
+            Some(page) => {
+                if page.capacity() - page.len() < needed {
+                    // Only a page that is the first grows: a few records don't take a whole one.
+                    let room = needed.max(page.len() / 4).min(PAGE_BYTES - page.len());
+                    page.reserve_exact(room);
+                }
+                count - 1
+            }
+            None => {
+                let bytes = if count == 0 { needed.max(FIRST_PAGE_BYTES) } else { PAGE_BYTES };
+                if count == self.pages.capacity() {
+                    self.pages.reserve_exact((count / 4).max(1));
+                }
+                self.pages.push(Vec::with_capacity(bytes));
+                count
+            }
         }
     }
 
-    /// Copies what lives together, with so much room behind it.
-    fn compact(&mut self, room: usize) {
-        let live = self.bytes.len() - self.dead_bytes;
-        let mut bytes = Vec::with_capacity(live + room);
-        for start in &mut self.starts {
-            if *start >= LONG {
+    /// Copies what lives together.
+    fn compact(&mut self) {
+        let pages = core::mem::take(&mut self.pages);
+        (self.dead_bytes, self.live_bytes) = (0, 0);
+        for index in 0..self.starts.len() {
+            let Some(&start) = self.starts.get(index).filter(|start| **start < LONG) else { continue };
+            let (page, offset) = place_of(start);
+            let Some((length, rest)) = pages.get(page).and_then(|page| page.get(offset..)?.split_first()) else {
                 continue;
+            };
+            let start = self.store(index, rest.get(..usize::from(*length)).unwrap_or_default(), &[]);
+            if let Some(place) = self.starts.get_mut(index) {
+                *place = start;
             }
-            let from = *start as usize;
-            let length = self.bytes.get(from).map_or(0, |length| usize::from(*length));
-            *start = bytes.len() as u32;
-            bytes.extend_from_slice(self.bytes.get(from..=from + length).unwrap_or_default());
         }
-        self.bytes = bytes;
-        self.dead_bytes = 0;
     }
 }
 
 impl<K> Default for Packed<K> {
     fn default() -> Self {
         Self {
-            bytes: Vec::new(),
+            pages: Vec::new(),
             starts: Vec::new(),
             long: Vec::new(),
             dead_bytes: 0,
+            live_bytes: 0,
             long_bytes: 0,
             keyed: PhantomData,
         }
@@ -176,7 +199,8 @@ impl<K: Keyed> Column for Packed<K> {
     fn get(&self, index: usize) -> Option<&[u8]> {
         match *self.starts.get(index)? {
             start if start < LONG => {
-                let (length, rest) = self.bytes.get(start as usize..)?.split_first()?;
+                let (page, offset) = place_of(start);
+                let (length, rest) = self.pages.get(page)?.get(offset..)?.split_first()?;
                 rest.get(..usize::from(*length))
             }
             long => self.long.get((long - LONG) as usize).map(|(_, record)| &**record),
@@ -213,16 +237,8 @@ impl<K: Keyed> Column for Packed<K> {
         let (mut lower, mut upper) = (Self::default(), Self::default());
         let is_upper: Vec<bool> =
             (0..self.len()).map(|index| self.hash(seed, index).is_some_and(|hash| hash & bit != 0)).collect();
-        let (mut bytes, mut counts) = ([0; 2], [0; 2]);
-        for (index, is_upper) in is_upper.iter().enumerate() {
-            let half = usize::from(*is_upper);
-            if let (Some(bytes), Some(count)) = (bytes.get_mut(half), counts.get_mut(half)) {
-                *count += 1;
-                *bytes += self.get(index).map_or(0, |record| record.len().min(usize::from(u8::MAX)) + 1);
-            }
-        }
-        for (half, (bytes, count)) in [&mut lower, &mut upper].into_iter().zip(bytes.into_iter().zip(counts)) {
-            half.bytes.reserve_exact(bytes + bytes / 8);
+        let upper_count = is_upper.iter().filter(|is_upper| **is_upper).count();
+        for (half, count) in [(&mut lower, is_upper.len() - upper_count), (&mut upper, upper_count)] {
             half.starts.reserve_exact(count + count / 8);
         }
         for (index, is_upper) in is_upper.iter().enumerate() {
@@ -236,7 +252,6 @@ impl<K: Keyed> Column for Packed<K> {
     }
 
     fn append(&mut self, other: Self) {
-        self.bytes.reserve_exact(other.bytes.len() + other.bytes.len() / 8);
         for index in 0..other.len() {
             if let Some(record) = other.get(index) {
                 self.push(0, (record, &[]));
@@ -245,9 +260,8 @@ impl<K: Keyed> Column for Packed<K> {
     }
 
     fn shrink(&mut self) {
-        let live = self.bytes.len() - self.dead_bytes;
-        if self.bytes.capacity() > 256 && live < self.bytes.capacity() / 2 {
-            self.compact(live / 8);
+        if self.dead_bytes > self.live_bytes.max(PAGE_BYTES as u32 / 4) || self.live_bytes == 0 && self.dead_bytes > 0 {
+            self.compact();
         }
         let count = self.starts.len();
         if self.starts.capacity() > 16 && count < self.starts.capacity() / 2 {
@@ -259,15 +273,37 @@ impl<K: Keyed> Column for Packed<K> {
     }
 
     fn allocated_bytes(&self) -> usize {
-        allocation(self.bytes.capacity())
+        // All but the first are of one size, and the first is too where there is another.
+        let pages = match self.pages.as_slice() {
+            [] => 0,
+            [only] => allocation(only.capacity()),
+            [first, others @ ..] => allocation(first.capacity()) + others.len() * allocation(PAGE_BYTES),
+        };
+        pages
+            + allocation(self.pages.capacity() * size_of::<Vec<u8>>())
             + allocation(self.starts.capacity() * size_of::<u32>())
             + allocation(self.long.capacity() * size_of::<(u32, Box<[u8]>)>())
             + self.long_bytes
     }
 }
 
-/// Starts from here on count the long records; below, a buffer has two gigabytes.
+/// The page of a start, and the offset in it.
+#[inline]
+fn place_of(start: u32) -> (usize, usize) {
+    (start as usize / PAGE_BYTES, start as usize % PAGE_BYTES)
+}
+
+/// Eight of the longest records fit, so that little is lost at the end; dozens of most.
+const PAGE_BYTES: usize = 2048;
+
+/// What a table of few records begins with.
+const FIRST_PAGE_BYTES: usize = 64;
+
+/// Starts from here on count the long records.
 const LONG: u32 = 1 << 31;
+
+/// Pages whose places a start below [`LONG`] can name.
+const PAGES_MAX: usize = LONG as usize / PAGE_BYTES;
 
 /// No record.
 const DEAD: u32 = u32::MAX;

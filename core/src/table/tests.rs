@@ -322,6 +322,6 @@ fn records_take_little_more_than_their_bytes() {
         records.insert(&number.to_le_bytes(), &[8], &[number.to_le_bytes(), [7; 8]].concat());
     }
     let per_record = records.allocated_bytes() as f64 / 100_000.0;
-    // 17 bytes and their length, where they start, a slot of 2 bytes at least half used, and what is kept free.
-    assert!(per_record < 29.0, "{per_record} bytes a record of 17");
+    // 17 bytes and their length, where they start, a slot of 2 bytes at least half used, and the half of a page.
+    assert!(per_record < 31.0, "{per_record} bytes a record of 17");
 }

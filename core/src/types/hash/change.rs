@@ -55,7 +55,7 @@ impl Collection for Hash {
     }
 
     fn into_value(self) -> ValueBuf {
-        ValueBuf::Hash(self.into())
+        ValueBuf::Hash(self)
     }
 
     fn apply(&mut self, change: &HashChange<'_>, encoding: &Encoding, want_undo: bool) -> (Applied, Option<HashUndo>) {

@@ -49,7 +49,7 @@ impl Keyed for Pair {
 impl Hash {
     /// Returns a hash without fields, without allocating.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self { repr: Repr::Packed(Packed::new()) }
     }
 
