@@ -183,6 +183,8 @@ impl Engine {
             interpreter: &mut self.interpreter,
             refusal: self.refusal.as_ref(),
             session,
+            #[cfg(feature = "server")]
+            is_over_memory: false,
             row,
             in_script: false,
             may_wait,
@@ -207,6 +209,7 @@ impl Engine {
         let closing = closing || state.killed;
         if self.config.take_changed() {
             self.keyspace.encoding = self.config.encoding(self.keyspace.encoding.seed);
+            self.keyspace.aging = self.config.aging();
             self.limits.bulk_bytes_max = self.config.bulk_bytes_max();
         }
         let flow = match wait {

@@ -112,7 +112,22 @@ impl Data<'_> {
     ///
     /// Call it for each key before reading several at once with [`Data::peek`].
     pub fn settle(&mut self, key: &[u8]) {
-        let found = self.keyspace.db(self.db).find(key).map(|entry| entry.is_expired(self.env.now));
+        self.settle_with(key, true);
+    }
+
+    /// The entry of a key, without that counting as a use of it.
+    pub fn look(&mut self, key: &[u8]) -> Option<Entry<'_>> {
+        self.settle_with(key, false);
+        self.peek(key)
+    }
+
+    fn settle_with(&mut self, key: &[u8], touch: bool) {
+        let (now, aging, entropy) = (self.env.now, self.keyspace.aging, self.env.entropy ^ self.keyspace.changes());
+        let found = self.keyspace.db_mut(self.db).touch(key, now, |stamp| match stamp {
+            Some(stamp) if touch => aging.used(stamp, now, &mut Rng::new(entropy)),
+            Some(stamp) => stamp,
+            None => aging.fresh(now),
+        });
         if !self.writing {
             let hit = found == Some(false);
             self.lookups.hits += u64::from(hit);

@@ -17,6 +17,8 @@ mod draw;
 #[cfg(feature = "server")]
 mod interpreter;
 #[cfg(feature = "server")]
+mod memory;
+#[cfg(feature = "server")]
 mod notify;
 mod row;
 mod scan;

@@ -58,7 +58,7 @@ fn exists(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn kind(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let name = ctx.data.value(args.word()?).map_or("none", |value| value.kind().name());
+    let name = ctx.data.look(args.word()?).map_or("none", |entry| entry.value.kind().name());
     ctx.reply.simple(name);
     Ok(())
 }

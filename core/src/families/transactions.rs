@@ -89,6 +89,15 @@ fn exec(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     Ok(())
 }
 
+#[cfg(feature = "server")]
+impl Context<'_> {
+    /// Forgets the open transaction and what it watches.
+    pub(crate) fn abandon_transaction(&mut self) {
+        self.session().transaction = None;
+        release_watches(self);
+    }
+}
+
 fn discard(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     if ctx.session().transaction.take().is_none() {
         return Err(Error::new("ERR DISCARD without MULTI"));

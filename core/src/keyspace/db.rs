@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use super::{
     Entry, EntryBuf, Value, ValueBuf,
+    aging::Stamp,
     expiry::ExpiryIndex,
     objects::{Objects, PLACE_BYTES},
     record::{Layout, Payload, Record},
@@ -23,6 +24,8 @@ pub struct Db {
     expiring: ExpiryIndex,
     /// Keys that have a deadline.
     volatile: usize,
+    /// The stamp of what is written next: that of the key which was touched last.
+    stamp: Stamp,
 }
 
 impl Db {
@@ -32,6 +35,7 @@ impl Db {
             objects: Objects::default(),
             expiring: ExpiryIndex::default(),
             volatile: 0,
+            stamp: [0; 3],
         }
     }
 
@@ -64,6 +68,79 @@ impl Db {
     #[inline]
     pub fn find(&self, key: &[u8]) -> Option<Entry<'_>> {
         self.table.get(key).map(|record| self.entry(record))
+    }
+
+    /// Stamps a key as used, and keeps the stamp for what is written to it: `None` is the stamp of a key that isn't there
+    /// yet. Returns whether the deadline has passed, `None` if there's no such key.
+    #[inline]
+    pub(crate) fn touch(
+        &mut self,
+        key: &[u8],
+        now: UnixMillis,
+        stamp: impl FnOnce(Option<Stamp>) -> Stamp,
+    ) -> Option<bool> {
+        let Some(record) = self.table.get_mut(key) else {
+            self.stamp = stamp(None);
+            return None;
+        };
+        let is_expired = Record::parse(record).expires_at.is_some_and(|at| at <= now);
+        if let Some(place) = Record::stamp_mut(record) {
+            *place = stamp(Some(*place));
+            self.stamp = *place;
+        }
+        Some(is_expired)
+    }
+
+    /// Visits about `count` keys that have a deadline, drawn at random.
+    #[cfg(feature = "server")]
+    pub(crate) fn sample_volatile<'a>(&'a self, rng: &mut Rng, count: usize, mut visit: impl FnMut(Entry<'a>)) {
+        let drawn = (0..VOLATILE_TRIES_MAX).filter_map(|_| self.expiring.draw(rng));
+        let drawn: alloc::vec::Vec<(u64, u64)> = drawn.collect();
+        // Few pairs are stale, and few segments of a pair without a key; if these all are, all others are looked at.
+        for (note, hash) in drawn.into_iter().chain(self.expiring.iter()) {
+            if self.table.note(hash) != note {
+                continue;
+            }
+            let volatile = self.table.neighbours(hash).filter(|record| Record::parse(record).expires_at.is_some());
+            let found: alloc::vec::Vec<&[u8]> = volatile.collect();
+            if found.is_empty() {
+                continue;
+            }
+            for _ in 0..count {
+                if let Some(record) = found.get(rng.index(found.len())) {
+                    visit(self.entry(record));
+                }
+            }
+            return;
+        }
+    }
+
+    /// Makes the earliest note of a segment say when a key of it is due, for [`Db::first_due`].
+    #[cfg(feature = "server")]
+    pub(crate) fn settle_first_due(&mut self) {
+        while let Some((at, hash)) = self.expiring.peek() {
+            let deadlines = self.table.neighbours(hash).filter_map(|record| Record::parse(record).expires_at);
+            let earliest = deadlines.map(note_of).min().unwrap_or(u64::MAX);
+            let note = self.table.note(hash);
+            if note == at && earliest == at {
+                return;
+            }
+            self.expiring.pop();
+            if note == at {
+                self.table.set_note(hash, earliest);
+                if earliest != u64::MAX {
+                    self.expiring.push(earliest, hash);
+                }
+            }
+        }
+    }
+
+    /// The key that is due first, after [`Db::settle_first_due`].
+    #[cfg(feature = "server")]
+    pub(crate) fn first_due(&self) -> Option<Entry<'_>> {
+        let (_, hash) = self.expiring.peek()?;
+        let volatile = self.table.neighbours(hash).filter(|record| Record::parse(record).expires_at.is_some());
+        volatile.min_by_key(|record| Record::parse(record).expires_at).map(|record| self.entry(record))
     }
 
     /// All entries, in the order of the keys' hashes.
@@ -210,14 +287,14 @@ impl Db {
         let payload = match record.payload {
             Payload::Bytes(bytes) => {
                 let bytes = bytes.to_vec();
-                self.put(Record { key, expires_at, payload: Payload::Bytes(&bytes) });
+                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(&bytes) });
                 None
             }
             Payload::Integer(value) => Some(Payload::Integer(value)),
             Payload::Object(number) => Some(Payload::Object(number)),
         };
         if let Some(payload) = payload {
-            self.put(Record { key, expires_at, payload });
+            self.put(Record { key, stamp: self.stamp, expires_at, payload });
         }
         if let Some(at) = expires_at {
             self.note_deadline(key, at);
@@ -253,30 +330,32 @@ impl Db {
                 None => Value::String(Str::Bytes(&[])),
             },
         };
-        Entry { key: record.key, value, expires_at: record.expires_at, bytes: taken, is_raw }
+        Entry { key: record.key, value, expires_at: record.expires_at, stamp: record.stamp, bytes: taken, is_raw }
     }
 
     /// Stores a value under a key, in the place of the record that may be there. What that referred to is gone.
     fn store(&mut self, key: &[u8], value: ValueBuf, expires_at: Option<UnixMillis>) {
         match value {
             ValueBuf::String(StrBuf::Integer(value)) => {
-                self.put(Record { key, expires_at, payload: Payload::Integer(value) });
+                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Integer(value) });
             }
             // A string with room to grow is one that grows.
             ValueBuf::String(StrBuf::Bytes(bytes)) if is_short(key, &bytes) && bytes.capacity() == bytes.len() => {
-                self.put(Record { key, expires_at, payload: Payload::Bytes(&bytes) });
+                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(&bytes) });
             }
             value => {
                 let number = self.objects.insert(value);
-                self.put(Record { key, expires_at, payload: Payload::Object(number) });
+                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Object(number) });
             }
         }
     }
 
     fn store_string(&mut self, key: &[u8], value: &[u8], expires_at: Option<UnixMillis>) {
         match StrBuf::integer_of(value) {
-            Some(value) => self.put(Record { key, expires_at, payload: Payload::Integer(value) }),
-            None if is_short(key, value) => self.put(Record { key, expires_at, payload: Payload::Bytes(value) }),
+            Some(value) => self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Integer(value) }),
+            None if is_short(key, value) => {
+                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(value) })
+            }
             None => self.store(key, ValueBuf::String(StrBuf::Bytes(value.to_vec())), expires_at),
         }
     }
@@ -345,6 +424,10 @@ fn owned(payload: Payload<'_>) -> ValueBuf {
         Payload::Object(_) => StrBuf::default(),
     })
 }
+
+/// Segments that are drawn for a key with a deadline, before all are looked at.
+#[cfg(feature = "server")]
+const VOLATILE_TRIES_MAX: usize = 8;
 
 /// What a record takes beside its bytes: its length, its start, a slot of the index, and its share of what is free.
 const RECORD_OVERHEAD_BYTES: usize = 12;

@@ -24,6 +24,8 @@ pub struct Entry<'a> {
     pub value: Value<'a>,
     /// When the key expires; never if `None`.
     pub expires_at: Option<UnixMillis>,
+    /// How aged it is.
+    pub(crate) stamp: super::aging::Stamp,
     /// What the entry takes in the table and on the heap.
     pub(super) bytes: usize,
     /// Whether a string has been changed in place, so that it has room for more.

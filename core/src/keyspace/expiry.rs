@@ -28,6 +28,18 @@ impl ExpiryIndex {
         self.heap.peek().map(|Reverse(pair)| *pair)
     }
 
+    /// Every pair, those that don't hold any more included.
+    #[cfg(feature = "server")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.heap.iter().map(|Reverse(pair)| *pair)
+    }
+
+    /// A pair drawn at random.
+    #[cfg(feature = "server")]
+    pub(crate) fn draw(&self, rng: &mut crate::hash::Rng) -> Option<(u64, u64)> {
+        self.heap.as_slice().get(rng.index(self.heap.len())).map(|Reverse(pair)| *pair)
+    }
+
     /// Forgets the pair with the earliest deadline.
     pub(crate) fn pop(&mut self) {
         self.heap.pop();

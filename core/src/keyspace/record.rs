@@ -1,13 +1,14 @@
 //! How an entry lies in the table: key, deadline and a short string in one run of bytes.
 //!
 //! ```text
-//! │ flags │ deadline, if there is one │ length of the key │ key │ payload │
-//!    1            8                          1 or more               bytes of a string; 8 of an integer;
-//!                                                                    4: which object it is
+//! │ flags │ stamp │ deadline, if there is one │ length of the key │ key │ payload │
+//!    1       3              8                        1 or more             bytes of a string; 8 of an integer;
+//!                                                                          4: which object it is
 //! ```
 //!
-//! A record never leaves memory, so this is no format.
+//! The stamp says how [aged](super::aging) it is. A record never leaves memory, so this is no format.
 
+use super::aging::Stamp;
 use crate::{env::UnixMillis, table::Keyed, types::packed::encode_length};
 
 /// The records of a database's table.
@@ -17,7 +18,7 @@ pub(super) struct Layout;
 impl Keyed for Layout {
     #[inline]
     fn key(record: &[u8]) -> &[u8] {
-        let start = if record.first().is_some_and(|flags| flags & HAS_DEADLINE != 0) { 9 } else { 1 };
+        let start = if record.first().is_some_and(|flags| flags & HAS_DEADLINE != 0) { 12 } else { 4 };
         match record.get(start) {
             Some(length) if *length < 0x80 => {
                 record.get(start + 1..start + 1 + usize::from(*length)).unwrap_or_default()
@@ -31,6 +32,7 @@ impl Keyed for Layout {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record<'a> {
     pub(super) key: &'a [u8],
+    pub(super) stamp: Stamp,
     pub(super) expires_at: Option<UnixMillis>,
     pub(super) payload: Payload<'a>,
 }
@@ -48,12 +50,18 @@ impl<'a> Record<'a> {
     /// Reads a record; one that is none is an empty string under the empty key.
     #[inline]
     pub(super) fn parse(record: &'a [u8]) -> Self {
-        Self::try_parse(record).unwrap_or(Self { key: &[], expires_at: None, payload: Payload::Bytes(&[]) })
+        Self::try_parse(record).unwrap_or(Self {
+            key: &[],
+            stamp: [0; 3],
+            expires_at: None,
+            payload: Payload::Bytes(&[]),
+        })
     }
 
     #[inline]
     fn try_parse(record: &'a [u8]) -> Option<Self> {
-        let (&flags, mut rest) = record.split_first()?;
+        let (&flags, rest) = record.split_first()?;
+        let (&stamp, mut rest) = rest.split_first_chunk()?;
         let mut expires_at = None;
         if flags & HAS_DEADLINE != 0 {
             let (deadline, after) = rest.split_first_chunk()?;
@@ -76,7 +84,7 @@ impl<'a> Record<'a> {
             OBJECT => Payload::Object(u32::from_le_bytes(payload.try_into().ok()?)),
             _ => Payload::Bytes(payload),
         };
-        Some(Self { key, expires_at, payload })
+        Some(Self { key, stamp, expires_at, payload })
     }
 
     /// Calls `put` with the bytes of the record in two parts.
@@ -96,6 +104,7 @@ impl<'a> Record<'a> {
         };
         let mut head = smallhead::Head::new();
         head.push(&[flags | if self.expires_at.is_some() { HAS_DEADLINE } else { 0 }]);
+        head.push(&self.stamp);
         if let Some(at) = self.expires_at {
             head.push(&at.0.to_le_bytes());
         }
@@ -107,7 +116,12 @@ impl<'a> Record<'a> {
 
     /// The bytes that a record with this key takes at most, beside a payload of bytes.
     pub(super) const fn overhead(key: &[u8]) -> usize {
-        1 + 8 + 2 + key.len()
+        1 + 3 + 8 + 2 + key.len()
+    }
+
+    /// Where the stamp of a record stands.
+    pub(super) fn stamp_mut(record: &mut [u8]) -> Option<&mut Stamp> {
+        record.get_mut(1..)?.first_chunk_mut()
     }
 }
 
@@ -177,9 +191,9 @@ mod tests {
                 1 => Payload::Integer(number),
                 _ => Payload::Object(number as u32),
             };
-            let bytes: Vec<u8> = Record { key: &key, expires_at, payload }.write(|head, tail| [head, tail].concat());
+            let bytes: Vec<u8> = Record { key: &key, stamp: [1, 2, 3], expires_at, payload }.write(|head, tail| [head, tail].concat());
             let parsed = Record::parse(&bytes);
-            prop_assert_eq!((parsed.key, parsed.expires_at), (&key[..], expires_at));
+            prop_assert_eq!((parsed.key, parsed.stamp, parsed.expires_at), (&key[..], [1, 2, 3], expires_at));
             prop_assert_eq!(Layout::key(&bytes), &key[..]);
             match (parsed.payload, payload) {
                 (Payload::Bytes(one), Payload::Bytes(other)) => prop_assert_eq!(one, other),

@@ -25,10 +25,7 @@ pub use self::column::{Column, Plain};
 pub use self::records::{Keyed, Packed};
 use self::segment::Segment;
 pub(crate) use self::segment::allocation;
-use crate::{
-    hash::{Rng, hash},
-    order,
-};
+use crate::{hash::Rng, order};
 
 /// A table of entries of one size, each with its hash beside it.
 pub type Table<T> = Segmented<Plain<T>>;
@@ -87,82 +84,6 @@ impl<T> Table<T> {
     }
 }
 
-impl<K: Keyed> Records<K> {
-    /// Returns the record with this key. Cost: O(1).
-    #[inline]
-    #[must_use]
-    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        self.find(hash(self.seed, key), |record| K::key(record) == key)
-    }
-
-    /// Returns the record with this key, to be changed in what isn't its key. Cost: O(1).
-    #[inline]
-    #[must_use]
-    pub fn get_mut(&mut self, key: &[u8]) -> Option<&mut [u8]> {
-        let hash = hash(self.seed, key);
-        let index = self.segment_of(hash);
-        let segment = self.segments.get_mut(index)?;
-        let index = segment.find(hash, |record| K::key(record) == key)?;
-        segment.entries.get_mut(index)
-    }
-
-    /// Adds a record, given in two parts, whose key isn't in the table yet. Cost: as [`Self::insert_unique`].
-    pub fn insert(&mut self, key: &[u8], head: &[u8], tail: &[u8]) {
-        self.insert_unique(hash(self.seed, key), (head, tail));
-    }
-
-    /// Puts a record, given in two parts, in the place of the one with this key; returns whether there was one.
-    ///
-    /// Cost: O(its length), and once in a while a segment's worth of work.
-    pub fn replace(&mut self, key: &[u8], head: &[u8], tail: &[u8]) -> bool {
-        let hash = hash(self.seed, key);
-        let index = self.segment_of(hash);
-        let Some(segment) = self.segments.get_mut(index) else { return false };
-        let Some(found) = segment.find(hash, |record| K::key(record) == key) else { return false };
-        let before = segment.allocated_bytes();
-        segment.entries.replace(found, head, tail);
-        self.segment_bytes = self.segment_bytes + segment.allocated_bytes() - before;
-        true
-    }
-
-    /// Removes the record with this key; returns whether there was one. Cost: O(1) amortised.
-    pub fn discard(&mut self, key: &[u8]) -> bool {
-        self.remove(hash(self.seed, key), |record| K::key(record) == key).is_some()
-    }
-
-    /// Yields the records that share a segment with this hash.
-    pub fn neighbours(&self, hash: u64) -> impl Iterator<Item = &[u8]> {
-        let entries = self.segments.get(self.segment_of(hash)).map(|segment| &segment.entries);
-        entries.into_iter().flat_map(|entries| (0..entries.len()).filter_map(|index| entries.get(index)))
-    }
-
-    /// Returns what the owner has noted of the segment of this hash: `u64::MAX` at first. Of two segments that are
-    /// merged the lower note stays; those of a split keep the one, and [`Self::take_split`] tells of them.
-    #[must_use]
-    pub fn note(&self, hash: u64) -> u64 {
-        self.segments.get(self.segment_of(hash)).map_or(u64::MAX, |segment| segment.note)
-    }
-
-    /// Notes something of the segment of this hash.
-    pub fn set_note(&mut self, hash: u64, note: u64) {
-        let index = self.segment_of(hash);
-        if let Some(segment) = self.segments.get_mut(index) {
-            segment.note = note;
-        }
-    }
-
-    /// Takes a hash of a segment that a split has left, if there is one that wasn't taken yet.
-    pub fn take_split(&mut self) -> Option<u64> {
-        self.split.pop()
-    }
-
-    /// Returns the number of segments.
-    #[must_use]
-    pub const fn segment_count(&self) -> usize {
-        self.segments.len()
-    }
-}
-
 impl<C> Segmented<C> {
     /// Returns an empty table, without allocating, whose hashes are computed with `seed`.
     #[must_use]
@@ -197,7 +118,6 @@ impl<C> Segmented<C> {
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
-
 }
 
 impl<C: Column> Segmented<C> {
