@@ -17,10 +17,8 @@
 #[cfg(feature = "server")]
 mod blocking;
 
-use alloc::{collections::VecDeque, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 
-#[cfg(feature = "server")]
-use alloc::boxed::Box;
 
 #[cfg(feature = "server")]
 use crate::{acl::Users, command::Interpreter};
@@ -199,6 +197,8 @@ impl Engine {
             interpreter: &mut self.interpreter,
             refusal: self.refusal.as_ref(),
             session,
+            #[cfg(feature = "server")]
+            is_over_memory: false,
             row,
             in_script: false,
             may_wait,
@@ -223,6 +223,7 @@ impl Engine {
         let closing = closing || state.killed;
         if self.config.take_changed() {
             self.keyspace.encoding = self.config.encoding(self.keyspace.encoding.seed);
+            self.keyspace.aging = self.config.aging();
             self.limits.bulk_bytes_max = self.config.bulk_bytes_max();
             #[cfg(feature = "server")]
             self.users.follow(&mut self.config, &mut self.sessions);
@@ -284,7 +285,7 @@ impl Engine {
             while removed < keys_max
                 && let Some(entry) = self.keyspace.db_mut(db).key_of_due_part(env.now)
             {
-                let (key, fields) = (entry.key.clone(), command::due_fields(entry, env.now, keys_max - removed));
+                let (key, fields) = (Box::<[u8]>::from(entry.key), command::due_fields(entry, env.now, keys_max - removed));
                 removed += fields.len().max(1);
                 let effect = Effect::new(&key, Change::Hash(HashChange::Expire(fields)));
                 #[cfg(feature = "server")]
@@ -336,7 +337,7 @@ impl Engine {
         let mut writer = ChunkWriter::new();
         for db in 0..DATABASES {
             for entry in self.keyspace.db(db).iter() {
-                if wanted(db, &entry.key)
+                if wanted(db, entry.key)
                     && let Some(chunk) = writer.push(db, entry)
                 {
                     write(chunk);

@@ -14,6 +14,13 @@ pub struct Error(Cow<'static, str>);
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 impl Error {
+    /// A command may take memory, and there is none.
+    #[cfg(feature = "server")]
+    pub const OUT_OF_MEMORY: Self = Self::new("OOM command not allowed when used memory > 'maxmemory'.");
+    /// A script may, for all it says.
+    #[cfg(feature = "server")]
+    pub const SCRIPT_OUT_OF_MEMORY: Self =
+        Self::new("OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'");
     /// Holds a value of another type than the command works on.
     pub const WRONG_TYPE: Self = Self::new("WRONGTYPE Operation against a key holding the wrong kind of value");
     /// The argument isn't a 64-bit signed decimal integer.

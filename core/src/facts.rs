@@ -16,6 +16,8 @@ pub struct Stats {
     pub errors_by_code: BTreeMap<String, u64>,
     /// Keys removed because their deadline had passed.
     pub expired_keys: u64,
+    /// Keys removed because memory was short.
+    pub evicted_keys: u64,
     /// Reads that found their key.
     pub hits: u64,
     /// Reads that didn't.
@@ -42,6 +44,8 @@ pub struct Facts {
     pub started_at: UnixMillis,
     /// What is written is kept in memory alone.
     pub no_log: bool,
+    /// Bytes that the shell holds beside the data: buffers, the recent log, scripts.
+    pub held_bytes: usize,
     /// Further lines of `INFO`, by section (lower case), in order.
     pub info: BTreeMap<&'static str, Vec<(&'static str, String)>>,
 }

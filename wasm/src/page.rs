@@ -32,8 +32,8 @@ pub(crate) struct Row {
 
 impl Page {
     /// Appends a key.
-    pub(crate) fn push(&mut self, entry: &Entry) {
-        let size = match &entry.value {
+    pub(crate) fn push(&mut self, entry: Entry<'_>) {
+        let size = match entry.value {
             Value::String(value) => value.len(),
             Value::List(value) => value.len(),
             Value::Set(value) => value.len(),
@@ -42,7 +42,7 @@ impl Page {
             Value::Stream(value) => value.len(),
         };
         self.entries.push(Row {
-            key: String::from_utf8_lossy(&entry.key).into_owned(),
+            key: String::from_utf8_lossy(entry.key).into_owned(),
             kind: entry.value.kind().name(),
             expires_at: entry.expires_at.map(|at| at.0 as f64),
             size: u32::try_from(size).unwrap_or(u32::MAX),

@@ -266,7 +266,7 @@ impl Replica {
         self.replica.settle();
         let mut page = Page::default();
         let next = self.replica.engine().keyspace().db(self.replica.db()).scan(cursor, count, |entry| {
-            if !entry.is_expired(now) && glob::matches(pattern, &entry.key) {
+            if !entry.is_expired(now) && glob::matches(pattern, entry.key) {
                 page.push(entry);
             }
         });

@@ -46,6 +46,9 @@ pub struct Context<'a> {
     /// Why nothing may be written now, if so.
     pub(crate) refusal: Option<&'a Error>,
     pub(crate) session: SessionId,
+    /// Memory was short when the call began, even after evictions.
+    #[cfg(feature = "server")]
+    pub(crate) is_over_memory: bool,
     /// The row that is running.
     pub(crate) row: &'static Command,
     /// A script makes the call.

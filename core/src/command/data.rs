@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     format::Journal,
     hash::Rng,
-    keyspace::{Db, Entry, Keyspace, Value},
+    keyspace::{Db, Due, Entry, Keyspace, Value},
     role::Role,
     types::{
         hash::{Hash, HashChange, HashView},
@@ -76,7 +76,7 @@ impl Data<'_> {
     }
 
     /// The entry of a key, `None` if it's absent or its deadline has passed.
-    pub fn entry(&mut self, key: &[u8]) -> Option<&Entry> {
+    pub fn entry(&mut self, key: &[u8]) -> Option<Entry<'_>> {
         self.settle(key);
         self.peek(key)
     }
@@ -92,8 +92,8 @@ impl Data<'_> {
     }
 
     /// The value of a key, `None` if it's absent or its deadline has passed.
-    pub fn value(&mut self, key: &[u8]) -> Option<&Value> {
-        self.entry(key).map(|entry| &entry.value)
+    pub fn value(&mut self, key: &[u8]) -> Option<Value<'_>> {
+        self.entry(key).map(|entry| entry.value)
     }
 
     /// Whether a key is there.
@@ -105,7 +105,7 @@ impl Data<'_> {
     ///
     /// # Errors
     /// [`Error::WRONG_TYPE`].
-    pub fn string(&mut self, key: &[u8]) -> Result<Option<&Str>> {
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<Str<'_>>> {
         match self.value(key) {
             None => Ok(None),
             Some(Value::String(value)) => Ok(Some(value)),
@@ -143,25 +143,49 @@ impl Data<'_> {
     ///
     /// Call it for each key before reading several at once with [`Data::peek`].
     pub fn settle(&mut self, key: &[u8]) {
-        let now = self.env.now;
-        let found = self.keyspace.db(self.db).find(key);
+        self.settle_with(key, true);
+    }
+
+    /// The entry of a key, without that counting as a use of it.
+    pub fn look(&mut self, key: &[u8]) -> Option<Entry<'_>> {
+        self.settle_with(key, false);
+        self.peek(key)
+    }
+
+    fn settle_with(&mut self, key: &[u8], touch: bool) {
+        let (now, aging, entropy) = (self.env.now, self.keyspace.aging, self.env.entropy ^ self.keyspace.changes());
+        let found = self.keyspace.db_mut(self.db).touch(key, now, |stamp| match stamp {
+            Some(stamp) if touch => aging.used(stamp, now, &mut Rng::new(entropy)),
+            Some(stamp) => stamp,
+            None => aging.fresh(now),
+        });
         if !self.writing {
-            let hit = found.is_some_and(|entry| !entry.is_expired(now));
+            let hit = match found {
+                Some(Due::Nothing) => true,
+                Some(Due::Parts) => self.peek(key).is_some(),
+                Some(Due::Key) | None => false,
+            };
             self.lookups.hits += u64::from(hit);
             self.lookups.misses += u64::from(!hit);
         }
-        let Some(entry) = found.filter(|_| self.role == Role::Primary || self.writing) else { return };
-        if entry.is_due(now) {
-            self.apply(&Effect::new(key, Change::Delete(Removal::Expired)));
-            self.lookups.expired += 1;
-        } else if entry.value.next_expiry().is_some_and(|at| at <= now) {
-            let fields = due_fields(entry, now, usize::MAX);
-            self.apply(&Effect::new(key, Change::Hash(HashChange::Expire(fields))));
+        if self.role != Role::Primary && !self.writing {
+            return;
+        }
+        match found {
+            Some(Due::Key) => {
+                self.apply(&Effect::new(key, Change::Delete(Removal::Expired)));
+                self.lookups.expired += 1;
+            }
+            Some(Due::Parts) => {
+                let fields = self.db().find(key).map(|entry| due_fields(entry, now, usize::MAX)).unwrap_or_default();
+                self.apply(&Effect::new(key, Change::Hash(HashChange::Expire(fields))));
+            }
+            Some(Due::Nothing) | None => {}
         }
     }
 
     /// The entry of a key without removing an expired one, for reading several keys at once.
-    pub fn peek(&self, key: &[u8]) -> Option<&Entry> {
+    pub fn peek(&self, key: &[u8]) -> Option<Entry<'_>> {
         self.keyspace.db(self.db).find(key).filter(|entry| !entry.is_expired(self.env.now))
     }
 
@@ -172,7 +196,7 @@ impl Data<'_> {
     pub fn peek_as<C: Collection + 'static>(&self, key: &[u8]) -> Result<Option<&C>> {
         match self.peek(key) {
             None => Ok(None),
-            Some(entry) => C::of(&entry.value).map(Some).ok_or(Error::WRONG_TYPE),
+            Some(entry) => C::of(entry.value).map(Some).ok_or(Error::WRONG_TYPE),
         }
     }
 
@@ -217,7 +241,7 @@ impl Data<'_> {
 }
 
 /// The fields of the hash that an entry holds which are due at `now`, `count_max` at most, detached from it.
-pub(crate) fn due_fields(entry: &Entry, now: UnixMillis, count_max: usize) -> Vec<Blob<'static>> {
-    let Value::Hash(hash) = &entry.value else { return Vec::new() };
+pub(crate) fn due_fields(entry: Entry<'_>, now: UnixMillis, count_max: usize) -> Vec<Blob<'static>> {
+    let Value::Hash(hash) = entry.value else { return Vec::new() };
     hash.due(now, count_max).into_iter().map(|field| field.to_vec().into()).collect()
 }

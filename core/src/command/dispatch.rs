@@ -76,6 +76,8 @@ fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]]) -> Result<Option<Call<
     }
     check_writable(ctx, row)?;
     #[cfg(feature = "server")]
+    ctx.admit_memory(row)?;
+    #[cfg(feature = "server")]
     check_listening(ctx, row)?;
     let session = ctx.session();
     match &mut session.transaction {

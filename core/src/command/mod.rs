@@ -18,6 +18,8 @@ mod draw;
 #[cfg(feature = "server")]
 mod interpreter;
 #[cfg(feature = "server")]
+mod memory;
+#[cfg(feature = "server")]
 mod notify;
 #[cfg(feature = "server")]
 mod permit;

@@ -39,7 +39,7 @@ pub(crate) struct Happening {
 impl Happening {
     /// What an effect is going to do; `None` if it concerns no key.
     pub(crate) fn before(keyspace: &Keyspace, db: u8, effect: &Effect<'_>) -> Option<Self> {
-        let value = keyspace.db(db).find(&effect.key).map(|entry| &entry.value);
+        let value = keyspace.db(db).find(&effect.key).map(|entry| entry.value);
         let (class, event) = event_of(&effect.change, value)?;
         let expires = matches!(effect.change, Change::String(StringChange::Set { expiry: Expiry::At(_), .. }));
         Some(Self {
@@ -61,7 +61,7 @@ impl Happening {
 }
 
 /// The kind of a change and what it is called, if the command doesn't know better. An empty name is told to nobody.
-fn event_of(change: &Change<'_>, value: Option<&Value>) -> Option<(u16, &'static str)> {
+fn event_of(change: &Change<'_>, value: Option<Value<'_>>) -> Option<(u16, &'static str)> {
     Some(match change {
         Change::Flush => return None,
         Change::Delete(Removal::Deleted) => (GENERIC, "del"),
@@ -94,7 +94,7 @@ fn event_of(change: &Change<'_>, value: Option<&Value>) -> Option<(u16, &'static
     })
 }
 
-fn event_of_stream(change: &StreamChange<'_>, value: Option<&Value>) -> &'static str {
+fn event_of_stream(change: &StreamChange<'_>, value: Option<Value<'_>>) -> &'static str {
     let is_new = |group: &[u8], consumer: &[u8]| match value {
         Some(Value::Stream(stream)) => stream.group(group).is_some_and(|group| group.consumer(consumer).is_none()),
         _ => false,

@@ -17,6 +17,8 @@ pub struct ScriptRules {
     pub access: ScriptAccess,
     /// The version in which replies are written.
     pub protocol: Protocol,
+    /// Whether it may take memory where that is short.
+    pub allows_oom: bool,
 }
 
 impl Context<'_> {
@@ -40,6 +42,9 @@ impl Context<'_> {
         self.check_allowed(row, words, Occasion::Script)?;
         if rules.access == ScriptAccess::ReadOnly && row.flags.has(Flags::WRITE) {
             return Err(Error::new("ERR Write commands are not allowed from read-only scripts."));
+        }
+        if !rules.allows_oom {
+            self.check_memory(row)?;
         }
         let start = out.len();
         let mut inner = self.inner(out, rules.protocol);
@@ -115,6 +120,7 @@ impl Context<'_> {
             errands: self.errands,
             refusal: self.refusal,
             session: self.session,
+            is_over_memory: self.is_over_memory,
             row: self.row,
             in_script: true,
             may_wait: false,

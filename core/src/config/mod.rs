@@ -25,6 +25,7 @@ pub use settings::{Setting, SettingKind};
 use crate::{
     error::{Error, Result},
     glob,
+    keyspace::Aging,
     limits::Limits,
     num, order,
     types::encoding::Encoding,
@@ -47,6 +48,9 @@ pub struct Config {
     /// The file that the shell was started with.
     #[cfg(feature = "server")]
     pub(crate) file: Option<Box<dyn ConfigFile>>,
+    /// Bytes that may be used; 0 for as many as there are.
+    #[cfg(feature = "server")]
+    memory_max: usize,
     changed: bool,
 }
 
@@ -66,6 +70,7 @@ impl Config {
             sets_password: false,
             #[cfg(feature = "server")]
             file: None,
+            memory_max: 0,
             changed: false,
         }
     }
@@ -143,6 +148,10 @@ impl Config {
         if name == "notify-keyspace-events" {
             self.events = settings::event_bits(&value).unwrap_or_default();
         }
+        #[cfg(feature = "server")]
+        if name == "maxmemory" {
+            self.memory_max = value.parse().unwrap_or(usize::MAX);
+        }
         self.values.insert(name, value);
         self.changed = true;
     }
@@ -151,6 +160,28 @@ impl Config {
     #[cfg(feature = "server")]
     pub(crate) fn events(&self) -> u16 {
         self.events
+    }
+
+    /// Bytes that may be used; 0 for as many as there are.
+    #[cfg(feature = "server")]
+    pub(crate) fn memory_max(&self) -> usize {
+        self.memory_max
+    }
+
+    /// How many keys are drawn for one to be evicted.
+    #[cfg(feature = "server")]
+    pub(crate) fn memory_samples(&self) -> usize {
+        self.number("maxmemory-samples").and_then(|value| usize::try_from(value).ok()).unwrap_or(5)
+    }
+
+    /// How keys age under these settings.
+    pub fn aging(&self) -> Aging {
+        let count = |name: &str| self.number(name).and_then(|value| u64::try_from(value).ok()).unwrap_or(0);
+        Aging {
+            counts_uses: self.value("maxmemory-policy").is_some_and(|policy| policy.ends_with("lfu")),
+            log_factor: count("lfu-log-factor"),
+            decay_minutes: count("lfu-decay-time"),
+        }
     }
 
     /// Whether a setting changed since the last call.

@@ -169,6 +169,18 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("zset-max-ziplist-value", "zset-max-listpack-value"),
 ];
 
+/// What may go when memory is short, and in which order.
+const POLICIES: &[&str] = &[
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "noeviction",
+];
+
 /// Every setting, by name. A shell forces those that it decides (ports, directory, fsync) to what they are.
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("acl-pubsub-default", "resetchannels", SettingKind::Choice(&["allchannels", "resetchannels"])),
@@ -203,16 +215,18 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::flag("lazyfree-lazy-server-del", "no"),
     Setting::flag("lazyfree-lazy-user-del", "no"),
     Setting::flag("lazyfree-lazy-user-flush", "no"),
+    Setting::integer("lfu-decay-time", "1", 0, i32::MAX as i64),
+    Setting::integer("lfu-log-factor", "10", 0, i32::MAX as i64),
     // Nodes of lists aren't compressed, whatever depth is asked for: it would change their size only.
     Setting::integer("list-compress-depth", "0", 0, i32::MAX as i64),
     Setting::integer("list-max-listpack-size", "-2", i32::MIN as i64, i32::MAX as i64),
     Setting::fixed("loglevel", "notice", SettingKind::Choice(&["debug", "verbose", "notice", "warning", "nothing"])),
     Setting::new("lua-memory-max", "268435456", SettingKind::Memory(8 * 1024 * 1024, i64::MAX as u64)),
     Setting::fixed("maxclients", "10000", SettingKind::Integer(1, u32::MAX as i64)),
-    // Memory isn't bounded and nothing is evicted yet.
-    Setting::only("maxmemory", &["0"]),
+    Setting::new("maxmemory", "0", SettingKind::Memory(0, i64::MAX as u64)),
+    // Connections aren't ended for the sake of memory: each has bounds of its own.
     Setting::only("maxmemory-clients", &["0"]),
-    Setting::only("maxmemory-policy", &["noeviction"]),
+    Setting::new("maxmemory-policy", "noeviction", SettingKind::Choice(POLICIES)),
     Setting::integer("maxmemory-samples", "5", 1, 64),
     Setting::integer("min-replicas-max-lag", "10", 0, i32::MAX as i64),
     Setting::only("min-replicas-to-write", &["0"]),

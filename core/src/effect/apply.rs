@@ -7,14 +7,14 @@ use super::{
     undo::{TypeUndo, UndoKind},
 };
 use crate::{
-    keyspace::{Entry, Keyspace, Value},
+    keyspace::{EntryBuf, Keyspace, Value, ValueBuf},
     types::{
         encoding::Encoding,
         hash::Hash,
         list::List,
         set::Set,
         stream::Stream,
-        string::{Str, StringChange},
+        string::{StrBuf, StringChange},
         zset::ZSet,
     },
 };
@@ -46,11 +46,11 @@ pub trait Collection: Sized {
         self.len() == 0
     }
     /// The value as this type, if it is of this type.
-    fn of(value: &Value) -> Option<&Self>;
+    fn of(value: Value<'_>) -> Option<&Self>;
     /// The same, to change it.
-    fn of_mut(value: &mut Value) -> Option<&mut Self>;
+    fn of_mut(value: &mut ValueBuf) -> Option<&mut Self>;
     /// The value of a key.
-    fn into_value(self) -> Value;
+    fn into_value(self) -> ValueBuf;
     /// Makes a change. Returns its undo if `want_undo` and something changed; its size follows the change, not the value.
     fn apply(
         &mut self,
@@ -75,16 +75,20 @@ impl Keyspace {
         let want_undo = undos.is_some();
         let applied = match &effect.change {
             Change::Delete(_) => {
-                let before = self.db_mut(db).remove(key);
-                let applied = Applied { changed: before.is_some(), count: usize::from(before.is_some()), len: 0 };
-                kind = before.map(|entry| UndoKind::Restore(Box::new(entry)));
-                applied
+                let database = self.db_mut(db);
+                let changed = if want_undo {
+                    kind = database.take(key).map(|entry| UndoKind::Restore(Box::new(entry)));
+                    kind.is_some()
+                } else {
+                    database.remove(key)
+                };
+                Applied { changed, count: usize::from(changed), len: 0 }
             }
             Change::Put(Put { value, expires_at }) => {
                 let (database, encoding) = self.parts_mut(db);
                 match restore_value(value, encoding) {
                     Some(value) => {
-                        let entry = Entry { key: key.into(), value, expires_at: *expires_at };
+                        let entry = EntryBuf { key: key.into(), value, expires_at: *expires_at };
                         kind = Some(match database.replace(entry) {
                             Some(before) => UndoKind::Restore(Box::new(before)),
                             None => UndoKind::Remove,
@@ -100,7 +104,7 @@ impl Keyspace {
             Change::Flush => {
                 let count = self.db(db).len();
                 if count > 0 {
-                    let before = self.db_mut(db).take();
+                    let before = self.db_mut(db).take_all();
                     self.note_flush(db, Some(&before));
                     if let Some(undos) = undos {
                         undos.push(Undo { db, key: Box::default(), kind: UndoKind::Refill(Box::new(before)) });
@@ -108,7 +112,7 @@ impl Keyspace {
                 }
                 return Applied { changed: count > 0, count, len: 0 };
             }
-            Change::String(change) => self.apply_string(db, key, change, &mut kind),
+            Change::String(change) => self.apply_string(db, key, change, want_undo, &mut kind),
             Change::List(change) => self.apply_collection::<List>(db, key, change, want_undo, &mut kind),
             Change::Set(change) => self.apply_collection::<Set>(db, key, change, want_undo, &mut kind),
             Change::Hash(change) => self.apply_collection::<Hash>(db, key, change, want_undo, &mut kind),
@@ -142,20 +146,22 @@ impl Keyspace {
         }
     }
 
-    fn apply_string(&mut self, db: u8, key: &[u8], change: &StringChange<'_>, kind: &mut Option<UndoKind>) -> Applied {
+    fn apply_string(
+        &mut self,
+        db: u8,
+        key: &[u8],
+        change: &StringChange<'_>,
+        want_undo: bool,
+        kind: &mut Option<UndoKind>,
+    ) -> Applied {
         let database = self.db_mut(db);
         if let StringChange::Set { value, expiry } = change {
-            let replaced = database.change(key, |entry| {
-                let value = core::mem::replace(&mut entry.value, Value::String(Str::from_bytes(value)));
-                (value, entry.expires_at)
-            });
-            let before_expiry = match replaced {
-                Some((value, before)) => {
-                    *kind = Some(UndoKind::Value { value, expires_at: before });
+            let before_expiry = match database.set_string(key, value, want_undo) {
+                Some((before, value)) => {
+                    *kind = value.map(|value| UndoKind::Value { value, expires_at: before });
                     before
                 }
                 None => {
-                    database.insert_new(key.into(), Value::String(Str::from_bytes(value)), None);
                     *kind = Some(UndoKind::Remove);
                     None
                 }
@@ -166,8 +172,8 @@ impl Keyspace {
             }
             return Applied { changed: true, count: 1, len: value.len() };
         }
-        let changed = database.change(key, |entry| {
-            let Value::String(value) = &mut entry.value else { return None };
+        let changed = database.change(key, |value, _| {
+            let ValueBuf::String(value) = value else { return None };
             let undo = value.apply(change)?;
             Some((undo, value.len()))
         });
@@ -178,12 +184,15 @@ impl Keyspace {
             }
             Some(None) => Applied::default(),
             None => {
-                let mut value = Str::default();
-                if value.apply(change).is_none() {
+                let mut value = StrBuf::default();
+                if let StringChange::Append(tail) = change {
+                    // What comes whole may be an integer, and needs no room.
+                    value = StrBuf::from_bytes(tail);
+                } else if value.apply(change).is_none() {
                     return Applied::default();
                 }
                 let len = value.len();
-                database.insert_new(key.into(), Value::String(value), None);
+                database.insert_new(key, ValueBuf::String(value), None);
                 *kind = Some(UndoKind::Remove);
                 Applied { changed: true, count: 1, len }
             }
@@ -199,10 +208,10 @@ impl Keyspace {
         kind: &mut Option<UndoKind>,
     ) -> Applied {
         let (database, encoding) = self.parts_mut(db);
-        let changed = database.change(key, |entry| {
-            let value = C::of_mut(&mut entry.value)?;
+        let changed = database.change(key, |value, expires_at| {
+            let value = C::of_mut(value)?;
             let (applied, undo) = value.apply(change, encoding, want_undo);
-            Some((applied, undo, value.is_empty().then_some(entry.expires_at)))
+            Some((applied, undo, value.is_empty().then_some(expires_at)))
         });
         let Some(changed) = changed else {
             let mut value = C::empty();
@@ -210,7 +219,7 @@ impl Keyspace {
             if value.is_empty() || !applied.changed {
                 return Applied::default();
             }
-            database.insert_new(key.into(), value.into_value(), None);
+            database.insert_new(key, value.into_value(), None);
             *kind = Some(UndoKind::Remove);
             return applied;
         };
@@ -224,14 +233,14 @@ impl Keyspace {
 }
 
 /// Makes a value from its content; `None` for a collection without elements.
-fn restore_value(stored: &StoredValue<'_>, encoding: &Encoding) -> Option<Value> {
-    fn filled<C: Collection>(change: &C::Change<'_>, encoding: &Encoding) -> Option<Value> {
+fn restore_value(stored: &StoredValue<'_>, encoding: &Encoding) -> Option<ValueBuf> {
+    fn filled<C: Collection>(change: &C::Change<'_>, encoding: &Encoding) -> Option<ValueBuf> {
         let mut value = C::empty();
         value.apply(change, encoding, false);
         (!value.is_empty()).then(|| value.into_value())
     }
     match stored {
-        StoredValue::String(bytes) => Some(Value::String(Str::from_bytes(bytes))),
+        StoredValue::String(bytes) => Some(ValueBuf::String(StrBuf::from_bytes(bytes))),
         StoredValue::List(elements) => filled::<List>(&List::filling(elements), encoding),
         StoredValue::Set(members) => filled::<Set>(&Set::filling(members), encoding),
         StoredValue::Hash(pairs) => filled::<Hash>(&Hash::filling(pairs), encoding),
@@ -245,7 +254,7 @@ fn restore_value(stored: &StoredValue<'_>, encoding: &Encoding) -> Option<Value>
 }
 
 /// The content of a value, for a snapshot or a `Put`.
-pub fn stored_value(value: &Value) -> StoredValue<'_> {
+pub fn stored_value(value: Value<'_>) -> StoredValue<'_> {
     match value {
         Value::String(value) => StoredValue::String(value.to_blob()),
         Value::List(value) => value.stored(),

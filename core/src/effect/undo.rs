@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use super::apply::Collection;
 use crate::{
     env::UnixMillis,
-    keyspace::{Db, Entry, Keyspace, Value},
+    keyspace::{Db, EntryBuf, Keyspace, ValueBuf},
     types::{
         hash::{Hash, HashUndo},
         list::{List, ListUndo},
@@ -37,9 +37,9 @@ pub(super) enum UndoKind {
     /// It didn't exist.
     Remove,
     /// It held this entry, which was moved out of the keyspace, not copied.
-    Restore(Box<Entry>),
+    Restore(Box<EntryBuf>),
     /// The key stayed, and held this value with this deadline.
-    Value { value: Value, expires_at: Option<UnixMillis> },
+    Value { value: ValueBuf, expires_at: Option<UnixMillis> },
     /// It had this deadline.
     Expiry(Option<UnixMillis>),
     /// Its value changed in part.
@@ -93,12 +93,9 @@ impl Keyspace {
             }
             UndoKind::Value { value, expires_at } => {
                 let database = self.db_mut(db);
-                let expired_at = database.change(&key, |entry| {
-                    entry.value = value;
-                    entry.expires_at
-                });
-                if expired_at.is_some_and(|at| at != expires_at) {
-                    database.set_expiry(&key, expires_at);
+                // What is undone stands there still, and goes.
+                if database.remove(&key) {
+                    database.insert_new(&key, value, expires_at);
                 }
             }
             UndoKind::Expiry(before) => {
@@ -111,8 +108,8 @@ impl Keyspace {
             }
             UndoKind::Change { undo, revive } => match undo {
                 TypeUndo::String(undo) => {
-                    self.db_mut(db).change(&key, |entry| {
-                        if let Value::String(value) = &mut entry.value {
+                    self.db_mut(db).change(&key, |value, _| {
+                        if let ValueBuf::String(value) = value {
                             value.undo(undo);
                         }
                     });
@@ -136,10 +133,10 @@ impl Keyspace {
     ) {
         let (database, encoding) = self.parts_mut(db);
         if let Some(expires_at) = revive {
-            database.insert_new(key.into(), C::empty().into_value(), expires_at);
+            database.insert_new(key, C::empty().into_value(), expires_at);
         }
-        database.change(key, |entry| {
-            if let Some(value) = C::of_mut(&mut entry.value) {
+        database.change(key, |value, _| {
+            if let Some(value) = C::of_mut(value) {
                 value.undo(undo, encoding);
             }
         });

@@ -53,6 +53,9 @@ fn set(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let pairs: alloc::vec::Vec<(&[u8], &[u8])> = pairs.iter().map(|[name, value]| (*name, *value)).collect();
     ctx.config.set_all(&pairs)?;
     ctx.errands.push_back(Errand::Configure);
+    // A lower bound holds at once.
+    ctx.data.keyspace.aging = ctx.config.aging();
+    ctx.make_room();
     ctx.reply.ok();
     Ok(())
 }

@@ -102,10 +102,10 @@ fn stringmatch_len(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 fn object(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     // What has expired is still shown while it is there.
     let entry = ctx.data.db().find(args.word()?).ok_or(Error::NO_SUCH_KEY)?;
-    let bytes = postcard::to_allocvec(&stored_value(&entry.value)).map_or(0, |bytes| bytes.len());
+    let bytes = postcard::to_allocvec(&stored_value(entry.value)).map_or(0, |bytes| bytes.len());
     let line = format!(
         "Value at:0x0 refcount:1 encoding:{} serializedlength:{bytes} lru:0 lru_seconds_idle:0",
-        entry.value.encoding()
+        entry.encoding()
     );
     ctx.reply.simple(&line);
     Ok(())

@@ -112,7 +112,7 @@ fn persist(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 /// Replies with a key's deadline as `shown` gives it: −2 without the key, −1 without a deadline.
 fn deadline(ctx: &mut Context<'_>, args: &mut Args<'_>, shown: fn(UnixMillis, UnixMillis) -> u64) -> Result<()> {
     let now = ctx.data.now();
-    let reply = match ctx.data.entry(args.word()?).map(|entry| entry.expires_at) {
+    let reply = match ctx.data.look(args.word()?).map(|entry| entry.expires_at) {
         None => -2,
         Some(None) => -1,
         Some(Some(at)) => i64::try_from(shown(at, now)).unwrap_or(i64::MAX),

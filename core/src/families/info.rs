@@ -129,21 +129,24 @@ fn clients(ctx: &Context<'_>) -> Vec<Line> {
 
 fn memory(ctx: &Context<'_>) -> Vec<Line> {
     let shell_says = |name| fact(ctx, "memory", name).and_then(|text| num::parse_i64(text.as_bytes()));
-    let used = shell_says("used_memory").or_else(|| shell_says("used_memory_rss")).unwrap_or(0);
+    let used = i64::try_from(ctx.used_memory()).unwrap_or(i64::MAX);
+    let resident = shell_says("used_memory_rss").unwrap_or(used);
     let peak = shell_says("used_memory_peak").unwrap_or(used);
     let limit = ctx.config.value("maxmemory").unwrap_or("0");
     let scripts = ctx.interpreter.iter().flat_map(|interpreter| interpreter.facts());
     let mut lines = alloc::vec![
         line("used_memory", used),
         line("used_memory_human", human(used)),
-        line("used_memory_rss", used),
+        line("used_memory_rss", resident),
+        line("used_memory_rss_human", human(resident)),
+        line("used_memory_overhead", ctx.facts.held_bytes),
         line("used_memory_dataset", ctx.data.keyspace.allocated_bytes()),
         line("used_memory_peak", peak),
         line("used_memory_peak_human", human(peak)),
         line("maxmemory", limit),
         line("maxmemory_human", human(num::parse_i64(limit.as_bytes()).unwrap_or(0))),
         line("maxmemory_policy", ctx.config.value("maxmemory-policy").unwrap_or_default()),
-        line("mem_fragmentation_ratio", "1.00"),
+        line("mem_fragmentation_ratio", format!("{:.2}", resident as f64 / used.max(1) as f64)),
         line("mem_allocator", "unknown"),
     ];
     lines.extend(scripts.map(|(name, value)| line(name, value)));
@@ -183,7 +186,7 @@ fn stats(ctx: &Context<'_>) -> Vec<Line> {
         line("instantaneous_ops_per_sec", 0),
         line("rejected_connections", 0),
         line("expired_keys", stats.expired_keys),
-        line("evicted_keys", 0),
+        line("evicted_keys", stats.evicted_keys),
         line("keyspace_hits", stats.hits),
         line("keyspace_misses", stats.misses),
         line("pubsub_channels", ctx.sessions.pubsub.of(Topic::Channel).len()),

@@ -63,18 +63,18 @@ fn exists(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn kind(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let name = ctx.data.value(args.word()?).map_or("none", |value| value.kind().name());
+    let name = ctx.data.look(args.word()?).map_or("none", |entry| entry.value.kind().name());
     ctx.reply.simple(name);
     Ok(())
 }
 
 fn keys(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (pattern, now) = (args.word()?, ctx.data.now());
-    let found: Vec<&Entry> =
-        ctx.data.db().iter().filter(|entry| !entry.is_expired(now) && glob::matches(pattern, &entry.key)).collect();
+    let found: Vec<Entry<'_>> =
+        ctx.data.db().iter().filter(|entry| !entry.is_expired(now) && glob::matches(pattern, entry.key)).collect();
     ctx.reply.array(found.len());
     for entry in found {
-        ctx.reply.bulk(&entry.key);
+        ctx.reply.bulk(entry.key);
     }
     Ok(())
 }
@@ -84,10 +84,10 @@ fn randomkey(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     // Expired keys that weren't removed yet are drawn again; should nearly all be, one is drawn of those that are left.
     let key = (0..100).find_map(|_| ctx.data.db().sample(&mut rng).filter(|entry| !entry.is_expired(now)));
     let key = key.or_else(|| {
-        let left: Vec<&Entry> = ctx.data.db().iter().filter(|entry| !entry.is_expired(now)).collect();
+        let left: Vec<Entry<'_>> = ctx.data.db().iter().filter(|entry| !entry.is_expired(now)).collect();
         left.get(rng.index(left.len().max(1))).copied()
     });
-    ctx.reply.bulk_or_null(key.map(|entry| &*entry.key));
+    ctx.reply.bulk_or_null(key.map(|entry| entry.key));
     Ok(())
 }
 
@@ -95,11 +95,11 @@ fn scan(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let cursor = args.cursor()?;
     let options = ScanOptions::read(args, true)?;
     let now = ctx.data.now();
-    let mut found: Vec<&Entry> = Vec::new();
+    let mut found: Vec<Entry<'_>> = Vec::new();
     let db = ctx.data.db();
     let next = db.scan(cursor, options.count, |entry| {
         let of_kind = options.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(entry.value.kind().name().as_bytes()));
-        if of_kind && !entry.is_expired(now) && options.matches(&entry.key) {
+        if of_kind && !entry.is_expired(now) && options.matches(entry.key) {
             found.push(entry);
         }
     });
@@ -107,7 +107,7 @@ fn scan(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     ctx.reply.bulk(alloc::format!("{next}").as_bytes());
     ctx.reply.array(found.len());
     for entry in found {
-        ctx.reply.bulk(&entry.key);
+        ctx.reply.bulk(entry.key);
     }
     Ok(())
 }
@@ -200,7 +200,7 @@ impl Parcel {
     /// Copies the value and the deadline of `from`, for the key `to`; `None` if there is no `from`.
     fn pack(ctx: &Context<'_>, from: &[u8], to: &[u8]) -> Option<Self> {
         let entry = ctx.data.peek(from)?;
-        let put = Put { value: stored_value(&entry.value), expires_at: entry.expires_at };
+        let put = Put { value: stored_value(entry.value), expires_at: entry.expires_at };
         let mut bytes = Vec::new();
         Effect::new(to, Change::Put(put)).encode(ctx.data.db, &mut bytes);
         Some(Self(bytes))

@@ -40,7 +40,7 @@ fn usage(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         return Err(Error::SYNTAX);
     }
     args.end()?;
-    match ctx.data.entry(key).map(|entry| entry.allocated_bytes()) {
+    match ctx.data.look(key).map(|entry| entry.allocated_bytes()) {
         Some(bytes) => ctx.reply.count(bytes),
         None => ctx.reply.null(),
     }

@@ -27,7 +27,7 @@ pub const COMMANDS: &[Command] = &[
                 .doc("4.0.0", "O(1)", "key", "Returns the logarithmic access frequency counter of a value."),
             row("help", 2, Flags(0), Keys::None, reply_help)
                 .doc("6.2.0", "O(1)", "", "Returns helpful text about the different subcommands."),
-            row("idletime", 3, Flags::READ, KEY, |ctx, args| number(ctx, args, 0))
+            row("idletime", 3, Flags::READ, KEY, idletime)
                 .doc("2.2.3", "O(1)", "key", "Returns the time since the last access to a value."),
             row("refcount", 3, Flags::READ, KEY, refcount)
                 .doc("2.2.3", "O(1)", "key", "Returns the reference count of a value."),
@@ -35,7 +35,7 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 fn encoding(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    match entry(ctx, args)?.map(|entry| entry.value.encoding()) {
+    match entry(ctx, args)?.map(|entry| entry.encoding()) {
         Some(encoding) => ctx.reply.bulk(encoding.as_bytes()),
         None => ctx.reply.null(),
     }
@@ -45,7 +45,7 @@ fn encoding(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 /// Redis shares the integers below 10,000 among all keys and counts them so; here an integer costs no more than a
 /// reference to a shared one would, and only the figure is kept, for those who look at it.
 fn refcount(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let shared = match entry(ctx, args)?.map(|entry| &entry.value) {
+    let shared = match entry(ctx, args)?.map(|entry| entry.value) {
         Some(Value::String(Str::Integer(0..=9_999))) => i64::from(i32::MAX),
         Some(_) => 1,
         None => {
@@ -57,25 +57,34 @@ fn refcount(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A figure that Redis keeps for each value and this engine doesn't: values aren't shared, and their age isn't kept.
-fn number(ctx: &mut Context<'_>, args: &mut Args<'_>, value: i64) -> Result<()> {
-    match entry(ctx, args)?.is_some() {
-        true => ctx.reply.integer(value),
-        false => ctx.reply.null(),
+fn idletime(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let (aging, now) = (ctx.data.keyspace.aging, ctx.data.now());
+    match entry(ctx, args)?.map(|entry| entry.stamp) {
+        Some(_) if aging.counts_uses => {
+            return Err(Error::new(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
+        }
+        Some(stamp) => ctx.reply.integer(aging.idle_seconds(stamp, now) as i64),
+        None => ctx.reply.null(),
     }
     Ok(())
 }
 
 fn freq(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    if entry(ctx, args)?.is_some() {
-        return Err(Error::new(
-            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
-        ));
+    let (aging, now) = (ctx.data.keyspace.aging, ctx.data.now());
+    match entry(ctx, args)?.map(|entry| entry.stamp) {
+        Some(_) if !aging.counts_uses => {
+            return Err(Error::new(
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
+        }
+        Some(stamp) => ctx.reply.integer(i64::from(aging.frequency(stamp, now))),
+        None => ctx.reply.null(),
     }
-    ctx.reply.null();
     Ok(())
 }
 
-fn entry<'c>(ctx: &'c mut Context<'_>, args: &mut Args<'_>) -> Result<Option<&'c Entry>> {
-    Ok(ctx.data.entry(args.word()?))
+fn entry<'c>(ctx: &'c mut Context<'_>, args: &mut Args<'_>) -> Result<Option<Entry<'c>>> {
+    Ok(ctx.data.look(args.word()?))
 }

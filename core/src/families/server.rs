@@ -85,8 +85,8 @@ fn swapdb(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 fn pack(ctx: &Context<'_>, from: u8, to: u8) -> Result<Vec<u8>> {
     let (now, mut bytes) = (ctx.data.now(), Vec::new());
     for entry in ctx.data.keyspace.db(from).iter().filter(|entry| !entry.is_expired(now)) {
-        let put = Put { value: stored_value(&entry.value), expires_at: entry.expires_at };
-        Effect::new(&entry.key, Change::Put(put)).encode(to, &mut bytes);
+        let put = Put { value: stored_value(entry.value), expires_at: entry.expires_at };
+        Effect::new(entry.key, Change::Put(put)).encode(to, &mut bytes);
         if bytes.len() > SWAP_BYTES_MAX {
             return Err(Error::new("ERR the databases are too large to be swapped: they pass 1 GiB"));
         }

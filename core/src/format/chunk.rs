@@ -23,9 +23,9 @@ impl ChunkWriter {
     }
 
     /// Adds an entry of database `db`. Returns a chunk once enough has gathered.
-    pub fn push(&mut self, db: u8, entry: &Entry) -> Option<Vec<u8>> {
-        let put = Put { value: stored_value(&entry.value), expires_at: entry.expires_at };
-        Effect::new(&entry.key, Change::Put(put)).encode(db, &mut self.bytes);
+    pub fn push(&mut self, db: u8, entry: Entry<'_>) -> Option<Vec<u8>> {
+        let put = Put { value: stored_value(entry.value), expires_at: entry.expires_at };
+        Effect::new(entry.key, Change::Put(put)).encode(db, &mut self.bytes);
         (self.bytes.len() >= CHUNK_BYTES).then(|| core::mem::take(&mut self.bytes))
     }
 

@@ -24,8 +24,8 @@ impl Keyspace {
     /// Equal on two sides that hold the same wanted keys, whatever else they hold.
     pub fn digest_of(&self, mut wanted: impl FnMut(u8, &[u8]) -> bool) -> u64 {
         let digest_of_db = |index| {
-            let entries = self.db(index).iter().filter(|entry| wanted(index, &entry.key));
-            sum(entries.map(Entry::digest).map(|digest| chain(u64::from(index), digest)))
+            let entries = self.db(index).iter().filter(|entry| wanted(index, entry.key));
+            sum(entries.map(|entry| entry.digest()).map(|digest| chain(u64::from(index), digest)))
         };
         sum((0..DATABASES).map(digest_of_db))
     }
@@ -34,21 +34,21 @@ impl Keyspace {
 impl Db {
     /// The digest of the database's keys, 0 for none. Cost: O(size of the data).
     pub fn digest(&self) -> u64 {
-        sum(self.iter().map(Entry::digest))
+        sum(self.iter().map(|entry| entry.digest()))
     }
 }
 
-impl Entry {
+impl Entry<'_> {
     /// The digest of the key, its value and its deadline. Cost: O(size of the value).
-    pub fn digest(&self) -> u64 {
+    pub fn digest(self) -> u64 {
         let deadline = self.expires_at.map_or(0, |UnixMillis(at)| chain(1, at));
-        chain(chain(hash(SEED, &self.key), self.value.digest()), deadline)
+        chain(chain(hash(SEED, self.key), self.value.digest()), deadline)
     }
 }
 
-impl Value {
+impl Value<'_> {
     /// The digest of the value. Cost: O(size of the value).
-    pub fn digest(&self) -> u64 {
+    pub fn digest(self) -> u64 {
         let pair = |one: &[u8], other: &[u8]| chain(hash(SEED, one), hash(SEED, other));
         // The first number tells values of different types and equal parts apart, a set {a} from a list [a].
         match self {

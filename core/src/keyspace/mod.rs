@@ -4,10 +4,14 @@
 //! It doesn't know commands, sessions or protocols, and it never asks for the time: whether a deadline has
 //! passed is the caller's question.
 
+pub(crate) mod aging;
 mod db;
 mod digest;
 mod entry;
 mod expiry;
+mod objects;
+mod parts;
+mod record;
 
 use alloc::{
     boxed::Box,
@@ -15,8 +19,10 @@ use alloc::{
     vec::Vec,
 };
 
+pub use aging::Aging;
 pub use db::Db;
-pub use entry::{Entry, Kind, Value};
+pub(crate) use db::Due;
+pub use entry::{Entry, EntryBuf, Kind, Value, ValueBuf};
 
 use crate::{
     limits::{DATABASES, TOUCHED_KEYS_MAX},
@@ -29,6 +35,8 @@ pub struct Keyspace {
     dbs: Vec<Db>,
     /// Seeds and thresholds that decide how values are laid out, not what they hold.
     pub encoding: Encoding,
+    /// How keys age.
+    pub aging: Aging,
     /// Versions of the keys that a session watches: bumped at each change.
     watched: Vec<BTreeMap<Box<[u8]>, Watched>>,
     watched_count: usize,
@@ -79,6 +87,7 @@ impl Keyspace {
         Self {
             dbs: (0..DATABASES).map(|index| Db::new(encoding.seed.wrapping_add(u64::from(index)))).collect(),
             encoding,
+            aging: Aging::default(),
             watched: (0..DATABASES).map(|_| BTreeMap::new()).collect(),
             watched_count: 0,
             ready: VecDeque::new(),

@@ -22,8 +22,8 @@ impl Buckets {
     }
 
     /// Adds a key. Cost: O(size of the value).
-    pub fn add(&mut self, entry: &Entry) {
-        self.add_digest(&entry.key, entry.digest());
+    pub fn add(&mut self, entry: Entry<'_>) {
+        self.add_digest(entry.key, entry.digest());
     }
 
     /// Adds a key whose [digest](Entry::digest) is known. Cost: O(length of the key).

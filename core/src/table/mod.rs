@@ -13,14 +13,25 @@
 //! It knows no keys and computes no hash: callers pass both, so an entry can be looked up by whatever borrows from it.
 //! The order of iteration follows from the hashes and the history of operations alone, on every machine.
 
+mod column;
+mod records;
 mod segment;
 #[cfg(test)]
 mod tests;
 
 use alloc::{vec, vec::Vec};
 
+pub use self::column::{Column, Plain};
+pub use self::records::{Keyed, Packed};
 use self::segment::Segment;
+pub(crate) use self::segment::allocation;
 use crate::{hash::Rng, order};
+
+/// A table of entries of one size, each with its hash beside it.
+pub type Table<T> = Segmented<Plain<T>>;
+
+/// A table of records of bytes that hold their own keys, packed by the segment: a dozen bytes a record beside its own.
+pub type Records<K> = Segmented<Packed<K>>;
 
 /// A hash table of entries that hold their own keys.
 ///
@@ -33,8 +44,8 @@ use crate::{hash::Rng, order};
 /// assert_eq!(table.remove(hash(0, b"k"), |(key, _)| key == b"k"), Some((*b"k", 2)));
 /// ```
 #[derive(Debug, Clone)]
-pub struct Table<T> {
-    segments: Vec<Segment<T>>,
+pub struct Segmented<C> {
+    segments: Vec<Segment<C>>,
     /// The segment of every combination of the topmost `depth` bits; empty as long as there is one segment.
     directory: Vec<u32>,
     depth: u32,
@@ -44,12 +55,39 @@ pub struct Table<T> {
     /// The most entries that a segment may hold by now: more than [`SEGMENT_MAX`] only where hashes are equal.
     segment_max: usize,
     segment_bytes: usize,
+    /// What hashes are computed with, where they aren't kept.
+    seed: u64,
+    /// A hash of each segment that a split has made, for an owner who [notes](Records::note) something of segments.
+    split: Vec<u64>,
 }
 
 impl<T> Table<T> {
     /// Returns an empty table, without allocating.
     #[must_use]
     pub const fn new() -> Self {
+        Self::seeded(0)
+    }
+
+    /// Returns the entry under `hash` for which `eq` holds, to be changed in what doesn't enter its hash. Cost: O(1).
+    #[inline]
+    #[must_use]
+    pub fn find_mut(&mut self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<&mut T> {
+        let index = self.segment_of(hash);
+        let segment = self.segments.get_mut(index)?;
+        let index = segment.find(hash, eq)?;
+        segment.entries.get_mut(index)
+    }
+
+    /// Yields what was in the table.
+    pub fn into_entries(self) -> impl Iterator<Item = T> {
+        self.segments.into_iter().flat_map(|segment| segment.entries.into_entries())
+    }
+}
+
+impl<C> Segmented<C> {
+    /// Returns an empty table, without allocating, whose hashes are computed with `seed`.
+    #[must_use]
+    pub const fn seeded(seed: u64) -> Self {
         Self {
             segments: Vec::new(),
             directory: Vec::new(),
@@ -58,7 +96,15 @@ impl<T> Table<T> {
             len: 0,
             segment_max: SEGMENT_MAX,
             segment_bytes: 0,
+            seed,
+            split: Vec::new(),
         }
+    }
+
+    /// Returns what hashes are computed with.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// Returns the number of entries.
@@ -72,23 +118,15 @@ impl<T> Table<T> {
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
+}
 
+impl<C: Column> Segmented<C> {
     /// Returns the entry under `hash` for which `eq` holds. Cost: O(1).
     #[inline]
     #[must_use]
-    pub fn find(&self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<&T> {
+    pub fn find(&self, hash: u64, eq: impl FnMut(&C::Entry) -> bool) -> Option<&C::Entry> {
         let segment = self.segments.get(self.segment_of(hash))?;
-        segment.entries().get(segment.find(hash, eq)?)
-    }
-
-    /// Returns the entry under `hash` for which `eq` holds, to be changed in what doesn't enter its hash. Cost: O(1).
-    #[inline]
-    #[must_use]
-    pub fn find_mut(&mut self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<&mut T> {
-        let index = self.segment_of(hash);
-        let segment = self.segments.get_mut(index)?;
-        let index = segment.find(hash, eq)?;
-        segment.entries_mut().get_mut(index)
+        segment.entries.get(segment.find(hash, eq)?)
     }
 
     /// Brings what [`Table::find`] would read for these hashes, [`WARMED_MAX`] at most, near the processor, and calls
@@ -98,7 +136,7 @@ impl<T> Table<T> {
     /// step of all before the next step of any, so that the processor waits for all of them at once. Nothing follows
     /// from the outcome but speed. (Batched lookups of this kind: Kocberber, Falsafi and Grot, "Asynchronous memory
     /// access chaining", 2015.)
-    pub fn warm(&self, hashes: &[u64], mut touch: impl FnMut(&T)) {
+    pub fn warm(&self, hashes: &[u64], mut touch: impl FnMut(&C::Entry)) {
         if self.segments.len() < WARMED_SEGMENTS_MIN {
             return;
         }
@@ -109,16 +147,18 @@ impl<T> Table<T> {
             *guess = (segment, index.unwrap_or(usize::MAX));
         }
         for (segment, index) in guesses.into_iter().take(hashes.len()) {
-            let entries = self.segments.get(segment).map_or(&[][..], Segment::entries);
-            entries.get(index).into_iter().for_each(&mut touch);
+            let entry = self.segments.get(segment).and_then(|segment| segment.entries.get(index));
+            entry.into_iter().for_each(&mut touch);
         }
     }
 
     /// Adds an entry that isn't in the table yet (else there are two, and lookups find either).
     ///
     /// Cost: O(1) amortised, and never more than one segment's worth of work at a time.
-    pub fn insert_unique(&mut self, hash: u64, entry: T) {
+    pub fn insert_unique(&mut self, hash: u64, entry: C::Item<'_>) {
         if self.segments.is_empty() {
+            // Many tables never have a second one.
+            self.segments.reserve_exact(1);
             self.segments.push(Segment::new(0, 0));
         }
         let mut index = self.segment_of(hash);
@@ -127,7 +167,7 @@ impl<T> Table<T> {
         }
         if let Some(segment) = self.segments.get_mut(index) {
             let before = segment.allocated_bytes();
-            segment.insert(hash, entry);
+            segment.insert(hash, self.seed, entry);
             self.segment_bytes = self.segment_bytes + segment.allocated_bytes() - before;
             self.segment_max = self.segment_max.max(segment.len());
             self.len += 1;
@@ -135,37 +175,31 @@ impl<T> Table<T> {
     }
 
     /// Removes the entry under `hash` for which `eq` holds, and returns it. Cost: O(1) amortised.
-    pub fn remove(&mut self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<T> {
+    pub fn remove(&mut self, hash: u64, eq: impl FnMut(&C::Entry) -> bool) -> Option<C::Removed> {
         let index = self.segment_of(hash);
         let segment = self.segments.get_mut(index)?;
         let found = segment.find(hash, eq)?;
         let before = segment.allocated_bytes();
-        let entry = segment.remove(found)?;
+        let entry = segment.remove(self.seed, found)?;
         self.segment_bytes = self.segment_bytes + segment.allocated_bytes() - before;
         self.len -= 1;
-        self.merge(index);
+        if self.len == 0 && self.segments.capacity() > 1 {
+            self.clear();
+        } else {
+            self.merge(index);
+        }
         Some(entry)
     }
 
     /// Removes everything and gives the memory back.
     pub fn clear(&mut self) {
-        *self = Self::new();
+        *self = Self::seeded(self.seed);
     }
 
     /// Yields the entries, in an order that follows from hashes and history.
     #[must_use]
-    pub fn iter(&self) -> Iter<'_, T> {
-        Iter { segments: self.segments.iter(), entries: [].iter(), left: self.len }
-    }
-
-    /// Yields the entries, to be changed in what doesn't enter their hash.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.segments.iter_mut().flat_map(|segment| segment.entries_mut())
-    }
-
-    /// Empties the table and yields what was in it.
-    pub fn drain(&mut self) -> IntoIter<T> {
-        core::mem::take(self).into_iter()
+    pub fn iter(&self) -> Iter<'_, C> {
+        Iter { segments: self.segments.iter(), entries: None, index: 0, left: self.len }
     }
 
     /// Visits some of the entries, about `count`, and returns the cursor to go on from; 0 starts and ends.
@@ -175,22 +209,23 @@ impl<T> Table<T> {
     /// or merged in between. Entries that share the upper 48 bits of their hash are visited together. A cursor fits in 48 bits.
     ///
     /// Cost: O(`count`) and a segment.
-    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(&'a T)) -> u64 {
+    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(&'a C::Entry)) -> u64 {
         let mut from = cursor;
         let mut left = count.max(1);
         let mut found: Vec<(u64, usize)> = Vec::new();
         while from < CURSOR_END {
             let Some(segment) = self.segments.get(self.segment_of(from << CURSOR_SHIFT)) else { return 0 };
-            let places = segment.hashes().iter().map(|hash| hash >> CURSOR_SHIFT);
+            let hashes = (0..segment.len()).filter_map(|index| Some((index, segment.entries.hash(self.seed, index)?)));
+            let places = hashes.map(|(index, hash)| (hash >> CURSOR_SHIFT, index));
             found.clear();
-            found.extend(places.enumerate().filter(|(_, place)| *place >= from).map(|(index, place)| (place, index)));
+            found.extend(places.filter(|(place, _)| *place >= from));
             let mut next = (segment.prefix + 1) << (CURSOR_BITS - segment.depth);
             if found.len() > left {
                 next = order::smallest(&mut found, left).map_or(next, |(last, _)| last + 1);
                 found.retain(|(place, _)| *place < next);
             }
             order::sort(&mut found);
-            found.iter().filter_map(|(_, index)| segment.entries().get(*index)).for_each(&mut visit);
+            found.iter().filter_map(|(_, index)| segment.entries.get(*index)).for_each(&mut visit);
             from = next;
             left = left.saturating_sub(found.len());
             if left == 0 {
@@ -211,19 +246,19 @@ impl<T> Table<T> {
     /// Cost: O(1) expected: a segment and a place in it are drawn until the place is taken, at most a few times; if that
     /// fails, all segments are counted through.
     #[must_use]
-    pub fn sample(&self, rng: &mut Rng) -> Option<&T> {
+    pub fn sample(&self, rng: &mut Rng) -> Option<&C::Entry> {
         if let [segment] = self.segments.as_slice() {
-            return segment.entries().get(rng.index(segment.len()));
+            return segment.entries.get(rng.index(segment.len()));
         }
         for _ in 0..SAMPLE_TRIES_MAX {
             let segment = self.segments.get(rng.index(self.segments.len()))?;
-            if let Some(entry) = segment.entries().get(rng.index(self.segment_max)) {
+            if let Some(entry) = segment.entries.get(rng.index(self.segment_max)) {
                 return Some(entry);
             }
         }
         let mut index = rng.index(self.len);
         for segment in &self.segments {
-            if let Some(entry) = segment.entries().get(index) {
+            if let Some(entry) = segment.entries.get(index) {
                 return Some(entry);
             }
             index -= segment.len();
@@ -234,8 +269,8 @@ impl<T> Table<T> {
     /// Returns the bytes that the table has allocated, without what its entries point to. Cost: O(1).
     #[must_use]
     pub const fn allocated_bytes(&self) -> usize {
-        self.segments.capacity() * size_of::<Segment<T>>()
-            + self.directory.capacity() * size_of::<u32>()
+        allocation(self.segments.capacity() * size_of::<Segment<C>>())
+            + allocation(self.directory.capacity() * size_of::<u32>())
             + self.segment_bytes
     }
 
@@ -256,7 +291,11 @@ impl<T> Table<T> {
         }
         let Some(segment) = self.segments.get_mut(index) else { return false };
         let before = segment.allocated_bytes();
-        let upper = segment.split();
+        let upper = segment.split(self.seed);
+        if upper.note != u64::MAX {
+            let shift = u64::BITS - upper.depth;
+            self.split.extend([segment.prefix << shift, upper.prefix << shift]);
+        }
         self.segment_bytes = self.segment_bytes + segment.allocated_bytes() + upper.allocated_bytes() - before;
         if upper.depth == self.depth {
             self.deepest_count += 2;
@@ -309,7 +348,7 @@ impl<T> Table<T> {
         let index = if index == last { buddy_index } else { index };
         let Some(segment) = self.segments.get_mut(index) else { return index };
         let before = segment.allocated_bytes() + buddy.allocated_bytes();
-        segment.merge(buddy);
+        segment.merge(self.seed, buddy);
         self.segment_bytes = self.segment_bytes + segment.allocated_bytes() - before;
         let (depth, prefix) = (segment.depth, segment.prefix);
         self.direct(depth, prefix, index as u32);
@@ -341,48 +380,41 @@ impl<T> Table<T> {
     }
 }
 
-impl<T> Default for Table<T> {
+impl<C> Default for Segmented<C> {
     fn default() -> Self {
-        Self::new()
+        Self::seeded(0)
     }
 }
 
-impl<T> IntoIterator for Table<T> {
-    type Item = T;
-    type IntoIter = IntoIter<T>;
+impl<'a, C: Column> IntoIterator for &'a Segmented<C> {
+    type Item = &'a C::Entry;
+    type IntoIter = Iter<'a, C>;
 
-    fn into_iter(self) -> IntoIter<T> {
-        IntoIter { segments: self.segments.into_iter(), entries: Vec::new().into_iter(), left: self.len }
-    }
-}
-
-impl<'a, T> IntoIterator for &'a Table<T> {
-    type Item = &'a T;
-    type IntoIter = Iter<'a, T>;
-
-    fn into_iter(self) -> Iter<'a, T> {
+    fn into_iter(self) -> Iter<'a, C> {
         self.iter()
     }
 }
 
-/// The entries of a [`Table`].
+/// The entries of a table.
 #[derive(Debug, Clone)]
-pub struct Iter<'a, T> {
-    segments: core::slice::Iter<'a, Segment<T>>,
-    entries: core::slice::Iter<'a, T>,
+pub struct Iter<'a, C> {
+    segments: core::slice::Iter<'a, Segment<C>>,
+    entries: Option<&'a C>,
+    index: usize,
     left: usize,
 }
 
-impl<'a, T> Iterator for Iter<'a, T> {
-    type Item = &'a T;
+impl<'a, C: Column> Iterator for Iter<'a, C> {
+    type Item = &'a C::Entry;
 
-    fn next(&mut self) -> Option<&'a T> {
+    fn next(&mut self) -> Option<&'a C::Entry> {
         loop {
-            if let Some(entry) = self.entries.next() {
+            if let Some(entry) = self.entries.and_then(|entries| entries.get(self.index)) {
+                self.index += 1;
                 self.left -= 1;
                 return Some(entry);
             }
-            self.entries = self.segments.next()?.entries().iter();
+            (self.entries, self.index) = (Some(&self.segments.next()?.entries), 0);
         }
     }
 
@@ -391,35 +423,7 @@ impl<'a, T> Iterator for Iter<'a, T> {
     }
 }
 
-impl<T> ExactSizeIterator for Iter<'_, T> {}
-
-/// The entries of what was a [`Table`].
-#[derive(Debug)]
-pub struct IntoIter<T> {
-    segments: vec::IntoIter<Segment<T>>,
-    entries: vec::IntoIter<T>,
-    left: usize,
-}
-
-impl<T> Iterator for IntoIter<T> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        loop {
-            if let Some(entry) = self.entries.next() {
-                self.left -= 1;
-                return Some(entry);
-            }
-            self.entries = self.segments.next()?.into_entries().into_iter();
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl<T> ExactSizeIterator for IntoIter<T> {}
+impl<C: Column> ExactSizeIterator for Iter<'_, C> {}
 
 /// Lookups that [`Table::warm`] does side by side: some more than the misses that a core keeps open at a time.
 pub const WARMED_MAX: usize = 16;
@@ -428,8 +432,8 @@ pub const WARMED_MAX: usize = 16;
 const WARMED_SEGMENTS_MIN: usize = 16;
 
 /// A segment that holds this many is split: few enough that a split takes microseconds, enough that the directory and
-/// the segments' own size don't count.
-const SEGMENT_MAX: usize = 512;
+/// the segments' own size don't count; and what 512 slots index, three quarters full.
+const SEGMENT_MAX: usize = 384;
 
 /// Two halves that hold no more than this together are merged: far from [`SEGMENT_MAX`], so that they stay merged.
 const MERGED_MAX: usize = SEGMENT_MAX / 4;

@@ -23,7 +23,8 @@ use alloc::{boxed::Box, vec::Vec};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Packed {
-    bytes: Vec<u8>,
+    /// Exactly as large as what is in it: there are many small collections, and few of them go on growing.
+    bytes: Box<[u8]>,
     count: u32,
 }
 
@@ -34,8 +35,8 @@ pub struct Position(usize);
 impl Packed {
     /// Returns an empty sequence, without allocating.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { bytes: Vec::new(), count: 0 }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Returns the number of entries.
@@ -50,16 +51,14 @@ impl Packed {
         self.count == 0
     }
 
-    /// Appends an entry. Cost: O(its length), amortised.
+    /// Appends an entry. Cost: O(bytes) at worst, where the allocation can't grow in place.
     pub fn push(&mut self, entry: &[u8]) {
-        // A quarter more, not double: there are many small collections, and few of them go on growing.
-        let needed = entry.len() + length_size(entry.len());
-        if self.bytes.capacity() - self.bytes.len() < needed {
-            self.bytes.reserve_exact(needed.max(self.bytes.len() / 4));
-        }
         let (prefix, size) = encode_length(entry.len());
-        self.bytes.extend_from_slice(prefix.get(..size).unwrap_or_default());
-        self.bytes.extend_from_slice(entry);
+        self.change(|bytes| {
+            bytes.reserve_exact(size + entry.len());
+            bytes.extend_from_slice(prefix.get(..size).unwrap_or_default());
+            bytes.extend_from_slice(entry);
+        });
         self.count += 1;
     }
 
@@ -73,7 +72,7 @@ impl Packed {
     /// Cost: O(bytes).
     #[must_use]
     pub fn find(&self, needle: &[u8], step: usize) -> Option<Position> {
-        let mut rest = self.bytes.as_slice();
+        let mut rest = &*self.bytes;
         let mut until_candidate = 0;
         while !rest.is_empty() {
             let (entry, after) = split_entry(rest)?;
@@ -95,7 +94,7 @@ impl Packed {
         if index > self.len() {
             return None;
         }
-        let mut rest = self.bytes.as_slice();
+        let mut rest = &*self.bytes;
         for _ in 0..index {
             rest = split_entry(rest)?.1;
         }
@@ -132,7 +131,7 @@ impl Packed {
         if position.0 <= self.bytes.len() {
             let (prefix, size) = encode_length(entry.len());
             let prefix = prefix.into_iter().take(size);
-            self.bytes.splice(position.0..position.0, prefix.chain(entry.iter().copied()));
+            self.change(|bytes| drop(bytes.splice(position.0..position.0, prefix.chain(entry.iter().copied()))));
             self.count += 1;
         }
     }
@@ -150,9 +149,8 @@ impl Packed {
             removed += 1;
         }
         let end = self.bytes.len() - rest.len();
-        self.bytes.drain(position.0..end);
+        self.change(|bytes| drop(bytes.drain(position.0..end)));
         self.count = self.count.saturating_sub(removed as u32);
-        self.shrink();
         removed
     }
 
@@ -172,8 +170,7 @@ impl Packed {
         } else {
             let (prefix, size) = encode_length(entry.len());
             let prefix = prefix.into_iter().take(size);
-            self.bytes.splice(position.0..end, prefix.chain(entry.iter().copied()));
-            self.shrink();
+            self.change(|bytes| drop(bytes.splice(position.0..end, prefix.chain(entry.iter().copied()))));
         }
     }
 
@@ -185,13 +182,13 @@ impl Packed {
     /// Returns the bytes allocated on the heap.
     #[must_use]
     pub fn allocated_bytes(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.len()
     }
 
-    fn shrink(&mut self) {
-        if self.bytes.capacity() > 64 && self.bytes.len() < self.bytes.capacity() / 2 {
-            self.bytes.shrink_to(self.bytes.len() + self.bytes.len() / 4);
-        }
+    fn change(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = core::mem::take(&mut self.bytes).into_vec();
+        change(&mut bytes);
+        self.bytes = bytes.into_boxed_slice();
     }
 }
 
@@ -231,27 +228,14 @@ impl ExactSizeIterator for Iter<'_> {}
 /// The most bytes that the length of an entry takes.
 const LENGTH_SIZE_MAX: usize = 10;
 
-/// Returns a field and a value in one allocation: `length │ field │ value`.
-pub(super) fn join_pair(field: &[u8], value: &[u8]) -> Box<[u8]> {
-    let (prefix, size) = encode_length(field.len());
-    let mut bytes = Vec::with_capacity(size + field.len() + value.len());
-    bytes.extend_from_slice(prefix.get(..size).unwrap_or_default());
-    bytes.extend_from_slice(field);
-    bytes.extend_from_slice(value);
-    bytes.into_boxed_slice()
-}
-
-/// Returns what [`join_pair`] joined.
+/// Splits a record of a field and a value, the field behind its length.
 #[inline]
 pub(super) fn split_pair(bytes: &[u8]) -> (&[u8], &[u8]) {
     split_entry(bytes).unwrap_or_default()
 }
 
-fn length_size(length: usize) -> usize {
-    encode_length(length).1
-}
-
-fn encode_length(length: usize) -> ([u8; LENGTH_SIZE_MAX], usize) {
+/// Returns the bytes of a length, and how many they are.
+pub(crate) fn encode_length(length: usize) -> ([u8; LENGTH_SIZE_MAX], usize) {
     let mut encoded = [0; LENGTH_SIZE_MAX];
     let mut left = length;
     let mut size = 0;
@@ -360,7 +344,8 @@ mod tests {
 
         #[test]
         fn pairs_come_apart_again(field in entry(), value in entry()) {
-            let pair = join_pair(&field, &value);
+            let (length, size) = encode_length(field.len());
+            let pair = [&length[..size], &field, &value].concat();
             prop_assert_eq!(split_pair(&pair), (field.as_slice(), value.as_slice()));
         }
 

@@ -59,7 +59,7 @@ type State = (LogSeq, Vec<Vec<u8>>);
 fn state(engine: &Engine, hub: &Hub) -> State {
     let mut keys = vec![];
     let entries = engine.keyspace().db(0).iter();
-    keys.extend(entries.map(|entry| format!("{:?}={:?}", entry.key, stored_value(&entry.value)).into_bytes()));
+    keys.extend(entries.map(|entry| format!("{:?}={:?}", entry.key, stored_value(entry.value)).into_bytes()));
     keys.sort();
     (hub.seq(), keys)
 }

@@ -106,6 +106,7 @@ impl Libraries {
             is_function: true,
             name: &function.name,
             access: access_of(ctx, access, function.flags)?,
+            allows_oom: function.flags.has(ScriptFlags::ALLOW_OOM),
             command: if access == ScriptAccess::ReadOnly { "fcall_ro" } else { "fcall" },
             words,
             keys,

@@ -58,6 +58,8 @@ pub(super) struct Call<'a> {
     pub(super) name: &'a str,
     /// Whether it may write.
     pub(super) access: ScriptAccess,
+    /// Whether it may take memory where that is short.
+    pub(super) allows_oom: bool,
     /// The name of the command and its words.
     pub(super) command: &'static str,
     pub(super) words: &'a [&'a [u8]],
@@ -168,7 +170,9 @@ impl Machine {
                             watch_over(lua, &self.watch, &self.bridge, 1)?;
                         }
                     }
-                    let rules = ScriptRules { access: call.access, protocol: self.shared.protocol.get() };
+                    // What has written may finish, or it would stop halfway.
+                    let allows_oom = call.allows_oom || ctx.effects() > effects;
+                    let rules = ScriptRules { access: call.access, protocol: self.shared.protocol.get(), allows_oom };
                     api::call(lua, &mut ctx, rules, &self.shared, &self.shared.arguments.take())
                 })?;
                 let check = scope.create_function(|lua, ()| {

@@ -116,6 +116,7 @@ impl Scripts {
             is_function: false,
             name: digest,
             access,
+            allows_oom: script.flags.has(ScriptFlags::ALLOW_OOM),
             command,
             words,
             keys,
@@ -246,6 +247,10 @@ fn split_keys<'a>(args: &mut Args<'a>, not_a_number: Error) -> Result<(Words<'a>
 
 /// What a script may do that says so of itself and is called in this way.
 fn access_of(ctx: &Context<'_>, called: ScriptAccess, flags: ScriptFlags) -> Result<ScriptAccess> {
+    let gets_by = [ScriptFlags::NO_WRITES, ScriptFlags::ALLOW_OOM, ScriptFlags::COMPAT];
+    if !gets_by.into_iter().any(|flag| flags.has(flag)) {
+        ctx.check_script_memory()?;
+    }
     if flags.has(ScriptFlags::NO_WRITES) {
         return Ok(ScriptAccess::ReadOnly);
     }

@@ -62,7 +62,7 @@ pub(super) fn set_addresses(engine: &mut Engine, addresses: &Addresses) {
 pub(super) fn refresh(engine: &mut Engine, hub: &Hub, log_bytes: u64, writable: bool, saved_at: UnixMillis) {
     let facts = engine.facts_mut();
     let resident = resident_bytes();
-    facts.set("memory", "used_memory", resident.to_string());
+    facts.held_bytes = hub.counts().backlog_bytes;
     facts.set("memory", "used_memory_rss", resident.to_string());
     facts.set("persistence", "rdb_last_save_time", (saved_at.0 / 1000).to_string());
     let status = if writable { "ok" } else { "err" };

@@ -74,7 +74,7 @@ pub(super) type Content = BTreeMap<Vec<u8>, u64>;
 
 /// The content of database 0, restricted to the wanted keys.
 pub(super) fn content(engine: &Engine, wanted: impl Fn(&[u8]) -> bool) -> Content {
-    let entries = engine.keyspace().db(0).iter().filter(|entry| wanted(&entry.key));
+    let entries = engine.keyspace().db(0).iter().filter(|entry| wanted(entry.key));
     entries.map(|entry| (entry.key.to_vec(), entry.digest())).collect()
 }
 

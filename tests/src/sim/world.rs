@@ -470,7 +470,7 @@ impl World {
 
     fn ledger(&self, index: usize) -> Vec<u64> {
         let key = format!("ledger:{index}");
-        match self.server.engine.keyspace().db(0).find(key.as_bytes()).map(|entry| &entry.value) {
+        match self.server.engine.keyspace().db(0).find(key.as_bytes()).map(|entry| entry.value) {
             Some(Stored::List(list)) => {
                 let number = |element: &[u8]| String::from_utf8_lossy(element).parse().expect("a token");
                 list.iter().map(number).collect()

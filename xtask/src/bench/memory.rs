@@ -27,7 +27,7 @@ use crate::{build, need, paths};
 pub(super) fn run(arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments)?;
     need::programs(&[("redis-server", "redis-server")])?;
-    let binaries = Binaries { sanderling: build::server("release")?, valkey: valkey::server()? };
+    let binaries = Binaries { sanderling: build::server(&options.profile)?, valkey: valkey::server()? };
     let mut figures = Vec::new();
     for row in ROWS.iter().filter(|row| options.only.is_empty() || options.only.iter().any(|name| name == row.name)) {
         let of_row = timed(row.name, || measure(row, options.keys, &binaries))?;
@@ -47,17 +47,20 @@ struct Options {
     keys: u64,
     /// The rows that are wanted; all of them if none is named.
     only: Vec<String>,
+    /// What our server is built with: where it lies in memory doesn't depend on it, and other profiles build sooner.
+    profile: String,
 }
 
 impl Options {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut options = Self { keys: KEYS, only: Vec::new() };
+        let mut options = Self { keys: KEYS, only: Vec::new(), profile: "release".into() };
         let mut arguments = arguments.iter();
         while let Some(flag) = arguments.next() {
             match (flag.as_str(), arguments.next()) {
                 ("--keys", Some(count)) => options.keys = count.parse().context("--keys wants a number")?,
                 ("--only", Some(names)) => options.only = names.split(',').map(str::to_owned).collect(),
-                _ => bail!("usage: cargo xtask bench memory [--keys N] [--only A,B]"),
+                ("--profile", Some(name)) => options.profile.clone_from(name),
+                _ => bail!("usage: cargo xtask bench memory [--keys N] [--only A,B] [--profile NAME]"),
             }
         }
         if let Some(name) = options.only.iter().find(|name| ROWS.iter().all(|row| row.name != **name)) {

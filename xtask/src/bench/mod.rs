@@ -66,7 +66,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "memory",
-        arguments: "[--keys N] [--only A,B]",
+        arguments: "[--keys N] [--only A,B] [--profile NAME]",
         summary: "bytes a key, field and member, beside redis-server and Valkey",
         run: memory::run,
     },

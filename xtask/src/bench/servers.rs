@@ -31,7 +31,7 @@ pub(super) struct Running {
 /// What becomes of writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Persistence {
-    /// As little as the server can do: nothing for the peers; ours always has a log, and leaves it to the system.
+    /// Kept in memory alone: nor for ours.
     Off,
     /// A log that reaches the disk once a second.
     Everysec,
@@ -82,7 +82,8 @@ impl Running {
     pub(super) fn ours(binary: &Path, persistence: Persistence) -> Result<Self> {
         let folder = data_folder("sanderling")?;
         let mut child = command(binary)
-            .args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--fsync", persistence.name(), "--dir"])
+            .args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--fsync", "everysec"])
+            .args(["--appendonly", if persistence == Persistence::Off { "no" } else { "yes" }, "--dir"])
             .arg(&folder)
             .stdout(Stdio::piped())
             .spawn()

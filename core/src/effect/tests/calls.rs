@@ -16,11 +16,11 @@ use crate::{
     },
     effect::{Change, Effect, Put, StoredValue},
     hash::Rng,
-    keyspace::{Keyspace, Value},
+    keyspace::{Keyspace, ValueBuf},
     types::{
         encoding::Encoding,
         stream::{StoredStream, StreamId},
-        string::Str,
+        string::StrBuf,
     },
 };
 
@@ -86,7 +86,7 @@ pub(crate) fn call_of(rng: &mut Rng, rows: &[&'static Command]) -> Call {
         words.retain(|word| !word.starts_with(b"WITH"));
     }
     if let ("restore", [_, key, _, payload, ..]) = (row.name, words.as_mut_slice()) {
-        *payload = crate::format::rdb::dump(&stored(rng, key));
+        *payload = crate::format::rdb::dump(stored(rng, key).as_value());
     }
     // As many ids as keys, or nothing would be read: one of each.
     if let Some(first) = words.iter().position(|word| word == b"STREAMS").filter(|_| row.keys == Keys::Streams) {
@@ -199,7 +199,7 @@ fn word(rng: &mut Rng, row: &Command, name: &str, is_key: bool) -> Vec<u8> {
 }
 
 /// A value of the type that the key's name says.
-fn stored(rng: &mut Rng, key: &[u8]) -> Value {
+fn stored(rng: &mut Rng, key: &[u8]) -> ValueBuf {
     let words = [value(rng), value(rng)];
     let [one, other] = [0, 1].map(|index| Blob::from(words[index].as_slice()));
     let stored = match key.trim_ascii_end().split_last().map_or(key, |(_, name)| name) {
@@ -216,7 +216,7 @@ fn stored(rng: &mut Rng, key: &[u8]) -> Value {
     };
     let mut keyspace = Keyspace::new(Encoding::default());
     keyspace.apply(0, &Effect::new(b"k", Change::Put(Put { value: stored, expires_at: None })), None);
-    keyspace.db_mut(0).remove(b"k").map_or(Value::String(Str::default()), |entry| entry.value)
+    keyspace.db_mut(0).take(b"k").map_or(ValueBuf::String(StrBuf::default()), |entry| entry.value)
 }
 
 /// An id of those that the first entries of a stream get, by the clock or as a call says; sometimes half of one.

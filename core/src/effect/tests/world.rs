@@ -104,7 +104,7 @@ pub(super) fn content(keyspace: &Keyspace) -> BTreeMap<(u8, String), String> {
     let mut content = BTreeMap::new();
     for db in 0..DATABASES {
         for entry in keyspace.db(db).iter() {
-            let mut value = stored_value(&entry.value);
+            let mut value = stored_value(entry.value);
             match &mut value {
                 StoredValue::Set(members) => members.sort(),
                 StoredValue::Hash(pairs) => pairs.sort(),
@@ -137,7 +137,7 @@ pub(super) fn check_invariants(keyspace: &Keyspace) {
         );
         assert_eq!(db.allocated_bytes(), db.counted_bytes(), "bytes are counted");
         for entry in db.iter() {
-            assert!(db.find(&entry.key).is_some(), "what is there is found");
+            assert!(db.find(entry.key).is_some(), "what is there is found");
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{effect::StoredValue, keyspace::Value};
 
 /// Writes a value as `DUMP` gives it.
-pub fn dump(value: &Value) -> Vec<u8> {
+pub fn dump(value: Value<'_>) -> Vec<u8> {
     let mut out = Vec::from([0]);
     let kind = save(value, &mut out);
     if let Some(first) = out.first_mut() {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Appends a value, and returns the type that is to stand in front of it. Cost: O(size of the value).
-pub fn save(value: &Value, out: &mut Vec<u8>) -> Type {
+pub fn save(value: Value<'_>, out: &mut Vec<u8>) -> Type {
     match value {
         Value::String(value) => {
             value.with_bytes(|bytes| put_string(bytes, out));

@@ -34,7 +34,7 @@ fn holding(value: StoredValue<'_>, compact: bool) -> Keyspace {
 }
 
 fn dump_of(keyspace: &Keyspace) -> Option<Vec<u8>> {
-    keyspace.db(0).find(b"k").map(|entry| dump(&entry.value))
+    keyspace.db(0).find(b"k").map(|entry| dump(entry.value))
 }
 
 const ROOM: usize = 1 << 20;

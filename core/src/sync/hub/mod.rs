@@ -92,6 +92,10 @@ pub struct Hub {
     unwritten: Vec<u8>,
     /// Recent records, each encoded; the last one is `seq`.
     backlog: Backlog,
+    /// When a replica was last connected while something was logged; the start counts where there was a log before,
+    /// because those who follow it come back.
+    followed_at: Option<UnixMillis>,
+    may_be_followed: bool,
     peers: Slab<Peer>,
     classes: Classes,
     /// Who is connected under which identity.
@@ -131,6 +135,8 @@ impl Hub {
             clients: Clients::default(),
             unwritten: Vec::new(),
             backlog: Backlog::default(),
+            followed_at: None,
+            may_be_followed: false,
             peers: Slab::new(),
             classes: Classes::default(),
             online: BTreeMap::new(),
@@ -153,6 +159,7 @@ impl Hub {
     /// Begins an epoch: to be called once at each start, after recovery, with 64 bits that were never used before.
     pub fn begin_epoch(&mut self, log: LogId) {
         self.history.begin(log, self.seq);
+        self.may_be_followed = self.seq.0 > 0;
         (self.durable, self.indexed) = (self.seq, self.seq);
     }
 
@@ -436,12 +443,15 @@ impl Hub {
     }
 
     fn append(&mut self, engine: &mut Engine, now: UnixMillis, origin: Option<Origin>) -> LogSeq {
+        // What isn't durable yet is kept for those who connect before it is.
+        let is_kept = self.is_followed(now) || self.durable != self.seq;
+        let bytes_max = if is_kept { self.options.limits.backlog_bytes_max } else { 0 };
         self.seq = self.seq.next();
         if let Some(origin) = origin {
             self.clients.note(origin.client, origin.seq, self.seq, now, &self.options.limits);
         }
         let (seq, journal) = (self.seq, engine.journal_mut());
-        let record = self.backlog.push(self.options.limits.backlog_bytes_max, |out| {
+        let record = self.backlog.push(bytes_max, |out| {
             Record::encode(seq, now, origin, journal.bytes(), out);
         });
         self.unwritten.extend_from_slice(record);
@@ -455,6 +465,14 @@ impl Hub {
             self.handle_durable(self.seq);
         }
         self.seq
+    }
+
+    /// Whether there are replicas, or were not long ago: without any, the recent log would be memory for nobody.
+    fn is_followed(&mut self, now: UnixMillis) -> bool {
+        if !self.peers.is_empty() || core::mem::take(&mut self.may_be_followed) {
+            self.followed_at = Some(now);
+        }
+        self.followed_at.is_some_and(|at| now.ms_since(at) <= BACKLOG_KEPT_MS)
     }
 
     fn send(&mut self, id: PeerId, message: &ToReplica<'_>) {
@@ -493,6 +511,9 @@ impl Hub {
 
 /// Capacity that the buffer of unwritten records keeps.
 const LOG_BYTES_KEPT: usize = 256 * 1024;
+
+/// How long the recent log is kept after the last replica has gone, in milliseconds: as Redis's `repl-backlog-ttl`.
+const BACKLOG_KEPT_MS: u64 = 60 * 60 * 1000;
 
 /// What a queued message costs besides its bytes.
 const MESSAGE_OVERHEAD_BYTES: usize = 64;

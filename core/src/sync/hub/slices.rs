@@ -195,7 +195,7 @@ impl Slice<'_> {
 
     /// Looks at keys from a place on, until there are many or they have become `bytes_max` bytes. Returns where to go
     /// on, 0 at the end.
-    fn scan(&mut self, from: u64, bytes_max: usize, mut visit: impl FnMut(&mut Self, &Entry)) -> u64 {
+    fn scan(&mut self, from: u64, bytes_max: usize, mut visit: impl FnMut(&mut Self, Entry<'_>)) -> u64 {
         let (db, mut cursor) = (self.db, from);
         loop {
             cursor = db.scan(cursor, SCAN_ENTRIES.min(self.entries_max), |entry| {
@@ -208,8 +208,8 @@ impl Slice<'_> {
         }
     }
 
-    fn push(&mut self, load: &Load, entry: &Entry) {
-        if self.class.wants(self.number, &entry.key) && load.covers(self.known, &entry.key) {
+    fn push(&mut self, load: &Load, entry: Entry<'_>) {
+        if self.class.wants(self.number, entry.key) && load.covers(self.known, entry.key) {
             put(self.number, entry, &mut self.bytes);
             self.ends.push(self.bytes.len());
         }
@@ -237,9 +237,9 @@ fn fetched(following: &mut Following, class: &Class, db: &Db, through: LogSeq) -
     ToReplica::Fetched { through, effects: bytes.into() }.encode_for(following.features)
 }
 
-fn put(number: u8, entry: &Entry, out: &mut Vec<u8>) {
-    let put = Put { value: stored_value(&entry.value), expires_at: entry.expires_at };
-    Effect::new(&entry.key, Change::Put(put)).encode(number, out);
+fn put(number: u8, entry: Entry<'_>, out: &mut Vec<u8>) {
+    let put = Put { value: stored_value(entry.value), expires_at: entry.expires_at };
+    Effect::new(entry.key, Change::Put(put)).encode(number, out);
 }
 
 /// Keys that one call of the scan visits.

@@ -95,7 +95,7 @@ impl Hub {
         let next = db.scan(from, self.options.slice_keys, |entry| {
             entries += 1;
             hits.clear();
-            sweep.index.visit(&entry.key, |id| hits.push(id));
+            sweep.index.visit(entry.key, |id| hits.push(id));
             hits.sort_unstable();
             hits.dedup();
             let mut digest = None;
@@ -104,16 +104,16 @@ impl Hub {
                 if !following.sweeping {
                     continue;
                 }
-                if classes.get(following.class).is_none_or(|class| !class.wants(number, &entry.key)) {
+                if classes.get(following.class).is_none_or(|class| !class.wants(number, entry.key)) {
                     continue;
                 }
                 let Following { steps, known, .. } = &mut **following;
                 match steps.front_mut() {
-                    Some(Step::Load(load)) if load.covers(known, &entry.key) => {
-                        load.note(db.place(&entry.key), &entry.key);
+                    Some(Step::Load(load)) if load.covers(known, entry.key) => {
+                        load.note(db.place(entry.key), entry.key);
                     }
                     Some(Step::Digest(sums)) => {
-                        sums.ours.add_digest(&entry.key, *digest.get_or_insert_with(|| entry.digest()));
+                        sums.ours.add_digest(entry.key, *digest.get_or_insert_with(|| entry.digest()));
                     }
                     _ => {}
                 }

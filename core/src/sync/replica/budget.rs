@@ -107,9 +107,9 @@ impl Budget {
         let mut best: Option<(u16, &[u8])> = None;
         for _ in 0..SAMPLES {
             let Some(entry) = db.sample(&mut self.rng) else { break };
-            let coldness = self.coldness(&entry.key);
-            if best.is_none_or(|(other, _)| coldness > other) && !is_needed(&entry.key) {
-                best = Some((coldness, &entry.key));
+            let coldness = self.coldness(entry.key);
+            if best.is_none_or(|(other, _)| coldness > other) && !is_needed(entry.key) {
+                best = Some((coldness, entry.key));
             }
         }
         best.filter(|(coldness, _)| *coldness > 0).map(|(_, key)| key.into())

@@ -288,7 +288,7 @@ impl Replica {
         if planted::has(Bug::DeletedOutsideInterest) {
             touch = Touch::default();
             let shown = self.engine.keyspace().db(self.db).iter();
-            shown.for_each(|entry| touch.add_key(&entry.key));
+            shown.for_each(|entry| touch.add_key(entry.key));
         }
         self.take_back(&touch);
         self.refresh_known();

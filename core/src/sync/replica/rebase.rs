@@ -267,7 +267,7 @@ impl Replica {
     /// applied on them. Returns the effects.
     pub(super) fn drop_keys(&mut self, which: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         let entries = self.engine.keyspace().db(self.db).iter();
-        let keys: Vec<Box<[u8]>> = entries.filter(|entry| which(&entry.key)).map(|entry| entry.key.clone()).collect();
+        let keys: Vec<Box<[u8]>> = entries.filter(|entry| which(entry.key)).map(|entry| entry.key.into()).collect();
         let mut removed = Vec::new();
         for key in keys {
             let effect = Effect::new(&key, Change::Delete(Removal::Deleted));

@@ -9,7 +9,7 @@ use crate::{
     blob::Blob,
     effect::{Applied, Collection, StoredField, StoredValue},
     env::UnixMillis,
-    keyspace::Value,
+    keyspace::{Value, ValueBuf},
     types::encoding::Encoding,
 };
 
@@ -92,16 +92,16 @@ impl Collection for Hash {
         self.len()
     }
 
-    fn of(value: &Value) -> Option<&Self> {
+    fn of(value: Value<'_>) -> Option<&Self> {
         if let Value::Hash(value) = value { Some(value) } else { None }
     }
 
-    fn of_mut(value: &mut Value) -> Option<&mut Self> {
-        if let Value::Hash(value) = value { Some(value) } else { None }
+    fn of_mut(value: &mut ValueBuf) -> Option<&mut Self> {
+        if let ValueBuf::Hash(value) = value { Some(value) } else { None }
     }
 
-    fn into_value(self) -> Value {
-        Value::Hash(self.into())
+    fn into_value(self) -> ValueBuf {
+        ValueBuf::Hash(self)
     }
 
     fn apply(&mut self, change: &HashChange<'_>, encoding: &Encoding, want_undo: bool) -> (Applied, Option<HashUndo>) {

@@ -9,11 +9,11 @@ use alloc::{boxed::Box, vec::Vec};
 use super::deadlines::Deadlines;
 use crate::{
     env::UnixMillis,
-    hash::{self, Rng},
-    table::{self, Table},
+    hash::Rng,
+    table::{self, Keyed, Records, allocation},
     types::{
         encoding::Encoding,
-        packed::{self, Packed, join_pair, split_pair},
+        packed::{self, Packed, encode_length, split_pair},
     },
 };
 
@@ -46,19 +46,22 @@ struct Timed {
     deadlines: Deadlines,
 }
 
+/// Field and value in one record, the field behind its length.
+type Fields = Records<Pair>;
+
 #[derive(Debug, Clone)]
-struct Fields {
-    /// Field and value of an entry in one allocation, joined by [`join_pair`].
-    table: Table<Box<[u8]>>,
-    seed: u64,
-    /// What the entries themselves have allocated.
-    bytes: usize,
+struct Pair;
+
+impl Keyed for Pair {
+    fn key(record: &[u8]) -> &[u8] {
+        split_pair(record).0
+    }
 }
 
 impl Hash {
     /// Returns a hash without fields, without allocating.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self { repr: Repr::Packed(Packed::new()) }
     }
 
@@ -67,7 +70,7 @@ impl Hash {
     pub fn len(&self) -> usize {
         match &self.repr {
             Repr::Packed(packed) => packed.len() / 2,
-            Repr::Table(fields) => fields.table.len(),
+            Repr::Table(fields) => fields.len(),
             Repr::Timed(timed) => timed.fields.len(),
         }
     }
@@ -83,7 +86,7 @@ impl Hash {
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
         match &self.repr {
             Repr::Packed(packed) => packed.after(packed.find(field, 2)?),
-            Repr::Table(fields) => fields.get(field),
+            Repr::Table(fields) => fields.get(field).map(|pair| split_pair(pair).1),
             Repr::Timed(timed) => timed.fields.get(field),
         }
     }
@@ -125,14 +128,14 @@ impl Hash {
                 _ => {}
             }
         }
-        self.unpack(encoding).insert(field, value)
+        set(self.unpack(encoding), field, value)
     }
 
     /// Removes a field, and returns whether it existed. Cost: as [`Self::get`].
     pub fn remove(&mut self, field: &[u8]) -> bool {
         match &mut self.repr {
             Repr::Packed(packed) => packed.find(field, 2).is_some_and(|position| packed.remove(position, 2) == 2),
-            Repr::Table(fields) => fields.remove(field),
+            Repr::Table(fields) => fields.discard(field),
             Repr::Timed(timed) => {
                 timed.deadlines.set(field, None);
                 let removed = timed.fields.remove(field);
@@ -207,7 +210,7 @@ impl Hash {
     pub fn iter(&self) -> Iter<'_> {
         match &self.repr {
             Repr::Packed(packed) => Iter(IterRepr::Packed(packed.iter())),
-            Repr::Table(fields) => Iter(IterRepr::Table(fields.table.iter())),
+            Repr::Table(fields) => Iter(IterRepr::Table(fields.iter())),
             Repr::Timed(timed) => timed.fields.iter(),
         }
     }
@@ -219,7 +222,7 @@ impl Hash {
                 self.iter().for_each(|(field, value)| visit(field, value));
                 0
             }
-            Repr::Table(fields) => fields.table.scan(cursor, count, |pair| {
+            Repr::Table(fields) => fields.scan(cursor, count, |pair| {
                 let (field, value) = split_pair(pair);
                 visit(field, value);
             }),
@@ -240,7 +243,7 @@ impl Hash {
                 let position = packed.position(rng.index(self.len()) * 2)?;
                 Some((packed.at(position)?, packed.after(position)?))
             }
-            Repr::Table(fields) => fields.table.sample(rng).map(|pair| split_pair(pair)),
+            Repr::Table(fields) => fields.sample(rng).map(split_pair),
             Repr::Timed(timed) => timed.fields.sample(rng),
         }
     }
@@ -260,19 +263,19 @@ impl Hash {
     #[must_use]
     pub fn allocated_bytes(&self) -> usize {
         match &self.repr {
-            Repr::Packed(packed) => packed.allocated_bytes(),
-            Repr::Table(fields) => size_of::<Fields>() + fields.table.allocated_bytes() + fields.bytes,
+            Repr::Packed(packed) => allocation(packed.allocated_bytes()),
+            Repr::Table(fields) => allocation(size_of::<Fields>()) + fields.allocated_bytes(),
             Repr::Timed(timed) => {
-                size_of::<Timed>() + timed.fields.allocated_bytes() + timed.deadlines.allocated_bytes()
+                allocation(size_of::<Timed>()) + timed.fields.allocated_bytes() + timed.deadlines.allocated_bytes()
             }
         }
     }
 
     fn unpack(&mut self, encoding: &Encoding) -> &mut Fields {
         if let Repr::Packed(_) = &self.repr {
-            let mut fields = Fields { table: Table::new(), seed: encoding.seed, bytes: 0 };
+            let mut fields = Fields::seeded(encoding.seed);
             for (field, value) in self.iter() {
-                fields.insert_new(field, value);
+                set(&mut fields, field, value);
             }
             self.repr = Repr::Table(Box::new(fields));
         }
@@ -311,42 +314,24 @@ impl<'a> IntoIterator for &'a Hash {
     }
 }
 
-impl Fields {
-    fn get(&self, field: &[u8]) -> Option<&[u8]> {
-        let hash = hash::hash(self.seed, field);
-        self.table.find(hash, |pair| split_pair(pair).0 == field).map(|pair| split_pair(pair).1)
-    }
-
-    fn insert(&mut self, field: &[u8], value: &[u8]) -> bool {
-        let hash = hash::hash(self.seed, field);
-        let Some(pair) = self.table.find_mut(hash, |pair| split_pair(pair).0 == field) else {
-            self.insert_new(field, value);
-            return true;
-        };
+/// Sets a field of a table, and returns whether it is new.
+fn set(fields: &mut Fields, field: &[u8], value: &[u8]) -> bool {
+    if let Some(pair) = fields.get_mut(field) {
         let value_start = pair.len() - split_pair(pair).1.len();
-        match pair.get_mut(value_start..) {
-            Some(old) if old.len() == value.len() => old.copy_from_slice(value),
-            _ => {
-                let before = pair.len();
-                *pair = join_pair(field, value);
-                self.bytes = self.bytes + pair.len() - before;
-            }
+        if let Some(old) = pair.get_mut(value_start..).filter(|old| old.len() == value.len()) {
+            old.copy_from_slice(value);
+            return false;
         }
-        false
     }
-
-    fn insert_new(&mut self, field: &[u8], value: &[u8]) {
-        let pair = join_pair(field, value);
-        self.bytes += pair.len();
-        self.table.insert_unique(hash::hash(self.seed, field), pair);
+    let (length, size) = encode_length(field.len());
+    let mut head = Vec::with_capacity(size + field.len());
+    head.extend_from_slice(length.get(..size).unwrap_or_default());
+    head.extend_from_slice(field);
+    if fields.replace(field, &head, value) {
+        return false;
     }
-
-    fn remove(&mut self, field: &[u8]) -> bool {
-        let hash = hash::hash(self.seed, field);
-        let removed = self.table.remove(hash, |pair| split_pair(pair).0 == field);
-        self.bytes -= removed.as_ref().map_or(0, |pair| pair.len());
-        removed.is_some()
-    }
+    fields.insert(field, &head, value);
+    true
 }
 
 /// The fields and values of a [`struct@Hash`].
@@ -356,7 +341,7 @@ pub struct Iter<'a>(IterRepr<'a>);
 #[derive(Debug, Clone)]
 enum IterRepr<'a> {
     Packed(packed::Iter<'a>),
-    Table(table::Iter<'a, Box<[u8]>>),
+    Table(table::Iter<'a, table::Packed<Pair>>),
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -365,7 +350,7 @@ impl<'a> Iterator for Iter<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             IterRepr::Packed(entries) => Some((entries.next()?, entries.next()?)),
-            IterRepr::Table(pairs) => pairs.next().map(|pair| split_pair(pair)),
+            IterRepr::Table(pairs) => pairs.next().map(split_pair),
         }
     }
 

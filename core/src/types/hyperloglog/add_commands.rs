@@ -32,6 +32,11 @@ pub const COMMANDS: &[Command] = &[
 fn pfadd(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let key = args.word()?;
     let sparse_bytes_max = ctx.config.hll_sparse_bytes_max();
+    if let Some(raised) = ctx.data.string(key)?.and_then(|value| value.with_bytes(|bytes| raise(bytes, args.rest()))) {
+        ctx.reply.integer(i64::from(!raised.is_empty()));
+        raised.into_iter().for_each(|(register, value)| patch(ctx, key, register, value));
+        return Ok(());
+    }
     let before = ctx.data.string(key)?.map(|value| value.with_bytes(<[u8]>::to_vec));
     let is_new = before.is_none();
     let before = before.unwrap_or_else(fresh);
@@ -46,6 +51,37 @@ fn pfadd(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     }
     ctx.reply.integer(1);
     Ok(())
+}
+
+/// The registers that a few elements raise in the dense form, each with its value; `None` where the string is of
+/// another form, or none, or the elements are many.
+fn raise(bytes: &[u8], elements: &[&[u8]]) -> Option<Vec<(usize, u8)>> {
+    let layout = Layout::read(bytes).ok().filter(|layout| layout.is_dense && elements.len() <= PATCHES_MAX)?;
+    let places = elements.iter().map(|element| place(element));
+    Some(places.filter(|(register, value)| *value > dense_register(layout.registers, *register)).collect())
+}
+
+/// Raises a register of a dense string where it stands.
+fn patch(ctx: &mut Context<'_>, key: &[u8], register: usize, value: u8) {
+    let at = HEADER_BYTES + register * 6 / 8;
+    let Ok(Some(string)) = ctx.data.string(key) else { return };
+    let (flags, before) = string.with_bytes(|bytes| {
+        let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+        (byte(STALE_AT), [byte(at), byte(at + 1)])
+    });
+    let shift = register * 6 % 8;
+    let word = u16::from_le_bytes(before);
+    let held = (word >> shift) as u8 & 0x3f;
+    let after = (word & !(0x3f << shift) | u16::from(value.max(held)) << shift).to_le_bytes();
+    if flags & STALE_BYTE != STALE_BYTE {
+        splice(ctx, key, STALE_AT, &[flags | STALE_BYTE]);
+    }
+    let differs = |index: &usize| before.get(*index) != after.get(*index);
+    if let (Some(first), Some(last)) = ((0..2).find(differs), (0..2).rev().find(differs))
+        && let Some(bytes) = after.get(first..=last)
+    {
+        splice(ctx, key, at + first, bytes);
+    }
 }
 
 /// The string with these elements in it; nothing if it had them.
@@ -143,3 +179,6 @@ fn set(ctx: &mut Context<'_>, key: &[u8], value: Vec<u8>) {
     let set = StringChange::Set { value: Blob::from(value), expiry: Expiry::Keep };
     ctx.data.apply(&Effect::new(key, Change::String(set)));
 }
+
+/// Up to so many elements are written one by one; more of them are worth a copy of the whole.
+const PATCHES_MAX: usize = 8;

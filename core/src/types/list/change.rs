@@ -8,7 +8,7 @@ use super::{List, Side};
 use crate::{
     blob::Blob,
     effect::{Applied, Collection, StoredValue},
-    keyspace::Value,
+    keyspace::{Value, ValueBuf},
     order,
     types::encoding::Encoding,
 };
@@ -112,16 +112,16 @@ impl Collection for List {
         self.len()
     }
 
-    fn of(value: &Value) -> Option<&Self> {
+    fn of(value: Value<'_>) -> Option<&Self> {
         if let Value::List(list) = value { Some(list) } else { None }
     }
 
-    fn of_mut(value: &mut Value) -> Option<&mut Self> {
-        if let Value::List(list) = value { Some(list) } else { None }
+    fn of_mut(value: &mut ValueBuf) -> Option<&mut Self> {
+        if let ValueBuf::List(list) = value { Some(list) } else { None }
     }
 
-    fn into_value(self) -> Value {
-        Value::List(self.into())
+    fn into_value(self) -> ValueBuf {
+        ValueBuf::List(self.into())
     }
 
     fn apply(&mut self, change: &ListChange<'_>, _: &Encoding, want_undo: bool) -> (Applied, Option<ListUndo>) {

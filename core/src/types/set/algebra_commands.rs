@@ -103,7 +103,7 @@ fn union<'a>(sets: &[Option<&'a Set>], seed: u64) -> Vec<Member<'a>> {
             seen.insert_unique(hash, member);
         }
     }
-    seen.into_iter().collect()
+    seen.into_entries().collect()
 }
 
 fn difference<'a>(sets: &[Option<&'a Set>], _: u64) -> Vec<Member<'a>> {

@@ -8,7 +8,7 @@ use super::Set;
 use crate::{
     blob::Blob,
     effect::{Applied, Collection, StoredValue},
-    keyspace::Value,
+    keyspace::{Value, ValueBuf},
     types::encoding::Encoding,
 };
 
@@ -51,16 +51,16 @@ impl Collection for Set {
         self.len()
     }
 
-    fn of(value: &Value) -> Option<&Self> {
+    fn of(value: Value<'_>) -> Option<&Self> {
         if let Value::Set(value) = value { Some(value) } else { None }
     }
 
-    fn of_mut(value: &mut Value) -> Option<&mut Self> {
-        if let Value::Set(value) = value { Some(value) } else { None }
+    fn of_mut(value: &mut ValueBuf) -> Option<&mut Self> {
+        if let ValueBuf::Set(value) = value { Some(value) } else { None }
     }
 
-    fn into_value(self) -> Value {
-        Value::Set(self.into())
+    fn into_value(self) -> ValueBuf {
+        ValueBuf::Set(self.into())
     }
 
     fn apply(&mut self, change: &SetChange<'_>, encoding: &Encoding, want_undo: bool) -> (Applied, Option<SetUndo>) {

@@ -12,9 +12,9 @@ use core::cmp::Ordering;
 
 use crate::{
     blob::Blob,
-    hash::{self, Rng},
+    hash::Rng,
     num::{IntText, parse_i64},
-    table::{self, Table},
+    table::{self, Keyed, Records, allocation},
     types::{
         encoding::Encoding,
         packed::{self, Packed},
@@ -43,12 +43,16 @@ enum Repr {
     Table(Box<Members>),
 }
 
+/// Each member a record.
+type Members = Records<Whole>;
+
 #[derive(Debug, Clone)]
-struct Members {
-    table: Table<Box<[u8]>>,
-    seed: u64,
-    /// What the members themselves have allocated.
-    bytes: usize,
+struct Whole;
+
+impl Keyed for Whole {
+    fn key(record: &[u8]) -> &[u8] {
+        record
+    }
 }
 
 /// A member as it is handed out: borrowed, or an integer that has just been written as text.
@@ -73,7 +77,7 @@ impl Set {
         match &self.repr {
             Repr::Ints(ints) => ints.len(),
             Repr::Packed(packed) => packed.len(),
-            Repr::Table(members) => members.table.len(),
+            Repr::Table(members) => members.len(),
         }
     }
 
@@ -89,7 +93,7 @@ impl Set {
         match &self.repr {
             Repr::Ints(ints) => parse_i64(member).is_some_and(|int| ints.binary_search(&int).is_ok()),
             Repr::Packed(packed) => packed.find(member, 1).is_some(),
-            Repr::Table(members) => members.contains(member),
+            Repr::Table(members) => members.get(member).is_some(),
         }
     }
 
@@ -99,7 +103,7 @@ impl Set {
     pub fn add(&mut self, member: &[u8], encoding: &Encoding) -> bool {
         let mut may_be_packed = true;
         match &mut self.repr {
-            Repr::Table(members) => return members.add(member),
+            Repr::Table(members) => return add(members, member),
             Repr::Packed(packed) if packed.find(member, 1).is_some() => return false,
             Repr::Packed(_) => {}
             Repr::Ints(ints) => {
@@ -121,7 +125,7 @@ impl Set {
             self.pack().push(member);
             true
         } else {
-            self.unpack(encoding).add(member)
+            add(self.unpack(encoding), member)
         }
     }
 
@@ -137,7 +141,7 @@ impl Set {
                 true
             }
             Repr::Packed(packed) => packed.find(member, 1).is_some_and(|position| packed.remove(position, 1) == 1),
-            Repr::Table(members) => members.remove(member),
+            Repr::Table(members) => members.discard(member),
         }
     }
 
@@ -147,14 +151,14 @@ impl Set {
         Iter(match &self.repr {
             Repr::Ints(ints) => IterRepr::Ints(ints.iter()),
             Repr::Packed(packed) => IterRepr::Packed(packed.iter()),
-            Repr::Table(members) => IterRepr::Table(members.table.iter()),
+            Repr::Table(members) => IterRepr::Table(members.iter()),
         })
     }
 
     /// Visits about `count` members from a cursor on, and returns the next; see [`Table::scan`]. All at once while small.
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Member<'a>)) -> u64 {
         match &self.repr {
-            Repr::Table(members) => members.table.scan(cursor, count, |member| visit(Member::Bytes(member))),
+            Repr::Table(members) => members.scan(cursor, count, |member| visit(Member::Bytes(member))),
             Repr::Ints(_) | Repr::Packed(_) => {
                 self.iter().for_each(visit);
                 0
@@ -168,7 +172,7 @@ impl Set {
         match &self.repr {
             Repr::Ints(ints) => ints.get(rng.index(ints.len())).map(|int| Member::Int(IntText::new(*int))),
             Repr::Packed(packed) => packed.get(rng.index(packed.len())).map(Member::Bytes),
-            Repr::Table(members) => members.table.sample(rng).map(|member| Member::Bytes(member)),
+            Repr::Table(members) => members.sample(rng).map(Member::Bytes),
         }
     }
 
@@ -193,9 +197,9 @@ impl Set {
     #[must_use]
     pub fn allocated_bytes(&self) -> usize {
         match &self.repr {
-            Repr::Ints(ints) => ints.capacity() * size_of::<i64>(),
-            Repr::Packed(packed) => packed.allocated_bytes(),
-            Repr::Table(members) => size_of::<Members>() + members.table.allocated_bytes() + members.bytes,
+            Repr::Ints(ints) => allocation(ints.capacity() * size_of::<i64>()),
+            Repr::Packed(packed) => allocation(packed.allocated_bytes()),
+            Repr::Table(members) => allocation(size_of::<Members>()) + members.allocated_bytes(),
         }
     }
     /// Turns integers into packed members. Not to be asked of a table.
@@ -215,9 +219,9 @@ impl Set {
 
     fn unpack(&mut self, encoding: &Encoding) -> &mut Members {
         if !matches!(self.repr, Repr::Table(_)) {
-            let mut members = Members { table: Table::new(), seed: encoding.seed, bytes: 0 };
+            let mut members = Members::seeded(encoding.seed);
             for member in self.iter() {
-                members.add(member.as_bytes());
+                add(&mut members, member.as_bytes());
             }
             self.repr = Repr::Table(Box::new(members));
         }
@@ -252,26 +256,13 @@ impl<'a> IntoIterator for &'a Set {
     }
 }
 
-impl Members {
-    fn contains(&self, member: &[u8]) -> bool {
-        self.table.find(hash::hash(self.seed, member), |other| **other == *member).is_some()
+/// Adds a member to a table, and returns whether it is new.
+fn add(members: &mut Members, member: &[u8]) -> bool {
+    let is_new = members.get(member).is_none();
+    if is_new {
+        members.insert(member, member, &[]);
     }
-
-    fn add(&mut self, member: &[u8]) -> bool {
-        let hash = hash::hash(self.seed, member);
-        let is_new = self.table.find(hash, |other| **other == *member).is_none();
-        if is_new {
-            self.bytes += member.len();
-            self.table.insert_unique(hash, member.into());
-        }
-        is_new
-    }
-
-    fn remove(&mut self, member: &[u8]) -> bool {
-        let removed = self.table.remove(hash::hash(self.seed, member), |other| **other == *member);
-        self.bytes -= removed.as_ref().map_or(0, |member| member.len());
-        removed.is_some()
-    }
+    is_new
 }
 
 impl Member<'_> {
@@ -329,7 +320,7 @@ pub struct Iter<'a>(IterRepr<'a>);
 enum IterRepr<'a> {
     Ints(core::slice::Iter<'a, i64>),
     Packed(packed::Iter<'a>),
-    Table(table::Iter<'a, Box<[u8]>>),
+    Table(table::Iter<'a, table::Packed<Whole>>),
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -339,7 +330,7 @@ impl<'a> Iterator for Iter<'a> {
         match &mut self.0 {
             IterRepr::Ints(ints) => ints.next().map(|int| Member::Int(IntText::new(*int))),
             IterRepr::Packed(members) => members.next().map(Member::Bytes),
-            IterRepr::Table(members) => members.next().map(|member| Member::Bytes(member)),
+            IterRepr::Table(members) => members.next().map(Member::Bytes),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     blob::Blob,
     effect::{Applied, Collection, StoredValue},
     env::UnixMillis,
-    keyspace::Value,
+    keyspace::{Value, ValueBuf},
     types::encoding::Encoding,
 };
 
@@ -298,16 +298,16 @@ impl Collection for Stream {
         false
     }
 
-    fn of(value: &Value) -> Option<&Self> {
+    fn of(value: Value<'_>) -> Option<&Self> {
         if let Value::Stream(value) = value { Some(value) } else { None }
     }
 
-    fn of_mut(value: &mut Value) -> Option<&mut Self> {
-        if let Value::Stream(value) = value { Some(value) } else { None }
+    fn of_mut(value: &mut ValueBuf) -> Option<&mut Self> {
+        if let ValueBuf::Stream(value) = value { Some(value) } else { None }
     }
 
-    fn into_value(self) -> Value {
-        Value::Stream(self.into())
+    fn into_value(self) -> ValueBuf {
+        ValueBuf::Stream(self.into())
     }
 
     fn apply(

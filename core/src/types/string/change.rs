@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::Str;
+use super::StrBuf;
 use crate::{blob::Blob, env::UnixMillis, limits::STRING_BYTES_MAX};
 
 /// A change to a string. Variants are appended, never moved: their position is their wire tag.
@@ -62,7 +62,7 @@ pub struct StringUndo {
     overwritten: Vec<u8>,
 }
 
-impl Str {
+impl StrBuf {
     /// Makes a change in place. `Set` replaces the whole entry and is handled where entries are.
     ///
     /// Nothing happens, and `None` is returned, where the change would blow the string up to more than any command may
@@ -72,10 +72,6 @@ impl Str {
             && offset.checked_add(bytes.len() as u64).is_none_or(|end| end > STRING_BYTES_MAX as u64)
         {
             return None;
-        }
-        if let (StringChange::Append(tail), true) = (change, self.is_vacant()) {
-            *self = Self::from_bytes(tail);
-            return Some(StringUndo { was_integer: false, len: 0, offset: 0, overwritten: Vec::new() });
         }
         let was_integer = matches!(self, Self::Integer(_));
         let bytes = self.make_bytes();

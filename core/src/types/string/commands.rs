@@ -59,7 +59,7 @@ pub const COMMANDS: &[Command] = &[
 fn get(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     match ctx.data.string(args.word()?)? {
         Some(Str::Bytes(bytes)) => ctx.reply.bulk(bytes),
-        Some(Str::Integer(value)) => ctx.reply.bulk_integer(*value),
+        Some(Str::Integer(value)) => ctx.reply.bulk_integer(value),
         None => ctx.reply.null(),
     }
     Ok(())
@@ -275,7 +275,7 @@ fn set_pairs(ctx: &mut Context<'_>, args: &Args<'_>) {
 
 fn append(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (key, tail) = (args.word()?, args.word()?);
-    let before = ctx.data.string(key)?.map_or(0, Str::len);
+    let before = ctx.data.string(key)?.map_or(0, |value| value.len());
     check_length(ctx, before, tail.len())?;
     let applied = ctx.data.apply(&Effect::new(key, Change::String(StringChange::Append(tail.into()))));
     ctx.reply.count(applied.len);
@@ -283,7 +283,7 @@ fn append(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn strlen(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let len = ctx.data.string(args.word()?)?.map_or(0, Str::len);
+    let len = ctx.data.string(args.word()?)?.map_or(0, |value| value.len());
     ctx.reply.count(len);
     Ok(())
 }
@@ -317,7 +317,7 @@ fn setrange(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let key = args.word()?;
     let offset = usize::try_from(args.integer()?).map_err(|_| Error::new("ERR offset is out of range"))?;
     let bytes = args.word()?;
-    let before = ctx.data.string(key)?.map_or(0, Str::len);
+    let before = ctx.data.string(key)?.map_or(0, |value| value.len());
     if bytes.is_empty() {
         ctx.reply.count(before);
         return Ok(());

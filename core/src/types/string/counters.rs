@@ -49,7 +49,7 @@ fn add(ctx: &mut Context<'_>, key: &[u8], increment: i64) -> Result<()> {
 fn incrbyfloat(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let key = args.word()?;
     let before = match ctx.data.string(key)? {
-        Some(Str::Integer(value)) => Extended::from(*value),
+        Some(Str::Integer(value)) => Extended::from(value),
         Some(Str::Bytes(bytes)) => Extended::parse(bytes).ok_or(Error::NOT_A_FLOAT)?,
         None => Extended::ZERO,
     };

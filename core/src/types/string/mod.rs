@@ -10,4 +10,4 @@ pub use change::{Expiry, StringChange, StringUndo};
 pub use commands::COMMANDS;
 pub use counters::COMMANDS as COUNTER_COMMANDS;
 pub use lcs::COMMANDS as LCS_COMMANDS;
-pub use value::Str;
+pub use value::{Str, StrBuf};

@@ -4,25 +4,25 @@ use alloc::{borrow::Cow, vec::Vec};
 
 use crate::{blob::Blob, num};
 
-/// The value of a string key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Str {
+/// The value of a string key, where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Str<'a> {
     /// The canonical decimal form of this number: what counters hold, in 8 bytes.
+    Integer(i64),
+    /// Any bytes.
+    Bytes(&'a [u8]),
+}
+
+/// The value of a string key by itself, to be changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StrBuf {
+    /// The canonical decimal form of this number.
     Integer(i64),
     /// Any bytes.
     Bytes(Vec<u8>),
 }
 
-impl Str {
-    /// Makes a value from bytes, as an integer where they are the canonical form of one.
-    pub fn from_bytes(bytes: &[u8]) -> Self {
-        // No 64-bit integer has more than 20 digits and sign.
-        match (bytes.len() <= 20).then(|| num::parse_i64(bytes)).flatten() {
-            Some(value) => Self::Integer(value),
-            None => Self::Bytes(bytes.to_vec()),
-        }
-    }
-
+impl<'a> Str<'a> {
     /// Length in bytes.
     pub fn len(&self) -> usize {
         match self {
@@ -36,11 +36,6 @@ impl Str {
         self.len() == 0
     }
 
-    /// Whether nothing has ever been here.
-    pub(super) fn is_vacant(&self) -> bool {
-        matches!(self, Self::Bytes(bytes) if bytes.capacity() == 0)
-    }
-
     /// Calls `read` with the bytes. Cost: O(1); no allocation.
     pub fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
         match self {
@@ -50,7 +45,7 @@ impl Str {
     }
 
     /// The bytes, borrowed where they are kept as bytes.
-    pub fn to_blob(&self) -> Blob<'_> {
+    pub fn to_blob(&self) -> Blob<'a> {
         match self {
             Self::Integer(value) => itoa::Buffer::new().format(*value).as_bytes().to_vec().into(),
             Self::Bytes(bytes) => Blob(Cow::Borrowed(bytes)),
@@ -64,17 +59,36 @@ impl Str {
             Self::Bytes(bytes) => num::parse_i64(bytes),
         }
     }
+}
 
-    /// What `OBJECT ENCODING` calls the layout.
-    pub fn encoding(&self) -> &'static str {
+impl StrBuf {
+    /// Makes a value from bytes, as an integer where they are the canonical form of one.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self::integer_of(bytes).map_or_else(|| Self::Bytes(bytes.to_vec()), Self::Integer)
+    }
+
+    /// The integer of which the bytes are the canonical form, if they are.
+    pub(crate) fn integer_of(bytes: &[u8]) -> Option<i64> {
+        // No 64-bit integer has more than 20 digits and sign.
+        (bytes.len() <= 20).then(|| num::parse_i64(bytes)).flatten()
+    }
+
+    /// The value, borrowed.
+    pub fn as_str(&self) -> Str<'_> {
         match self {
-            Self::Integer(_) => "int",
-            // A HyperLogLog is made to be changed in place.
-            Self::Bytes(bytes) if bytes.starts_with(b"HYLL") => "raw",
-            // Redis embeds strings up to 44 bytes in the object until they are changed in place, which leaves room here.
-            Self::Bytes(bytes) if bytes.len() <= 44 && bytes.capacity() == bytes.len() => "embstr",
-            Self::Bytes(_) => "raw",
+            Self::Integer(value) => Str::Integer(*value),
+            Self::Bytes(bytes) => Str::Bytes(bytes),
         }
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.as_str().len()
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The bytes, to change them in place.
@@ -91,7 +105,7 @@ impl Str {
     }
 }
 
-impl Default for Str {
+impl Default for StrBuf {
     fn default() -> Self {
         Self::Bytes(Vec::new())
     }

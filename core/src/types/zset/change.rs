@@ -8,7 +8,7 @@ use super::{ZSet, value::Insert};
 use crate::{
     blob::Blob,
     effect::{Applied, Collection, StoredValue},
-    keyspace::Value,
+    keyspace::{Value, ValueBuf},
     types::encoding::Encoding,
 };
 
@@ -47,16 +47,16 @@ impl Collection for ZSet {
         self.len()
     }
 
-    fn of(value: &Value) -> Option<&Self> {
+    fn of(value: Value<'_>) -> Option<&Self> {
         if let Value::ZSet(value) = value { Some(value) } else { None }
     }
 
-    fn of_mut(value: &mut Value) -> Option<&mut Self> {
-        if let Value::ZSet(value) = value { Some(value) } else { None }
+    fn of_mut(value: &mut ValueBuf) -> Option<&mut Self> {
+        if let ValueBuf::ZSet(value) = value { Some(value) } else { None }
     }
 
-    fn into_value(self) -> Value {
-        Value::ZSet(self.into())
+    fn into_value(self) -> ValueBuf {
+        ValueBuf::ZSet(self.into())
     }
 
     fn apply(&mut self, change: &ZSetChange<'_>, encoding: &Encoding, want_undo: bool) -> (Applied, Option<ZSetUndo>) {

@@ -196,7 +196,7 @@ impl<'a> Source<'a> {
 fn find_sources<'a>(data: &'a mut Data<'_>, keys: &[&[u8]]) -> Result<Vec<Source<'a>>> {
     keys.iter().for_each(|key| data.settle(key));
     let data = &*data;
-    let source = |key: &&[u8]| match data.peek(key).map(|entry| &entry.value) {
+    let source = |key: &&[u8]| match data.peek(key).map(|entry| entry.value) {
         None => Ok(Source::Absent),
         Some(Value::Set(set)) => Ok(Source::Set(set)),
         Some(Value::ZSet(set)) => Ok(Source::ZSet(set)),

@@ -20,7 +20,7 @@ impl Interpreter for Words {
     fn run(&mut self, _: ScriptCommand, ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         let script = args.word()?.to_vec();
         let words: Vec<&[u8]> = script.split(|byte| *byte == b' ').collect();
-        let rules = ScriptRules { access: ScriptAccess::ReadWrite, protocol: Protocol::Resp2 };
+        let rules = ScriptRules { access: ScriptAccess::ReadWrite, protocol: Protocol::Resp2, allows_oom: false };
         let mut reply = Vec::new();
         ctx.call_from_script(&words, rules, &mut reply)?;
         ctx.call_from_script(&[b"INCR", b"a:ran"], rules, &mut Vec::new())?;

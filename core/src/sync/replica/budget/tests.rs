@@ -116,7 +116,7 @@ impl World {
     fn check_content(&mut self) -> Result<(), TestCaseError> {
         self.pair.replica.settle();
         let (server, replica) = (self.pair.engine.keyspace().db(0), &self.pair.replica);
-        let digest = |entry: Option<&Entry>| entry.map(Entry::digest);
+        let digest = |entry: Option<Entry<'_>>| entry.map(Entry::digest);
         for number in 0..KEYS {
             for key in [format!("k:{number}"), format!("n:k:{number}")] {
                 let key = key.as_bytes();

@@ -14,7 +14,7 @@ impl Pair {
     fn keys(&mut self) -> Vec<String> {
         self.replica.settle();
         let entries = self.replica.engine().keyspace().db(0).iter();
-        let mut keys: Vec<String> = entries.map(|entry| String::from_utf8_lossy(&entry.key).into_owned()).collect();
+        let mut keys: Vec<String> = entries.map(|entry| String::from_utf8_lossy(entry.key).into_owned()).collect();
         keys.sort();
         keys
     }

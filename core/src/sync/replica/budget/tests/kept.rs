@@ -178,7 +178,7 @@ impl Tabs {
     fn check(&mut self) -> Result<(), TestCaseError> {
         self.world.check_content()?;
         let server = self.world.pair.engine.keyspace().db(0);
-        let digest = |entry: Option<&Entry>| entry.map(Entry::digest);
+        let digest = |entry: Option<Entry<'_>>| entry.map(Entry::digest);
         for (index, tab) in self.tabs.iter_mut().enumerate() {
             tab.settle();
             prop_assert_eq!(tab.status().pending, 0);
