@@ -19,7 +19,6 @@ mod blocking;
 
 use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 
-
 #[cfg(feature = "server")]
 use crate::{acl::Users, command::Interpreter};
 use crate::{
@@ -285,7 +284,8 @@ impl Engine {
             while removed < keys_max
                 && let Some(entry) = self.keyspace.db_mut(db).key_of_due_part(env.now)
             {
-                let (key, fields) = (Box::<[u8]>::from(entry.key), command::due_fields(entry, env.now, keys_max - removed));
+                let (key, fields) =
+                    (Box::<[u8]>::from(entry.key), command::due_fields(entry, env.now, keys_max - removed));
                 removed += fields.len().max(1);
                 let effect = Effect::new(&key, Change::Hash(HashChange::Expire(fields)));
                 #[cfg(feature = "server")]

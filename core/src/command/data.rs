@@ -81,7 +81,7 @@ impl Data<'_> {
         self.peek(key)
     }
 
-    /// Brings keys that are about to be used near the processor, [`WARMED_MAX`] at most; see [`Db::warm`]. Each takes
+    /// Brings keys that are about to be used near the processor, a few at most; see [`Db::warm`]. Each takes
     /// `step` of the words. A replica's few keys are near enough.
     #[cfg_attr(not(feature = "server"), expect(clippy::unused_self, reason = "nothing is done"))]
     pub(crate) fn warm(&self, _words: &[&[u8]], _step: usize) {

@@ -20,15 +20,7 @@ impl Context<'_> {
             return Err(Error::new("NOAUTH Authentication required."));
         }
         let occasion = if self.session().transaction.is_some() { Occasion::Multi } else { Occasion::Toplevel };
-        self.check_allowed(row, words, occasion).map_err(|error| match row.name {
-            // Who may not execute a transaction has none any more.
-            "exec" if self.session().transaction.take().is_some() => {
-                let keyspace = &mut *self.data.keyspace;
-                self.sessions.session_mut(self.session).unwatch(keyspace);
-                Error::owned(format!("EXECABORT Transaction discarded because of: {error}"))
-            }
-            _ => error,
-        })
+        self.check_allowed(row, words, occasion)
     }
 
     /// Checks a queued call again: what its user may do can have changed.

@@ -135,8 +135,11 @@ fn weight(row: &Command) -> u64 {
 
 fn call_of(rng: &mut Rng, flavour: &Flavour, shape: &Shape) -> Call {
     let row = shape.row;
-    let mut words: Vec<Vec<u8>> =
-        [row.container, row.name].iter().filter(|name| !name.is_empty()).map(|name| name.to_ascii_uppercase().into_bytes()).collect();
+    let mut words: Vec<Vec<u8>> = [row.container, row.name]
+        .iter()
+        .filter(|name| !name.is_empty())
+        .map(|name| name.to_ascii_uppercase().into_bytes())
+        .collect();
     Words { rng, flavour, row, words: &mut words, numkeys: None }.add_all(&shape.arguments);
     put_right(rng, flavour, row, &mut words);
     if rng.below(100) < flavour.faults {
@@ -159,7 +162,9 @@ pub(super) fn finish(words: &mut Vec<Vec<u8>>, flavour: &Flavour) {
             words.retain(|word| !is(word, "alpha"));
         }
         // Changes of groups are meant to be noticed.
-        "watch" => words.iter_mut().filter(|word| word.starts_with(b"stream")).for_each(|word| *word = b"string:0".to_vec()),
+        "watch" => {
+            words.iter_mut().filter(|word| word.starts_with(b"stream")).for_each(|word| *word = b"string:0".to_vec())
+        }
         // What is written into a HyperLogLog by other means is hardly one any more.
         "append" | "setrange" | "setbit" | "bitfield" => {
             words.iter_mut().filter(|word| word.starts_with(b"hyper")).for_each(|word| *word = b"string:0".to_vec());

@@ -46,7 +46,9 @@ pub(super) fn check_of(words: &[Vec<u8>]) -> Check {
         "smembers" | "sinter" | "sunion" | "sdiff" | "keys" | "hkeys" | "hvals" => Check::Unordered,
         "hgetall" => Check::Pairs,
         "object" if has("idletime") => Check::Clock,
-        "ttl" | "pttl" | "expiretime" | "pexpiretime" | "object" | "xpending" | "xinfo" | "xclaim" | "xautoclaim" => Check::Time,
+        "ttl" | "pttl" | "expiretime" | "pexpiretime" | "object" | "xpending" | "xinfo" | "xclaim" | "xautoclaim" => {
+            Check::Time
+        }
         "sort" | "sort_ro" if has("by") && !has("store") => {
             let is_vague = has("alpha") || words.windows(2).any(|pair| is(&pair[0], "by") && !pair[1].contains(&b'*'));
             match (is_vague, has("limit")) {
@@ -70,7 +72,9 @@ pub(super) fn differs(check: Check, redis: &[u8], ours: &[u8], before: &[(&[u8],
     if check == Check::Exact {
         return (redis != ours).then(|| "the replies differ".into());
     }
-    let is_plain = |reply: &[u8]| matches!(reply.first(), Some(b'-' | b'+' | b'_')) || reply.starts_with(b"$-1") || reply.starts_with(b"*-1");
+    let is_plain = |reply: &[u8]| {
+        matches!(reply.first(), Some(b'-' | b'+' | b'_')) || reply.starts_with(b"$-1") || reply.starts_with(b"*-1")
+    };
     if is_plain(redis) || is_plain(ours) {
         return (redis != ours).then(|| "the replies differ".into());
     }
@@ -188,7 +192,8 @@ fn sorted(reply: &Reply) -> (u8, Vec<String>) {
 
 fn paired(reply: &Reply) -> (u8, Vec<(String, String)>) {
     let items = flatten(reply);
-    let mut pairs: Vec<_> = items.chunks(2).map(|pair| (pair[0].clone(), pair.get(1).cloned().unwrap_or_default())).collect();
+    let mut pairs: Vec<_> =
+        items.chunks(2).map(|pair| (pair[0].clone(), pair.get(1).cloned().unwrap_or_default())).collect();
     pairs.sort();
     (kind(reply), pairs)
 }

@@ -161,7 +161,8 @@ fn same_numbers(redis: &Reply, ours: &Reply, zeros: bool) -> bool {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_numbers(a, b, zeros))
         }
         (Reply::Map(a), Reply::Map(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_numbers(&a.0, &b.0, zeros) && same_numbers(&a.1, &b.1, zeros))
+            a.len() == b.len()
+                && a.iter().zip(b).all(|(a, b)| same_numbers(&a.0, &b.0, zeros) && same_numbers(&a.1, &b.1, zeros))
         }
         (a, b) => a == b,
     }
@@ -177,7 +178,8 @@ fn near(redis: &Reply, ours: &Reply) -> bool {
     match (redis, ours) {
         (Reply::Array(a), Reply::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(a, b)),
         (a, b) => {
-            let numbers = text(a).zip(text(b)).and_then(|(a, b)| Some((a.parse::<f64>().ok()?, b.parse::<f64>().ok()?)));
+            let numbers =
+                text(a).zip(text(b)).and_then(|(a, b)| Some((a.parse::<f64>().ok()?, b.parse::<f64>().ok()?)));
             a == b || numbers.is_some_and(|(a, b)| (a - b).abs() <= 0.00011_f64.max(a.abs() * 1e-9))
         }
     }

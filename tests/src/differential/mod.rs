@@ -190,7 +190,10 @@ impl Arena {
     /// Compares what both servers hold.
     fn read_out(&self, tally: &mut Tally) -> io::Result<Option<Found>> {
         let mut units = readout::units(&self.pair)?.into_iter();
-        Ok(self.pair.play(|| units.next(), &mut Vec::new(), tally).map(|found| Found { name: "(what is stored)".into(), ..found }))
+        Ok(self
+            .pair
+            .play(|| units.next(), &mut Vec::new(), tally)
+            .map(|found| Found { name: "(what is stored)".into(), ..found }))
     }
 
     fn shortened(&mut self, log: Vec<Unit>, difference: &Found) -> Vec<Unit> {

@@ -47,7 +47,7 @@ impl Deadlines {
         });
         // Another field may have the same hash, and the same deadline.
         if let Some(before) = before
-            && self.fields.find(hash, |entry| split(entry).0 == before).is_none()
+            && self.field_of(before, hash).is_none()
         {
             self.order.remove(&(before, hash));
         }
@@ -58,6 +58,15 @@ impl Deadlines {
             self.order.insert((at, hash));
         }
         before
+    }
+
+    /// A field of this hash with this deadline.
+    fn field_of(&self, at: UnixMillis, hash_of: u64) -> Option<&[u8]> {
+        let is_it = |entry: &[u8]| {
+            let (other, field) = split(entry);
+            other == at && hash(self.seed, field) == hash_of
+        };
+        self.fields.find(hash_of, |entry| is_it(entry)).map(|entry| split(entry).1)
     }
 
     /// The earliest deadline.
@@ -73,9 +82,7 @@ impl Deadlines {
     /// The fields that are due at `now`, the earliest first, `count_max` at most. Cost: O(fields that are due).
     pub(super) fn due(&self, now: UnixMillis, count_max: usize) -> Vec<&[u8]> {
         let due = self.order.iter().take_while(|(at, _)| *at <= now).take(count_max);
-        due.filter_map(|(at, hash)| self.fields.find(*hash, |entry| split(entry).0 == *at))
-            .map(|entry| split(entry).1)
-            .collect()
+        due.filter_map(|(at, hash)| self.field_of(*at, *hash)).collect()
     }
 
     /// How many fields are due at `now`. Cost: O(fields that are due).
