@@ -352,8 +352,25 @@ mod tests {
             assert_eq!(parse_f64(text.as_bytes()).map(f64::to_bits), Some(value.to_bits()), "{text}");
         }
         for text in [
-            "", " 1", "1 ", "nan", "-NaN", ".", "e5", "1e", "1e999", "-1e999", "1e-999", "--1", "1_0", "1,5", "infi",
-            "\u{ff11}", "0x", "0x1p2000", "0x1p-2000",
+            "",
+            " 1",
+            "1 ",
+            "nan",
+            "-NaN",
+            ".",
+            "e5",
+            "1e",
+            "1e999",
+            "-1e999",
+            "1e-999",
+            "--1",
+            "1_0",
+            "1,5",
+            "infi",
+            "\u{ff11}",
+            "0x",
+            "0x1p2000",
+            "0x1p-2000",
         ] {
             assert_eq!(parse_f64(text.as_bytes()), None, "{text}");
         }

@@ -10,14 +10,88 @@ use sanderling_core::command::Group;
 
 /// Words that hardly any argument may be.
 const BAD: &[&[u8]] = &[
-    b"", b"nan", b"-nan", b"inf", b"-inf", b"infinity", b"1e400", b"-1e400", b"1e-400", b"0x10", b"0", b"-1", b"1", b"-0",
-    b"+1", b"01", b" 1", b"1 ", b"1.0", b".5", b"5.", b"1e2", b"9223372036854775807", b"9223372036854775808",
-    b"-9223372036854775808", b"-9223372036854775809", b"18446744073709551615", b"18446744073709551616", b"4294967295",
-    b"2147483648", b"-2147483649", b"340282366920938463463374607431768211456", b"*", b"(", b"[", b"(1", b"[a", b"$", b">",
-    b"+", b"-", b"=", b"~", b"#", b"#-1", b"->", b"a->", b"\x00", b"\xff\xfe", b"\r\n", b"a\r\nb", b"'", b"\"", b"1-", b"-1-1",
-    b"0-0", b"1-1-1", b"18446744073709551615-18446744073709551615", b"u64", b"i65", b"u0", b"COUNT", b"LIMIT", b"STREAMS",
-    b"WITHSCORES", b"NX", b"XX", b"GET", b"EX", b"BYLEX", b"STORE", b"ASC", b"abc", b"%s%n", b"99999999999999999999999",
-    b"-9999999999999999999", b"1.7976931348623159e308", b"0.1e", b"e5", b"--1", b"1_000", b"\xef\xbc\x91",
+    b"",
+    b"nan",
+    b"-nan",
+    b"inf",
+    b"-inf",
+    b"infinity",
+    b"1e400",
+    b"-1e400",
+    b"1e-400",
+    b"0x10",
+    b"0",
+    b"-1",
+    b"1",
+    b"-0",
+    b"+1",
+    b"01",
+    b" 1",
+    b"1 ",
+    b"1.0",
+    b".5",
+    b"5.",
+    b"1e2",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"-9223372036854775808",
+    b"-9223372036854775809",
+    b"18446744073709551615",
+    b"18446744073709551616",
+    b"4294967295",
+    b"2147483648",
+    b"-2147483649",
+    b"340282366920938463463374607431768211456",
+    b"*",
+    b"(",
+    b"[",
+    b"(1",
+    b"[a",
+    b"$",
+    b">",
+    b"+",
+    b"-",
+    b"=",
+    b"~",
+    b"#",
+    b"#-1",
+    b"->",
+    b"a->",
+    b"\x00",
+    b"\xff\xfe",
+    b"\r\n",
+    b"a\r\nb",
+    b"'",
+    b"\"",
+    b"1-",
+    b"-1-1",
+    b"0-0",
+    b"1-1-1",
+    b"18446744073709551615-18446744073709551615",
+    b"u64",
+    b"i65",
+    b"u0",
+    b"COUNT",
+    b"LIMIT",
+    b"STREAMS",
+    b"WITHSCORES",
+    b"NX",
+    b"XX",
+    b"GET",
+    b"EX",
+    b"BYLEX",
+    b"STORE",
+    b"ASC",
+    b"abc",
+    b"%s%n",
+    b"99999999999999999999999",
+    b"-9999999999999999999",
+    b"1.7976931348623159e308",
+    b"0.1e",
+    b"e5",
+    b"--1",
+    b"1_000",
+    b"\xef\xbc\x91",
 ];
 
 /// Makes something wrong with a call.
@@ -73,11 +147,14 @@ pub(super) fn tame(words: &mut [Vec<u8>], huge: bool) {
         "expire" | "setex" => at(words, 2, |n| if (1..1_000_000).contains(&n) { n + 1_000_000 } else { n }),
         "pexpire" | "psetex" => at(words, 2, |n| if (1..1_000_000_000).contains(&n) { n + 1_000_000_000 } else { n }),
         "set" | "getex" => {
-            let far = |unit: i64| move |n: i64| if (1..1_000_000 * unit).contains(&n) { n + 1_000_000 * unit } else { n };
+            let far =
+                |unit: i64| move |n: i64| if (1..1_000_000 * unit).contains(&n) { n + 1_000_000 * unit } else { n };
             after(words, "ex", |word| change(word, far(1)));
             after(words, "px", |word| change(word, far(1000)));
             // What SET makes in the past is there until somebody looks, or the clock passes by.
-            let future = |unit: i64| move |n: i64| if (1..4_000_000_000 * unit).contains(&n) { n + 4_000_000_000 * unit } else { n };
+            let future = |unit: i64| {
+                move |n: i64| if (1..4_000_000_000 * unit).contains(&n) { n + 4_000_000_000 * unit } else { n }
+            };
             after(words, "exat", |word| change(word, future(1)));
             after(words, "pxat", |word| change(word, future(1000)));
         }
@@ -87,7 +164,8 @@ pub(super) fn tame(words: &mut [Vec<u8>], huge: bool) {
 
 /// Replaces a time to wait that is not refused.
 fn wait_shortly(word: &mut Vec<u8>, shortly: &[u8]) {
-    const REFUSED: &[&[u8]] = &[b"-1", b"nan", b"inf", b"-inf", b"", b"1e400", b"abc", b" 1", b"1 ", b"*", b"(", b"e5", b"--1"];
+    const REFUSED: &[&[u8]] =
+        &[b"-1", b"nan", b"inf", b"-inf", b"", b"1e400", b"abc", b" 1", b"1 ", b"*", b"(", b"e5", b"--1"];
     if !REFUSED.contains(&word.as_slice()) {
         *word = shortly.to_vec();
     }

@@ -90,7 +90,12 @@ impl Pair {
     }
 
     /// Plays what `next` gives until it gives no more or replies differ. What was played is added to `log`.
-    pub(super) fn play(&self, mut next: impl FnMut() -> Option<Unit>, log: &mut Vec<Unit>, tally: &mut Tally) -> Option<Found> {
+    pub(super) fn play(
+        &self,
+        mut next: impl FnMut() -> Option<Unit>,
+        log: &mut Vec<Unit>,
+        tally: &mut Tally,
+    ) -> Option<Found> {
         let mut queued = [Vec::new(), Vec::new()];
         let mut waiting: Option<Unit> = None;
         let mut under_way: Option<Batch> = None;
@@ -111,15 +116,26 @@ impl Pair {
         }
     }
 
-    fn judge(&self, batch: Batch, queued: &mut [Vec<Call>; 2], log: &mut Vec<Unit>, tally: &mut Tally) -> Option<Found> {
+    fn judge(
+        &self,
+        batch: Batch,
+        queued: &mut [Vec<Call>; 2],
+        log: &mut Vec<Unit>,
+        tally: &mut Tally,
+    ) -> Option<Found> {
         let (redis, ours) = &self.lines[batch.line];
         let replies = (redis.receive(), ours.receive());
         let (redis, ours) = match replies {
             (Ok(redis), Ok(ours)) => (redis, ours),
             (redis, ours) => {
                 log.extend(batch.units);
-                let state = |replies: io::Result<Replies>| replies.err().map_or("answers".into(), |error| error.to_string());
-                let text = format!("a server doesn't answer as it should\n  redis: {}\n  ours:  {}", state(redis), state(ours));
+                let state =
+                    |replies: io::Result<Replies>| replies.err().map_or("answers".into(), |error| error.to_string());
+                let text = format!(
+                    "a server doesn't answer as it should\n  redis: {}\n  ours:  {}",
+                    state(redis),
+                    state(ours)
+                );
                 return Some(Found { name: "(broken)".into(), text });
             }
         };
@@ -128,7 +144,8 @@ impl Pair {
             let first = at;
             let mut found = None;
             for call in &unit.calls {
-                let before: Vec<(&[u8], &[u8])> = (first..at).map(|index| (redis.get(index), ours.get(index))).collect();
+                let before: Vec<(&[u8], &[u8])> =
+                    (first..at).map(|index| (redis.get(index), ours.get(index))).collect();
                 found = compare(call, (redis.get(at), ours.get(at)), &before, &mut queued[batch.line], tally);
                 at += 1;
                 if found.is_some() {
@@ -185,7 +202,10 @@ fn compare(
     if name == "exec" && redis.starts_with(b"*") && redis != ours {
         let (theirs, mine) = (elements(redis), elements(ours));
         if theirs.len() == mine.len() && theirs.len() == calls.len() {
-            return calls.iter().zip(theirs.into_iter().zip(mine)).find_map(|(call, replies)| one(call, replies, &[], tally));
+            return calls
+                .iter()
+                .zip(theirs.into_iter().zip(mine))
+                .find_map(|(call, replies)| one(call, replies, &[], tally));
         }
     }
     one(call, (redis, ours), before, tally)
@@ -207,32 +227,46 @@ fn one(call: &Call, (redis, ours): (&[u8], &[u8]), before: &[(&[u8], &[u8])], ta
     let name = call.words.first().map(|word| String::from_utf8_lossy(word).to_ascii_lowercase()).unwrap_or_default();
     let name = match name.as_str() {
         "eval" | "eval_ro" => {
-            let inner = call.words.get(3).map(|word| String::from_utf8_lossy(word).to_ascii_lowercase()).unwrap_or_default();
+            let inner =
+                call.words.get(3).map(|word| String::from_utf8_lossy(word).to_ascii_lowercase()).unwrap_or_default();
             format!("{name} {inner}")
         }
         "xinfo" | "xgroup" | "object" => {
-            let inner = call.words.get(1).map(|word| String::from_utf8_lossy(word).to_ascii_lowercase()).unwrap_or_default();
+            let inner =
+                call.words.get(1).map(|word| String::from_utf8_lossy(word).to_ascii_lowercase()).unwrap_or_default();
             format!("{name} {inner}")
         }
         _ => name,
     };
-    let text = format!("{what}\n  call:  {}\n  redis: {}\n  ours:  {}", shown(&call.words), reply(redis), reply(ours));
+    let from = redis.iter().zip(ours).take_while(|(one, other)| one == other).count();
+    let text = format!(
+        "{what}\n  call:  {}\n  redis: {}\n  ours:  {}",
+        shown(&call.words),
+        reply(redis, from),
+        reply(ours, from)
+    );
     Some(Found { name, text })
 }
 
 /// A call as a line for redis-cli.
 pub(super) fn shown(words: &[Vec<u8>]) -> String {
-    let is_plain = |word: &[u8]| !word.is_empty() && word.iter().all(|&byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\'));
-    let word = |word: &Vec<u8>| if is_plain(word) { String::from_utf8_lossy(word).into_owned() } else { crate::notation::quote(word) };
+    let is_plain = |word: &[u8]| {
+        !word.is_empty() && word.iter().all(|&byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\'))
+    };
+    let word = |word: &Vec<u8>| {
+        if is_plain(word) { String::from_utf8_lossy(word).into_owned() } else { crate::notation::quote(word) }
+    };
     words.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
-fn reply(bytes: &[u8]) -> String {
+/// A reply for people: its start, and what stands around the byte at `from`, where it differs from the other's.
+fn reply(bytes: &[u8], from: usize) -> String {
     const SHOWN_MAX: usize = 600;
+    const AROUND: usize = 40;
     let text = match decode(bytes) {
         Ok(Some((reply, _))) => format!("{reply:?}").replace('\n', "\n         "),
         _ => bytes.escape_ascii().to_string(),
     };
-    let raw: String = bytes.escape_ascii().to_string().chars().take(60).collect();
-    format!("{}   [{raw}]", text.chars().take(SHOWN_MAX).collect::<String>())
+    let around = bytes.get(from.saturating_sub(AROUND)..(from + AROUND).min(bytes.len())).unwrap_or_default();
+    format!("{}   […{}…]", text.chars().take(SHOWN_MAX).collect::<String>(), around.escape_ascii())
 }

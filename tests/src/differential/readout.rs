@@ -44,9 +44,10 @@ pub(super) fn units(pair: &Pair) -> io::Result<Vec<Unit>> {
 
 fn bulks(reply: &[u8]) -> Vec<Vec<u8>> {
     match decode(reply) {
-        Ok(Some((Reply::Array(items), _))) => {
-            items.into_iter().filter_map(|item| if let Reply::Bulk(bytes) = item { Some(bytes) } else { None }).collect()
-        }
+        Ok(Some((Reply::Array(items), _))) => items
+            .into_iter()
+            .filter_map(|item| if let Reply::Bulk(bytes) = item { Some(bytes) } else { None })
+            .collect(),
         _ => Vec::new(),
     }
 }

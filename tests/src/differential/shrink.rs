@@ -29,7 +29,12 @@ pub(super) fn shrink(units: Vec<Unit>, mut fails: impl FnMut(&[Unit]) -> bool) -
         });
         whole[at].calls = calls;
     }
-    for (unit, at) in whole.iter().enumerate().flat_map(|(at, unit)| (0..unit.calls.len()).map(move |call| (at, call))).collect::<Vec<_>>() {
+    for (unit, at) in whole
+        .iter()
+        .enumerate()
+        .flat_map(|(at, unit)| (0..unit.calls.len()).map(move |call| (at, call)))
+        .collect::<Vec<_>>()
+    {
         let words = whole[unit].calls[at].words.clone();
         if words.len() > 3 {
             let words = without(words, deadline, &mut |words| {
@@ -70,7 +75,9 @@ mod tests {
     fn what_is_not_needed_is_left_out() {
         let units: Vec<Unit> =
             (0..100).map(|n| Unit { line: 0, calls: vec![Call::of(&format!("ECHO {n}")), Call::of("PING")] }).collect();
-        let has = |units: &[Unit], line: &str| units.iter().flat_map(|unit| &unit.calls).any(|call| call.words == Call::of(line).words);
+        let has = |units: &[Unit], line: &str| {
+            units.iter().flat_map(|unit| &unit.calls).any(|call| call.words == Call::of(line).words)
+        };
         let shrunk = shrink(units, |units| has(units, "ECHO 17") && has(units, "ECHO 63"));
         let calls: Vec<_> = shrunk.iter().flat_map(|unit| &unit.calls).map(|call| call.words.join(&b' ')).collect();
         assert_eq!(calls, [b"ECHO 17".to_vec(), b"ECHO 63".to_vec()]);

@@ -66,20 +66,24 @@ impl<'a> Generator<'a> {
     fn draw(&mut self) -> Vec<Call> {
         let (rng, flavour) = (&mut self.rng, &self.flavour);
         let count = || [-5, -1, 0, 1, 2, 3, 7, 40];
-        let (name, group, look) = pick(rng, &[
-            ("SPOP", Group::Set, "SMEMBERS"),
-            ("SRANDMEMBER", Group::Set, "SMEMBERS"),
-            ("HRANDFIELD", Group::Hash, "HGETALL"),
-            ("ZRANDMEMBER", Group::SortedSet, "ZRANGE"),
-            ("RANDOMKEY", Group::Generic, "KEYS"),
-        ]);
+        let (name, group, look) = pick(
+            rng,
+            &[
+                ("SPOP", Group::Set, "SMEMBERS"),
+                ("SRANDMEMBER", Group::Set, "SMEMBERS"),
+                ("HRANDFIELD", Group::Hash, "HGETALL"),
+                ("ZRANDMEMBER", Group::SortedSet, "ZRANGE"),
+                ("RANDOMKEY", Group::Generic, "KEYS"),
+            ],
+        );
         if name == "RANDOMKEY" {
             let mut draw = Call::of("RANDOMKEY");
             draw.check = Check::Drawn { distinct: true, pairs: false };
             return vec![Call::of("KEYS *"), draw];
         }
         let key = key(rng, flavour, group);
-        let look = || if look == "ZRANGE" { Call::on("ZRANGE", &key, "0 -1 WITHSCORES") } else { Call::on(look, &key, "") };
+        let look =
+            || if look == "ZRANGE" { Call::on("ZRANGE", &key, "0 -1 WITHSCORES") } else { Call::on(look, &key, "") };
         let mut words = vec![name.as_bytes().to_vec(), key.clone()];
         let mut check = Check::Drawn { distinct: true, pairs: false };
         if !once_in(rng, 3) {
@@ -113,12 +117,15 @@ impl<'a> Generator<'a> {
 
     fn scan(&mut self) -> Vec<Call> {
         let (rng, flavour) = (&mut self.rng, &self.flavour);
-        let (name, group, look) = pick(rng, &[
-            ("scan", Group::Generic, "KEYS"),
-            ("sscan", Group::Set, "SMEMBERS"),
-            ("hscan", Group::Hash, "HGETALL"),
-            ("zscan", Group::SortedSet, "ZRANGE"),
-        ]);
+        let (name, group, look) = pick(
+            rng,
+            &[
+                ("scan", Group::Generic, "KEYS"),
+                ("sscan", Group::Set, "SMEMBERS"),
+                ("hscan", Group::Hash, "HGETALL"),
+                ("zscan", Group::SortedSet, "ZRANGE"),
+            ],
+        );
         let Some(mut scan) = self.shapes.named(rng, flavour, name) else { return Vec::new() };
         let at = if name == "scan" { 1 } else { 2 };
         let begins = scan.words.get(at).is_some_and(|cursor| cursor == b"0");
@@ -158,7 +165,10 @@ impl<'a> Generator<'a> {
         let call = self.shapes.call(rng, &self.flavour);
         let name = String::from_utf8_lossy(&call.words[0]).to_ascii_lowercase();
         // Scripts may call what waits, as from Redis 7.2 on. What a script returns has lost its times' places.
-        let waits = matches!(name.as_str(), "blpop" | "brpop" | "blmove" | "blmpop" | "brpoplpush" | "bzpopmin" | "bzpopmax" | "bzmpop");
+        let waits = matches!(
+            name.as_str(),
+            "blpop" | "brpop" | "blmove" | "blmpop" | "brpoplpush" | "bzpopmin" | "bzpopmax" | "bzmpop"
+        );
         if waits || call.words.len() > 200 {
             return vec![call];
         }
@@ -184,7 +194,11 @@ impl<'a> Generator<'a> {
         }
         if rng.below(100) < flavour.faults {
             words[2] = key(rng, flavour, Group::List);
-            words[2] = if words[2].starts_with(b"string") || words[2].starts_with(b"hyper") { b"lcs:2".to_vec() } else { words[2].clone() };
+            words[2] = if words[2].starts_with(b"string") || words[2].starts_with(b"hyper") {
+                b"lcs:2".to_vec()
+            } else {
+                words[2].clone()
+            };
         }
         vec![first, second, Call::new(words), Call::of("DEL lcs:0 lcs:1")]
     }
@@ -199,9 +213,19 @@ impl<'a> Generator<'a> {
                 let copy = Call::on("COPY", &key, "clock");
                 vec![copy, Call::of("PFCOUNT clock"), Call::of("PFCOUNT clock"), Call::of("DEL clock")]
             }
-            0 => vec![clock("XADD clock * a b"), Call::of("XLEN clock"), clock("XRANGE clock - +"), Call::of("DEL clock")],
+            0 => vec![
+                clock("XADD clock * a b"),
+                Call::of("XLEN clock"),
+                clock("XRANGE clock - +"),
+                Call::of("DEL clock"),
+            ],
             1 => vec![clock("TIME"), clock("LASTSAVE")],
-            _ => vec![Call::of("SET clock 1 PX 100000000"), Call::of("PTTL clock"), Call::of("PERSIST clock"), Call::of("DEL clock")],
+            _ => vec![
+                Call::of("SET clock 1 PX 100000000"),
+                Call::of("PTTL clock"),
+                Call::of("PERSIST clock"),
+                Call::of("DEL clock"),
+            ],
         }
     }
 
@@ -216,15 +240,18 @@ impl<'a> Generator<'a> {
     /// A value of many members at once, past what the small encodings take.
     fn fill(&mut self) -> Vec<Call> {
         let (rng, flavour) = (&mut self.rng, &self.flavour);
-        let (name, group) = pick(rng, &[
-            ("RPUSH", Group::List),
-            ("SADD", Group::Set),
-            ("HSET", Group::Hash),
-            ("ZADD", Group::SortedSet),
-            ("ZADD", Group::Set),
-            ("PFADD", Group::HyperLogLog),
-            ("GEOADD", Group::Geo),
-        ]);
+        let (name, group) = pick(
+            rng,
+            &[
+                ("RPUSH", Group::List),
+                ("SADD", Group::Set),
+                ("HSET", Group::Hash),
+                ("ZADD", Group::SortedSet),
+                ("ZADD", Group::Set),
+                ("PFADD", Group::HyperLogLog),
+                ("GEOADD", Group::Geo),
+            ],
+        );
         let Some(row) = sanderling_core::command::table::find(name.as_bytes()) else { return Vec::new() };
         let mut words = vec![name.as_bytes().to_vec(), key(rng, flavour, group)];
         // Those all of whose scores are equal, for ranges by members.
@@ -250,13 +277,22 @@ impl<'a> Generator<'a> {
 
     /// Half a gigabyte, made and thrown away.
     fn huge(&mut self) -> Vec<Call> {
-        let make = pick(&mut self.rng, &[
-            "SETBIT huge 4294967295 1",
-            "SETRANGE huge 536870911 x",
-            "SETRANGE huge 536870912 x",
-            "BITFIELD huge SET u8 4294967288 1",
-            "SETBIT huge 4294967296 1",
-        ]);
-        vec![Call::of(make), Call::of("STRLEN huge"), Call::of("BITCOUNT huge"), Call::of("APPEND huge xx"), Call::of("DEL huge")]
+        let make = pick(
+            &mut self.rng,
+            &[
+                "SETBIT huge 4294967295 1",
+                "SETRANGE huge 536870911 x",
+                "SETRANGE huge 536870912 x",
+                "BITFIELD huge SET u8 4294967288 1",
+                "SETBIT huge 4294967296 1",
+            ],
+        );
+        vec![
+            Call::of(make),
+            Call::of("STRLEN huge"),
+            Call::of("BITCOUNT huge"),
+            Call::of("APPEND huge xx"),
+            Call::of("DEL huge"),
+        ]
     }
 }

@@ -160,7 +160,8 @@ pub(super) fn reply_end(bytes: &[u8], start: usize) -> Result<Option<usize>, Str
 
 /// The elements of an aggregate reply; nothing of any other.
 pub(super) fn elements(reply: &[u8]) -> Vec<&[u8]> {
-    let Some((_, mut at)) = line_at(reply, 0).filter(|_| matches!(reply.first(), Some(b'*' | b'~' | b'>' | b'%'))) else {
+    let Some((_, mut at)) = line_at(reply, 0).filter(|_| matches!(reply.first(), Some(b'*' | b'~' | b'>' | b'%')))
+    else {
         return Vec::new();
     };
     let mut elements = Vec::new();
@@ -194,7 +195,8 @@ mod tests {
 
     #[test]
     fn replies_are_told_apart_however_they_nest() {
-        let replies = ["+OK\r\n", "*2\r\n$1\r\na\r\n*0\r\n", "%1\r\n$2\r\n\r\n\r\n:1\r\n", "*-1\r\n", "$-1\r\n", ",1.5\r\n"];
+        let replies =
+            ["+OK\r\n", "*2\r\n$1\r\na\r\n*0\r\n", "%1\r\n$2\r\n\r\n\r\n:1\r\n", "*-1\r\n", "$-1\r\n", ",1.5\r\n"];
         let bytes = replies.concat().into_bytes();
         let mut at = 0;
         for reply in replies {

@@ -190,9 +190,7 @@ pub(super) fn word(rng: &mut Rng, flavour: &Flavour, row: &Command, name: &str) 
         "count" | "num-matches" => between(rng, -1, 7),
         "index" | "start" | "stop" | "end" | "rank" | "limit" => between(rng, -6, 9),
         "len" | "maxlen" | "min-match-len" => between(rng, 0, 6),
-        "offset" if row.name.starts_with("bitfield") && once_in(rng, 3) => {
-            format!("#{}", rng.below(20)).into_bytes()
-        }
+        "offset" if row.name.starts_with("bitfield") && once_in(rng, 3) => format!("#{}", rng.below(20)).into_bytes(),
         "offset" if row.group == Group::Bitmap => between(rng, 0, 200),
         "offset" if row.group == Group::String => between(rng, 0, 60),
         "offset" => between(rng, -1, 5),
@@ -220,7 +218,7 @@ pub(super) fn word(rng: &mut Rng, flavour: &Flavour, row: &Command, name: &str) 
         "pattern" if row.name.starts_with("sort") => {
             text(rng, &["string:*", "hash:*->m4", "nosort", "hash:0->*", "*", "#", "string:*->", "hash:0->m*"])
         }
-        "pattern" => text(rng, &["*", "s*", "?tring:[01]", "h[^a]*", "*:1", "m1*", "m[1-3]", "\\*", "[a", "**s*:?"]),
+        "pattern" => text(rng, &["*", "s*", "?i??:[01]", "h[^a]*", "*:1", "m1*", "m[1-3]", "\\*", "[a", "**s*:?"]),
         "type" => text(rng, &["string", "list", "set", "zset", "hash", "stream", "ZSET", "nothing"]),
         "group" => text(rng, &["g", "g", "g", "h"]),
         "consumer" => text(rng, &["a", "b", "c"]),
@@ -233,7 +231,9 @@ pub(super) fn word(rng: &mut Rng, flavour: &Flavour, row: &Command, name: &str) 
         "id" if row.name == "xread" && once_in(rng, 8) => b"$".to_vec(),
         "id" | "last-id" | "lastid" | "max-deleted-id" => stream_id(rng, row.name == "xadd"),
         "field" | "member" | "member1" | "member2" | "element" | "pivot" => member(rng, flavour),
-        "sha1" => text(rng, &["ffffffffffffffffffffffffffffffffffffffff", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "x"]),
+        "sha1" => {
+            text(rng, &["ffffffffffffffffffffffffffffffffffffffff", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "x"])
+        }
         _ if row.group == Group::Stream || row.group == Group::Hash && once_in(rng, 2) => member(rng, flavour),
         _ => value(rng),
     }

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use super::{Expiry, Str, StringChange};
 use crate::{
     command::{Access, Args, Command, Context, Flags, Group, Keys, RevealingOption, TimeUnit},
-    env::UnixMillis,
     effect::{Change, Effect},
+    env::UnixMillis,
     error::{Error, Result},
 };
 
@@ -201,7 +201,9 @@ fn getex(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (mut persists, mut deadline) = (false, None);
     while !args.is_empty() {
         match Deadline::take(args) {
-            Some(given) if !persists && deadline.as_ref().is_none_or(|before: &Deadline<'_>| before.unit == given.unit) => {
+            Some(given)
+                if !persists && deadline.as_ref().is_none_or(|before: &Deadline<'_>| before.unit == given.unit) =>
+            {
                 deadline = Some(given);
             }
             None if deadline.is_none() && args.take_if("PERSIST") => persists = true,
