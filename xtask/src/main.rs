@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     // These have options of their own, or stand for programs that have, and answer --help themselves.
-    let passes_on = matches!(task.name, "serve" | "conformance" | "sim" | "bench");
+    let passes_on = matches!(task.name, "serve" | "conformance" | "differential" | "sim" | "bench");
     if !passes_on && rest.iter().any(|argument| argument == "--help" || argument == "-h") {
         println!("cargo xtask {name} {}\n  {}", task.arguments, task.summary);
         return ExitCode::SUCCESS;
@@ -113,6 +113,12 @@ const TASKS: &[Task] = &[
         arguments: "[--all] [FILE…]",
         summary: "run Redis's own tests against the server (--help for more)",
         run: suites::conformance,
+    },
+    Task {
+        name: "differential",
+        arguments: "[--seed N] [--commands N]",
+        summary: "send random commands to redis-server and to ours (--help for more)",
+        run: suites::differential,
     },
     Task {
         name: "fuzz",

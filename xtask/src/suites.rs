@@ -18,6 +18,19 @@ pub(crate) fn conformance(arguments: &[String]) -> Result<()> {
     shell::run(suite.arg("--").args(arguments))
 }
 
+/// Sends the same random commands to a real `redis-server` and to ours; arguments go to the program.
+///
+/// # Errors
+/// When a reply differs.
+pub(crate) fn differential(arguments: &[String]) -> Result<()> {
+    let mut suite = tests_binary("differential");
+    if !wants_help(arguments) {
+        need::programs(REDIS_TOOLS)?;
+        suite.env("SANDERLING_BIN", build::server("fast")?);
+    }
+    shell::run(suite.args(["--profile", "fast", "--"]).args(arguments))
+}
+
 /// Runs the replication simulator; arguments go to it.
 ///
 /// # Errors

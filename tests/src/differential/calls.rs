@@ -126,7 +126,7 @@ fn weight(row: &Command) -> u64 {
         (_, "swapdb" | "select" | "move" | "ping" | "echo" | "help" | "dbsize") => 3,
         (_, "unlink" | "del" | "rename" | "renamenx" | "ltrim" | "pfdebug" | "xdel" | "getdel") => 12,
         (Group::Scripting | Group::PubSub, _) => 1,
-        _ if row.flags.has(sanderling_core::command::Flags::BLOCKING) && row.group != Group::Stream => 3,
+        _ if row.flags.has(sanderling_core::command::Flags::BLOCKING) && row.group != Group::Stream => 1,
         (_, "keys") => 5,
         (Group::Stream, _) => 45,
         _ => 30,
@@ -156,7 +156,16 @@ pub(super) fn finish(words: &mut Vec<Vec<u8>>, flavour: &Flavour) {
     let has = |words: &[Vec<u8>], option: &str| words.iter().skip(1).any(|word| is(word, option));
     match name.as_str() {
         // Ids by the clock are ids that no other call would name; see the unit that does it.
-        "xadd" => words.iter_mut().skip(2).filter(|word| **word == b"*").for_each(|word| *word = b"70-*".to_vec()),
+        // How much a rough trim leaves follows from the layout of memory.
+        "xadd" | "xtrim" => {
+            for word in words.iter_mut().skip(2) {
+                match word.as_slice() {
+                    b"*" => *word = b"70-*".to_vec(),
+                    b"~" => *word = b"=".to_vec(),
+                    _ => {}
+                }
+            }
+        }
         // Which of those with equal weights comes first is open, and what is stored would tell.
         "sort" if has(words, "store") && has(words, "by") && has(words, "alpha") => {
             words.retain(|word| !is(word, "alpha"));
@@ -207,6 +216,12 @@ fn set_aside(words: &mut [Vec<u8>], at: usize, keys: [&str; 2]) {
 /// Puts right what the syntax doesn't say.
 fn put_right(rng: &mut Rng, flavour: &Flavour, row: &Command, words: &mut Vec<Vec<u8>>) {
     let has = |words: &[Vec<u8>], option: &str| words.iter().skip(1).any(|word| is(word, option));
+    // Servers look up to ten times a second who has waited long enough.
+    if let Some(at) =
+        words.iter().position(|word| word == b"BLOCK").filter(|_| row.keys == Keys::Streams && !once_in(rng, 20))
+    {
+        words.drain(at..at + 2);
+    }
     // As many ids as keys, or nothing would be read: one of each.
     if let Some(first) = words.iter().position(|word| word == b"STREAMS").filter(|_| row.keys == Keys::Streams)
         && words.len() > first + 3

@@ -87,10 +87,10 @@ pub(super) const MEANT: &[Meant] = &[
     },
     Meant {
         parts: false,
-        reason: "PFCOUNT doesn't write here, not even what it has counted, so a script that only reads may call it",
+        reason: "PFCOUNT and PUBLISH write nothing here, so a script that only reads may call them",
         covers: |case| {
             let is_refused = contains(case.redis, b"Write commands are not allowed from read-only scripts");
-            is_refused && case.words.iter().any(|word| word.eq_ignore_ascii_case(b"pfcount"))
+            is_refused && ["pfcount", "publish", "spublish"].iter().any(|name| is_any_word(case, name))
         },
     },
     Meant {
@@ -104,6 +104,25 @@ pub(super) const MEANT: &[Meant] = &[
         parts: false,
         reason: "a timeout that is too large is out of range, as from Redis 7.2 on; to 7.0 it is negative",
         covers: |case| contains(case.redis, b"ERR timeout is negative") && contains(case.ours, b"out of range"),
+    },
+    Meant {
+        parts: false,
+        reason: "XREAD takes + for the last entry, as from Redis 7.4 on",
+        covers: |case| {
+            contains(case.redis, b"Invalid stream ID")
+                && case.words.iter().any(|word| word == b"+")
+                && is_any_word(case, "xread")
+        },
+    },
+    Meant {
+        parts: false,
+        reason: "a number of a script past what 64 bits hold becomes the largest there is, and not by overflow the smallest",
+        covers: |case| {
+            let is_in_script = is_called(case, "eval") || is_called(case, "eval_ro");
+            is_in_script
+                && contains(case.redis, b":-9223372036854775808")
+                && contains(case.ours, b":9223372036854775807")
+        },
     },
     Meant {
         parts: false,
@@ -137,6 +156,10 @@ fn is_called(case: &Case<'_>, name: &str) -> bool {
     case.words.first().is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
 }
 
+fn is_any_word(case: &Case<'_>, name: &str) -> bool {
+    case.words.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()))
+}
+
 fn are_errors(case: &Case<'_>) -> bool {
     case.redis.starts_with(b"-") && case.ours.starts_with(b"-")
 }
@@ -148,7 +171,9 @@ fn contains(reply: &[u8], text: &[u8]) -> bool {
 /// Whether replies are equal but for how a number with a fraction is written.
 fn same_numbers(redis: &Reply, ours: &Reply, zeros: bool) -> bool {
     let same = |a: &str, b: &str| {
-        let is_long = a.bytes().filter(u8::is_ascii_digit).count() >= 16 || zeros && a == "-0" && b == "0";
+        let is_long = a.bytes().filter(u8::is_ascii_digit).count() >= 16
+            || zeros && matches!((a, b), ("-0", "0") | ("0", "-0"))
+            || b.contains('e');
         a == b || is_long && matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
     };
     match (redis, ours) {

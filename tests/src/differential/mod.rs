@@ -38,6 +38,8 @@ use units::{Generator, Unit};
 
 /// Units of one episode: long enough for values to grow, short enough to be played again in a second.
 const EPISODE_UNITS: u64 = 15_000;
+/// Calls of a script that are printed.
+const SHOWN_MAX: usize = 60;
 /// Kinds of differences after which a run ends.
 const FOUND_MAX: usize = 12;
 
@@ -111,11 +113,12 @@ pub fn run(options: &Options) -> io::Result<bool> {
 
 fn print_script(units: &[Unit]) {
     println!("  the shortest way there that was found, beginning on empty servers:");
-    for unit in units {
-        for call in &unit.calls {
-            let protocol = if unit.line == 1 { "    # in RESP3" } else { "" };
-            println!("    {}{protocol}", shown(&call.words));
-        }
+    let calls: Vec<_> = units.iter().flat_map(|unit| unit.calls.iter().map(|call| (unit.line, call))).collect();
+    if calls.len() > SHOWN_MAX {
+        println!("    # {} more calls before: the seed repeats them", calls.len() - SHOWN_MAX);
+    }
+    for (line, call) in calls.iter().skip(calls.len().saturating_sub(SHOWN_MAX)) {
+        println!("    {}{}", shown(&call.words), if *line == 1 { "    # in RESP3" } else { "" });
     }
 }
 
@@ -130,8 +133,12 @@ struct Arena {
 
 impl Arena {
     fn new(against: Option<SocketAddr>) -> io::Result<Self> {
-        // Strings are compared by their bytes there, too.
-        let redis = Launch::new(Target::Redis).env("LC_ALL", "C").start();
+        // Hashes outgrow their packed form here at fewer fields, which would show in every encoding.
+        // Strings are compared by their bytes there, too; and it looks for calls that have waited long enough at each tick.
+        let redis = Launch::new(Target::Redis)
+            .env("LC_ALL", "C")
+            .args(["--hz", "500", "--hash-max-listpack-entries", "128"])
+            .start();
         let ours = against.is_none().then(|| Launch::new(Target::Sanderling).args(["--fsync", "no"]).start());
         let address = against.or(ours.as_ref().map(|server| server.resp)).unwrap_or(redis.resp);
         let pair = Pair::connect(redis.resp, address)?;

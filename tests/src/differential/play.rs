@@ -238,7 +238,13 @@ fn one(call: &Call, (redis, ours): (&[u8], &[u8]), before: &[(&[u8], &[u8])], ta
         }
         _ => name,
     };
-    let text = format!("{what}\n  call:  {}\n  redis: {}\n  ours:  {}", shown(&call.words), reply(redis), reply(ours));
+    let from = redis.iter().zip(ours).take_while(|(one, other)| one == other).count();
+    let text = format!(
+        "{what}\n  call:  {}\n  redis: {}\n  ours:  {}",
+        shown(&call.words),
+        reply(redis, from),
+        reply(ours, from)
+    );
     Some(Found { name, text })
 }
 
@@ -253,12 +259,14 @@ pub(super) fn shown(words: &[Vec<u8>]) -> String {
     words.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
-fn reply(bytes: &[u8]) -> String {
+/// A reply for people: its start, and what stands around the byte at `from`, where it differs from the other's.
+fn reply(bytes: &[u8], from: usize) -> String {
     const SHOWN_MAX: usize = 600;
+    const AROUND: usize = 40;
     let text = match decode(bytes) {
         Ok(Some((reply, _))) => format!("{reply:?}").replace('\n', "\n         "),
         _ => bytes.escape_ascii().to_string(),
     };
-    let raw: String = bytes.escape_ascii().to_string().chars().take(60).collect();
-    format!("{}   [{raw}]", text.chars().take(SHOWN_MAX).collect::<String>())
+    let around = bytes.get(from.saturating_sub(AROUND)..(from + AROUND).min(bytes.len())).unwrap_or_default();
+    format!("{}   […{}…]", text.chars().take(SHOWN_MAX).collect::<String>(), around.escape_ascii())
 }

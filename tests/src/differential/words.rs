@@ -218,7 +218,7 @@ pub(super) fn word(rng: &mut Rng, flavour: &Flavour, row: &Command, name: &str) 
         "pattern" if row.name.starts_with("sort") => {
             text(rng, &["string:*", "hash:*->m4", "nosort", "hash:0->*", "*", "#", "string:*->", "hash:0->m*"])
         }
-        "pattern" => text(rng, &["*", "s*", "?tring:[01]", "h[^a]*", "*:1", "m1*", "m[1-3]", "\\*", "[a", "**s*:?"]),
+        "pattern" => text(rng, &["*", "s*", "?i??:[01]", "h[^a]*", "*:1", "m1*", "m[1-3]", "\\*", "[a", "**s*:?"]),
         "type" => text(rng, &["string", "list", "set", "zset", "hash", "stream", "ZSET", "nothing"]),
         "group" => text(rng, &["g", "g", "g", "h"]),
         "consumer" => text(rng, &["a", "b", "c"]),

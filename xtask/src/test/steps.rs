@@ -132,6 +132,12 @@ pub(crate) const STEPS: &[Step] = &[
         action: Action::Tests("package(sanderling-tests)"),
     },
     Step {
+        name: "differential",
+        proves: "the same random commands get the same replies from a redis-server",
+        needs: &[Need::Server, Need::Programs(REDIS_TOOLS)],
+        action: Action::Built("differential", "--commands 200000"),
+    },
+    Step {
         name: "redis-py",
         proves: "redis-py, unchanged, against the server",
         needs: &[Need::Server],

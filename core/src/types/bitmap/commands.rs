@@ -7,6 +7,7 @@ use crate::{
     command::{Access, Args, Command, Context, Flags, Group, Keys},
     effect::{Change, Effect},
     error::{Error, Result},
+    num,
     types::string::{Expiry, StringChange},
 };
 
@@ -102,8 +103,10 @@ fn bitpos(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         return Err(Error::SYNTAX);
     }
     let start = if args.is_empty() { 0 } else { args.integer()? };
-    let end = if args.is_empty() { None } else { Some(args.integer()?) };
+    // The unit is looked at before the end.
+    let end = args.take();
     let bits = take_unit(args)?;
+    let end = end.map(|end| num::parse_i64(end).ok_or(Error::NOT_AN_INTEGER)).transpose()?;
     let position = value.with_bytes(|bytes| {
         let (from, to) = bit_range(bytes.len(), start, end.unwrap_or(-1), bits);
         if from >= to {

@@ -45,7 +45,12 @@ fn geoadd(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 pub(super) fn read_position(args: &mut Args<'_>) -> Result<Position> {
     let (longitude, latitude) = (args.float()?, args.float()?);
     Position::new(longitude, latitude).ok_or_else(|| {
-        let shown = |degrees: f64| String::from_utf8(Extended::from(degrees).to_fixed(6)).unwrap_or_default();
+        let shown = |degrees: f64| {
+            // A zero keeps its sign in C.
+            let sign = if degrees == 0.0 && degrees.is_sign_negative() { "-" } else { "" };
+            let text = String::from_utf8(Extended::from(degrees).to_fixed(6)).unwrap_or_default();
+            format!("{sign}{text}")
+        };
         Error::owned(format!("ERR invalid longitude,latitude pair {},{}", shown(longitude), shown(latitude)))
     })
 }

@@ -49,10 +49,11 @@ fn pop(ctx: &mut Context<'_>, args: &mut Args<'_>, side: Side) -> Result<()> {
 }
 
 fn blmpop(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let timeout = Timeout::parse(args.word()?)?;
+    let timeout = args.word()?;
     let keys = read_keys(args)?;
     let side = read_side(args)?;
     let count = read_count_option(args)?;
+    let timeout = Timeout::parse(timeout)?;
     for &key in keys {
         if ctx.is_candidate(key)
             && let Some(list) = ctx.data.get::<List>(key)?

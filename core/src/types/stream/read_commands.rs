@@ -125,6 +125,8 @@ impl<'a> Request<'a> {
                 Ok(From::After(last.unwrap_or(StreamId::MIN)))
             }
             b">" if self.group.is_some() => Ok(From::New),
+            // In a group the last id that there can be stands for what is new.
+            id if self.group.is_some() && parse_id(id) == Ok(StreamId::MAX) => Ok(From::New),
             b">" => Err(Error::new(
                 "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
             )),

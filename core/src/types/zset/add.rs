@@ -107,7 +107,13 @@ fn zadd(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn zincrby(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let (key, increment, member) = (args.word()?, args.float()?, args.word()?);
+    let key = args.word()?;
+    // An option of ZADD's is one here as well, and leaves no room for the rest.
+    Options::read(args);
+    if args.len() < 2 {
+        return Err(Error::SYNTAX);
+    }
+    let (increment, member) = (args.float()?, args.word()?);
     add_to_score(ctx, key, Options { increment: true, ..Options::default() }, increment, member)
 }
 

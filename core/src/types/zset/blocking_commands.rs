@@ -47,10 +47,11 @@ fn pop(ctx: &mut Context<'_>, args: &mut Args<'_>, end: End) -> Result<()> {
 }
 
 fn bzmpop(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let timeout = Timeout::parse(args.word()?)?;
+    let timeout = args.word()?;
     let keys = read_keys(args)?;
     let end = End::read(args)?;
     let count = read_count_option(args)?;
+    let timeout = Timeout::parse(timeout)?;
     for &key in keys {
         if ctx.is_candidate(key) && pop_pairs(ctx, key, end, count)? {
             return Ok(());

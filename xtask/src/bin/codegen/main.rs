@@ -1,8 +1,10 @@
-//! Writes the files that follow from the command table, or checks that they are not stale.
+//! Writes the files that follow from the command table and from the lists of the conformance run, or checks that they are
+//! not stale.
 //!
 //! It links core for the table, which is why it is a binary of its own and not a part of `cargo xtask`. Usage:
 //! `xtask-codegen ROOT [--check]`.
 
+mod conformance;
 mod page;
 mod syntax;
 mod typescript;
@@ -52,7 +54,7 @@ fn each(root: &Path, act: fn(&Path, &str) -> Result<()>) -> Result<()> {
     for output in OUTPUTS {
         act(&root.join(output.path), &(output.text)(&rows))?;
     }
-    Ok(())
+    act(&root.join("www/docs/conformance.md"), &conformance::page(root)?)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
