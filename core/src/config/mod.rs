@@ -70,6 +70,7 @@ impl Config {
             sets_password: false,
             #[cfg(feature = "server")]
             file: None,
+            #[cfg(feature = "server")]
             memory_max: 0,
             changed: false,
         }

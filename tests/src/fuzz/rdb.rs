@@ -19,7 +19,7 @@ pub(super) fn run(data: &[u8]) {
     let Ok(value) = rdb::restore(data, UNPACKED_BYTES_MAX) else { return };
     let held = holding(value, 1);
     let Some(entry) = held.keyspace().db(0).find(b"key") else { panic!("a value was read that no key holds") };
-    let payload = rdb::dump(&entry.value);
+    let payload = rdb::dump(entry.value);
     let content = rdb::unseal(&payload).expect("what was just sealed");
     let again = rdb::restore(content, usize::MAX).expect("what was just written");
     assert_eq!(holding(again, 2).keyspace().digest(), held.keyspace().digest(), "it isn't the same any more");
@@ -40,7 +40,7 @@ pub(super) fn seeds(rng: &mut Rng) -> Vec<Vec<u8>> {
         let words: Vec<&[u8]> = LINES[rng.index(LINES.len())].split(' ').map(str::as_bytes).collect();
         engine.execute(env(0), session, &words, &mut Vec::new());
     }
-    let dumps = engine.keyspace().db(0).iter().map(|entry| rdb::dump(&entry.value));
+    let dumps = engine.keyspace().db(0).iter().map(|entry| rdb::dump(entry.value));
     dumps.filter_map(|payload| rdb::unseal(&payload).map(<[u8]>::to_vec)).collect()
 }
 
