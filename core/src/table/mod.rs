@@ -129,7 +129,7 @@ impl<C: Column> Segmented<C> {
         segment.entries.get(segment.find(hash, eq)?)
     }
 
-    /// Brings what [`Table::find`] would read for these hashes, [`WARMED_MAX`] at most, near the processor, and calls
+    /// Brings what [`Segmented::find`] would read for these hashes, [`WARMED_MAX`] at most, near the processor, and calls
     /// `touch` with the entries that will probably be found.
     ///
     /// A lookup waits for memory several times, each time for what the one before said. Here the lookups go side by side, a
@@ -235,7 +235,7 @@ impl<C: Column> Segmented<C> {
         if from < CURSOR_END { from } else { 0 }
     }
 
-    /// Returns the place of a hash in the order of [`Table::scan`]: a scan has passed it when its cursor is beyond.
+    /// Returns the place of a hash in the order of [`Segmented::scan`]: a scan has passed it when its cursor is beyond.
     #[must_use]
     pub const fn place(hash: u64) -> u64 {
         hash >> CURSOR_SHIFT
@@ -425,7 +425,7 @@ impl<'a, C: Column> Iterator for Iter<'a, C> {
 
 impl<C: Column> ExactSizeIterator for Iter<'_, C> {}
 
-/// Lookups that [`Table::warm`] does side by side: some more than the misses that a core keeps open at a time.
+/// Lookups that [`Segmented::warm`] does side by side: some more than the misses that a core keeps open at a time.
 pub const WARMED_MAX: usize = 16;
 
 /// A table of fewer segments is in the cache anyway.

@@ -179,9 +179,12 @@ impl Shard {
         self.wants_sync = true;
     }
 
-    /// Asks for a snapshot at the next occasion.
+    /// Asks for a snapshot at the next occasion; without a log, which would keep what comes until then, that is now.
     pub(crate) fn request_snapshot(&mut self) {
         self.compaction.request();
+        if self.log.is_none() {
+            self.compaction.write_requested(self.folder.path(), &self.engine, &self.hub);
+        }
     }
 
     /// Whether the log takes what is written.
@@ -264,10 +267,7 @@ impl Shard {
 
     /// The regular work: writes a snapshot where the log has grown enough.
     pub(crate) fn tick(&mut self) {
-        let Some(log) = &mut self.log else {
-            self.compaction.write_requested(self.folder.path(), &self.engine, &self.hub);
-            return;
-        };
+        let Some(log) = &mut self.log else { return };
         let failed = log.has_failed();
         self.compaction.tick(self.folder.path(), log, &self.hub, self.unwritten.is_empty());
         if failed {
@@ -284,10 +284,7 @@ impl Shard {
         anyhow::ensure!(self.unwritten.is_empty(), "the last writes could not be written to the log");
         match &mut self.log {
             Some(log) => log.close().context("cannot sync the log"),
-            None => {
-                self.compaction.write_requested(self.folder.path(), &self.engine, &self.hub);
-                Ok(())
-            }
+            None => Ok(()),
         }
     }
 

@@ -215,7 +215,7 @@ impl Hash {
         }
     }
 
-    /// Visits about `count` fields from a cursor on, and returns the next; see [`Table::scan`]. All at once while packed.
+    /// Visits about `count` fields from a cursor on, and returns the next; see [`Segmented::scan`](table::Segmented::scan). All at once while packed.
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(&'a [u8], &'a [u8])) -> u64 {
         match &self.repr {
             Repr::Packed(_) => {

@@ -155,7 +155,7 @@ impl Set {
         })
     }
 
-    /// Visits about `count` members from a cursor on, and returns the next; see [`Table::scan`]. All at once while small.
+    /// Visits about `count` members from a cursor on, and returns the next; see [`Segmented::scan`](table::Segmented::scan). All at once while small.
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(Member<'a>)) -> u64 {
         match &self.repr {
             Repr::Table(members) => members.scan(cursor, count, |member| visit(Member::Bytes(member))),
