@@ -381,7 +381,8 @@ fn without_a_log_only_what_was_saved_comes_back() {
     let mut server = server;
     wait::until("the server ends", || (!server.is_alive()).then_some(()));
 
-    let mut client = restart(&folder, "no").client();
+    let server = restart(&folder, "no");
+    let mut client = server.client();
     assert_eq!(client.run("GET kept"), Reply::bulk("x"));
     assert_eq!(client.run("GET lost"), Reply::Nil);
 }
