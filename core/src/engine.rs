@@ -29,7 +29,7 @@ use crate::{
     error::Error,
     facts::{Facts, Stats},
     format::{ChunkWriter, Journal},
-    keyspace::Keyspace,
+    keyspace::{Keyspace, Value},
     limits::{DATABASES, Limits, STRING_BYTES_MAX},
     resp::Reply,
     role::Role,
@@ -135,11 +135,24 @@ impl Engine {
         flow
     }
 
-    /// Brings keys that calls of a session are about to use near the processor. Nothing else follows from it: what isn't
-    /// a key, or is one of another database, costs a little time.
-    pub fn warm<'k>(&mut self, session: SessionId, keys: impl Iterator<Item = &'k [u8]>) {
-        let db = self.sessions.session_mut(session).db;
-        self.keyspace.db(db).warm(keys);
+    /// Brings near the processor what calls of a session are about to use: their keys, or where all are about one key, what
+    /// they name in its value. Nothing else follows from it: a word that is no key or no member costs a little time.
+    #[cfg(feature = "server")]
+    pub fn warm<'w>(&mut self, session: SessionId, calls: impl Iterator<Item = &'w [&'w [u8]]> + Clone) {
+        let key = |call: &&'w [&'w [u8]]| call.get(1).copied();
+        let mut keys = calls.clone().filter_map(|call| key(&call));
+        let (Some(first), Some(second)) = (keys.next(), keys.next()) else { return };
+        let database = self.keyspace.db(self.sessions.session_mut(session).db);
+        if first != second {
+            return database.warm(calls.filter_map(|call| key(&call)));
+        }
+        match database.find(first).map(|entry| entry.value) {
+            Some(Value::Hash(hash)) => hash.warm(calls.filter_map(|call| call.get(2).copied())),
+            Some(Value::Set(set)) => set.warm(calls.filter_map(|call| call.get(2).copied())),
+            // A member comes last, after its score or without one.
+            Some(Value::ZSet(zset)) => zset.warm(calls.filter_map(|call| call.last().copied())),
+            _ => {}
+        }
     }
 
     /// Runs a call; of a waiting one that is made again, `serving` is the key that has changed.
@@ -162,7 +175,8 @@ impl Engine {
             state.replies = Replies::Skip;
         }
         let start = out.len();
-        let row = match command::find_row(args) {
+        let found = command::find_row(args);
+        let row = match &found {
             Ok((row, _)) => {
                 state.last_command = (row.container, row.name);
                 row
@@ -205,7 +219,7 @@ impl Engine {
             serving,
             closing: false,
         };
-        command::dispatch(&mut context, args);
+        command::dispatch(&mut context, args, found);
         let (closing, lookups, wait) = (context.closing, context.data.lookups, context.wait);
         self.stats.hits += lookups.hits;
         self.stats.misses += lookups.misses;

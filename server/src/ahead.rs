@@ -1,8 +1,8 @@
 //! Requests of one connection that are decoded ahead of their execution.
 //!
 //! A client that sends many requests at once can be served faster than one after another: while the first would wait for
-//! memory to give out its key, the keys of the others can be on their way too. So a few requests are decoded, their
-//! keys are fetched side by side ([`Shard::warm`]), and then they are executed, one by one as before.
+//! memory to give out its key, the keys of the others can be on their way too. So a few requests are decoded, what they
+//! are about is fetched side by side ([`Shard::warm`]), and then they are executed, one by one as before.
 //!
 //! [`Shard::warm`]: crate::shard::Shard::warm
 
@@ -75,19 +75,13 @@ impl<'b> Ahead<'b> {
     }
 
     /// The requests in order: their words, and where each ends in the buffer.
-    pub(crate) fn requests(&self) -> impl Iterator<Item = (&[&'b [u8]], usize)> {
+    pub(crate) fn requests(&self) -> impl Iterator<Item = (&[&'b [u8]], usize)> + Clone {
         let mut from = 0;
         self.ends.iter().map(move |(to, at)| {
             let words = self.words.get(from..*to).unwrap_or_default();
             from = *to;
             (words, *at)
         })
-    }
-
-    /// The first argument of each request, which mostly is a key; none where there is nothing to be fetched side by side.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &'b [u8]> {
-        let requests = if self.ends.len() > 1 { usize::MAX } else { 0 };
-        self.requests().take(requests).filter_map(|(words, _)| words.get(1).copied())
     }
 }
 
@@ -100,7 +94,7 @@ const WORDS_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::{Ahead, Next, REQUESTS_MAX};
+    use super::{Ahead, REQUESTS_MAX};
     use sanderling_core::Limits;
     use sanderling_core::resp::RequestDecoder;
 
@@ -128,16 +122,5 @@ mod tests {
             assert_eq!((requests, came.as_str()), (expected, next));
         }
         assert_eq!(decoded(&get.repeat(40)).0.len(), 16);
-    }
-
-    #[test]
-    fn only_what_has_company_is_fetched_ahead() {
-        let mut decoder = RequestDecoder::new();
-        let one = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n";
-        assert_eq!(Ahead::decode(&mut decoder, one, 0, &Limits::DEFAULT, REQUESTS_MAX).keys().count(), 0);
-        let two = [one.as_slice(), b"*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$1\r\nb\r\n"].concat();
-        let ahead = Ahead::decode(&mut decoder, &two, 0, &Limits::DEFAULT, REQUESTS_MAX);
-        assert_eq!(ahead.keys().collect::<Vec<_>>(), [b"a", b"b"]);
-        assert!(matches!(ahead.next, Next::Partial));
     }
 }

@@ -407,7 +407,7 @@ impl State {
             let requests_max = if strict.is_some() { 1 } else { REQUESTS_MAX };
             let bounds = strict.as_ref().unwrap_or(shard.limits());
             let ahead = Ahead::decode(&mut self.decoder, buffer, done, bounds, requests_max);
-            shard.warm(self.session, ahead.keys());
+            shard.warm(self.session, ahead.requests().map(|(words, _)| words));
             for (words, end) in ahead.requests() {
                 if self.out.len() > pause {
                     self.paused = true;

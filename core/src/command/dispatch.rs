@@ -38,9 +38,13 @@ pub(crate) fn find_row(args: &[&[u8]]) -> Result<(&'static Command, usize)> {
     Ok((row, 1))
 }
 
-/// Runs a call, or queues it where a transaction is open. Whatever happens, exactly one reply is written.
-pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]]) {
-    let mut outcome = admit(ctx, args);
+/// What [`find_row`] says.
+type Found = Result<(&'static Command, usize)>;
+
+/// Runs a call, whose row has been looked up, or queues it where a transaction is open. Whatever happens, exactly one
+/// reply is written.
+pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) {
+    let mut outcome = admit(ctx, args, found);
     if let Err(why) = &outcome {
         // An EXEC that isn't admitted ends the transaction all the same.
         if args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"exec")) {
@@ -67,8 +71,8 @@ pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]]) {
 type Call<'a> = (&'static Command, &'a [&'a [u8]]);
 
 /// What is to run now, or `None` if the call was queued.
-fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]]) -> Result<Option<Call<'a>>> {
-    let (row, name_words) = find_row(args)?;
+fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]], found: Found) -> Result<Option<Call<'a>>> {
+    let (row, name_words) = found?;
     let limit = ctx.limits.queued_bytes_max;
     #[cfg(feature = "server")]
     if !ctx.session().trusted {

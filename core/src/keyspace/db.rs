@@ -13,7 +13,7 @@ use super::{
 use crate::{
     env::UnixMillis,
     hash::{Rng, hash},
-    table::{Records, WARMED_MAX},
+    table::Records,
     types::string::{Str, StrBuf},
 };
 
@@ -172,20 +172,7 @@ impl Db {
     /// Brings the entries of keys that are about to be read or written near the processor; see
     /// [`Segmented::warm`](crate::table::Segmented::warm).
     pub fn warm<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
-        let mut hashes = [0; WARMED_MAX];
-        let mut count = 0;
-        for (place, key) in hashes.iter_mut().zip(keys) {
-            *place = hash(self.table.seed(), key);
-            count += 1;
-        }
-        let mut sum = 0_usize;
-        self.table.warm(hashes.get(..count).unwrap_or_default(), |record| {
-            // Both ends: a record may lie across two lines of the cache.
-            let (first, last) = (record.first().copied(), record.last().copied());
-            sum += usize::from(first.unwrap_or_default()) + usize::from(last.unwrap_or_default());
-        });
-        // Else the compiler would see that nobody wants to know.
-        core::hint::black_box(sum);
+        self.table.warm_keys(keys);
     }
 
     /// All entries, in the order of the keys' hashes.

@@ -236,6 +236,23 @@ fn only_what_changed_comes_after_a_break() {
 }
 
 #[test]
+fn what_changed_without_records_comes_after_a_break_too() {
+    let (mut server, mut replica, peer, _, _) = connected();
+    replica.handle_disconnected();
+    server.hub.close_peer(&mut server.engine, env(), peer);
+    server.engine.journal_mut().enable(false);
+    server.call(&[b"SET", b"unrecorded", b"1"]);
+    server.call(&[b"DEL", b"set"]);
+    server.engine.journal_mut().enable(true);
+    server.hub.begin_anew(LogId(2));
+    let peer = server.hub.open_peer(Grant::everything());
+    replica.handle_connected(env());
+    exchange(&mut server, &mut replica, peer);
+    assert_eq!(call(&mut replica, &[b"GET", b"unrecorded"]), Value::Bulk(b"1".to_vec()));
+    assert_eq!(call(&mut replica, &[b"EXISTS", b"set", b"list"]), Value::Integer(1));
+}
+
+#[test]
 fn keys_outside_the_interest_are_unknown_not_absent() {
     let mut replica = replica(1, &["user:42:*"]);
     assert!(matches!(call(&mut replica, &[b"GET", b"user:7:name"]), Value::Error(text) if text.starts_with("UNKNOWN")));

@@ -17,7 +17,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::marker::PhantomData;
 
-use super::{Column, Records, allocation};
+use super::{Column, Records, WARMED_MAX, allocation};
 use crate::hash::hash;
 
 /// Where the key stands in a record.
@@ -45,6 +45,24 @@ impl<K: Keyed> Records<K> {
         segment.entries.get_mut(index)
     }
 
+    /// As [`Self::warm`], for keys: [`WARMED_MAX`] at most.
+    pub fn warm_keys<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        let mut hashes = [0; WARMED_MAX];
+        let mut count = 0;
+        for (place, key) in hashes.iter_mut().zip(keys) {
+            *place = hash(self.seed, key);
+            count += 1;
+        }
+        let mut sum = 0_usize;
+        self.warm(hashes.get(..count).unwrap_or_default(), |record| {
+            // Both ends: a record may lie across two lines of the cache.
+            let (first, last) = (record.first().copied(), record.last().copied());
+            sum += usize::from(first.unwrap_or_default()) + usize::from(last.unwrap_or_default());
+        });
+        // Else the compiler would see that nobody wants to know.
+        core::hint::black_box(sum);
+    }
+
     /// Adds a record, given in two parts, whose key isn't in the table yet. Cost: as [`Self::insert_unique`].
     pub fn insert(&mut self, key: &[u8], head: &[u8], tail: &[u8]) {
         self.insert_unique(hash(self.seed, key), (head, tail));
@@ -58,6 +76,9 @@ impl<K: Keyed> Records<K> {
         let index = self.segment_of(hash);
         let Some(segment) = self.segments.get_mut(index) else { return false };
         let Some(found) = segment.find(hash, |record| K::key(record) == key) else { return false };
+        if segment.entries.overwrite(found, head, tail) {
+            return true;
+        }
         let before = segment.allocated_bytes();
         segment.entries.replace(found, head, tail);
         self.segment_bytes = self.segment_bytes + segment.allocated_bytes() - before;
@@ -113,6 +134,8 @@ pub struct Packed<K> {
     /// Bytes in the pages that no record has any more, and those that one has.
     dead_bytes: u32,
     live_bytes: u32,
+    /// What the pages have allocated.
+    page_bytes: usize,
     long_bytes: usize,
     keyed: PhantomData<fn() -> K>,
 }
@@ -130,17 +153,20 @@ impl<K: Keyed> Packed<K> {
         }
     }
 
+    /// Writes a record over another with the same key, if it is as long; returns whether it is.
+    pub(super) fn overwrite(&mut self, index: usize, head: &[u8], tail: &[u8]) -> bool {
+        let Some(place) = self.get_mut(index).filter(|place| place.len() == head.len() + tail.len()) else {
+            return false;
+        };
+        if let Some((place_head, place_tail)) = place.split_at_mut_checked(head.len()) {
+            place_head.copy_from_slice(head);
+            place_tail.copy_from_slice(tail);
+        }
+        true
+    }
+
     /// Puts a record with the same key in the place of another.
     pub(super) fn replace(&mut self, index: usize, head: &[u8], tail: &[u8]) {
-        if let Some(place) = self.get_mut(index)
-            && place.len() == head.len() + tail.len()
-        {
-            if let Some((place_head, place_tail)) = place.split_at_mut_checked(head.len()) {
-                place_head.copy_from_slice(head);
-                place_tail.copy_from_slice(tail);
-            }
-            return;
-        }
         self.discard(index);
         let start = self.store(index, head, tail);
         if let Some(place) = self.starts.get_mut(index) {
@@ -215,7 +241,9 @@ impl<K: Keyed> Packed<K> {
                 if page.capacity() - page.len() < needed {
                     // Only a page that is the first grows: a few records don't take a whole one.
                     let room = needed.max(page.len() / 4).min(PAGE_BYTES - page.len());
+                    let before = allocation(page.capacity());
                     page.reserve_exact(room);
+                    self.page_bytes = self.page_bytes + allocation(page.capacity()) - before;
                 }
                 count - 1
             }
@@ -224,7 +252,9 @@ impl<K: Keyed> Packed<K> {
                 if count == self.pages.capacity() {
                     self.pages.reserve_exact((count / 4).max(1));
                 }
-                self.pages.push(Vec::with_capacity(bytes));
+                let page = Vec::with_capacity(bytes);
+                self.page_bytes += allocation(page.capacity());
+                self.pages.push(page);
                 count
             }
         }
@@ -233,7 +263,7 @@ impl<K: Keyed> Packed<K> {
     /// Copies what lives together.
     fn compact(&mut self) {
         let pages = core::mem::take(&mut self.pages);
-        (self.dead_bytes, self.live_bytes) = (0, 0);
+        (self.dead_bytes, self.live_bytes, self.page_bytes) = (0, 0, 0);
         for index in 0..self.starts.len() {
             let Some(&start) = self.starts.get(index).filter(|start| **start < LONG) else { continue };
             let (page, offset) = place_of(start);
@@ -256,6 +286,7 @@ impl<K> Default for Packed<K> {
             long: Vec::new(),
             dead_bytes: 0,
             live_bytes: 0,
+            page_bytes: 0,
             long_bytes: 0,
             keyed: PhantomData,
         }
@@ -350,13 +381,7 @@ impl<K: Keyed> Column for Packed<K> {
     }
 
     fn allocated_bytes(&self) -> usize {
-        // All but the first are of one size, and the first is too where there is another.
-        let pages = match self.pages.as_slice() {
-            [] => 0,
-            [only] => allocation(only.capacity()),
-            [first, others @ ..] => allocation(first.capacity()) + others.len() * allocation(PAGE_BYTES),
-        };
-        pages
+        self.page_bytes
             + allocation(self.pages.capacity() * size_of::<Vec<u8>>())
             + allocation(self.starts.capacity() * size_of::<u32>())
             + allocation(self.long.capacity() * size_of::<(u32, Box<[u8]>)>())

@@ -44,6 +44,8 @@ pub(crate) struct Shard {
     /// The next flush reaches the disk, whatever the policy.
     wants_sync: bool,
     compaction: compaction::Compaction,
+    /// Changes of the data up to which everything stands in a record, while nothing is recorded.
+    recorded: Option<u64>,
     /// What looks after the time of scripts.
     watch: Rc<Watch>,
 }
@@ -100,9 +102,11 @@ impl Shard {
             unwritten: Vec::new(),
             wants_sync: false,
             compaction,
+            recorded: None,
             watch,
         };
         facts::configure(&mut shard.engine, config);
+        shard.stop_recording();
         Ok(shard)
     }
 
@@ -127,9 +131,9 @@ impl Shard {
         self.engine.close_session(session);
     }
 
-    /// Brings keys that a session is about to use near the processor.
-    pub(crate) fn warm<'k>(&mut self, session: SessionId, keys: impl Iterator<Item = &'k [u8]>) {
-        self.engine.warm(session, keys);
+    /// Brings what calls of a session are about to use near the processor.
+    pub(crate) fn warm<'w>(&mut self, session: SessionId, calls: impl Iterator<Item = &'w [&'w [u8]]> + Clone) {
+        self.engine.warm(session, calls);
     }
 
     /// Runs one call, the name first, and appends its reply to `out`. What it did waits for the next flush.
@@ -183,6 +187,7 @@ impl Shard {
     pub(crate) fn request_snapshot(&mut self) {
         self.compaction.request();
         if self.log.is_none() {
+            self.record();
             self.compaction.write_requested(self.folder.path(), &self.engine, &self.hub);
         }
     }
@@ -267,6 +272,7 @@ impl Shard {
 
     /// The regular work: writes a snapshot where the log has grown enough.
     pub(crate) fn tick(&mut self) {
+        self.stop_recording();
         let Some(log) = &mut self.log else { return };
         let failed = log.has_failed();
         self.compaction.tick(self.folder.path(), log, &self.hub, self.unwritten.is_empty());
@@ -319,8 +325,27 @@ impl Shard {
         self.engine.sessions().session(session).is_some_and(Session::listens)
     }
 
+    /// Stops recording what nobody will ever read: without a log and without a replica, now or within the last hour.
+    fn stop_recording(&mut self) {
+        if self.log.is_none() && self.recorded.is_none() && !self.hub.has_log() && !self.hub.is_followed(clock::now()) {
+            self.engine.journal_mut().enable(false);
+            self.recorded = Some(self.engine.keyspace().changes());
+        }
+    }
+
+    /// Records again, for somebody who will read it. Who comes back from before can't go on from there then.
+    fn record(&mut self) {
+        if let Some(recorded) = self.recorded.take() {
+            self.engine.journal_mut().enable(true);
+            if recorded != self.engine.keyspace().changes() {
+                self.hub.begin_anew(LogId(entropy::number()));
+            }
+        }
+    }
+
     /// Takes in that a replica has connected, and what it may do.
     pub(crate) fn open_peer(&mut self, grant: Arc<Grant>) -> PeerId {
+        self.record();
         self.hub.open_peer(grant)
     }
 

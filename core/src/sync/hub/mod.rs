@@ -163,6 +163,13 @@ impl Hub {
         (self.durable, self.indexed) = (self.seq, self.seq);
     }
 
+    /// Begins an epoch of which nobody can go on from an earlier one: the data has changed without records.
+    pub fn begin_anew(&mut self, log: LogId) {
+        self.history = History::default();
+        self.backlog.clear();
+        self.begin_epoch(log);
+    }
+
     /// Makes what the engine's journal holds the next record of the log. Returns its position, `None` if the journal
     /// was empty. To be called after each call of the engine.
     pub fn commit(&mut self, engine: &mut Engine, now: UnixMillis) -> Option<LogSeq> {
@@ -468,7 +475,7 @@ impl Hub {
     }
 
     /// Whether there are replicas, or were not long ago: without any, the recent log would be memory for nobody.
-    fn is_followed(&mut self, now: UnixMillis) -> bool {
+    pub fn is_followed(&mut self, now: UnixMillis) -> bool {
         if !self.peers.is_empty() || core::mem::take(&mut self.may_be_followed) {
             self.followed_at = Some(now);
         }

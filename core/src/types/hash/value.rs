@@ -91,6 +91,14 @@ impl Hash {
         }
     }
 
+    /// Brings fields that are about to be looked up near the processor; see [`Segmented::warm`](table::Segmented::warm).
+    #[cfg(feature = "server")]
+    pub(crate) fn warm<'k>(&self, fields: impl Iterator<Item = &'k [u8]>) {
+        if let Repr::Table(table) = &self.repr {
+            table.warm_keys(fields);
+        }
+    }
+
     /// Tells whether the field exists. Cost: as [`Self::get`].
     #[must_use]
     pub fn contains(&self, field: &[u8]) -> bool {

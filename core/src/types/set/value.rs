@@ -71,6 +71,14 @@ impl Set {
         Self { repr: Repr::Ints(Vec::new()) }
     }
 
+    /// Brings members that are about to be looked up near the processor; see [`Segmented::warm`](table::Segmented::warm).
+    #[cfg(feature = "server")]
+    pub(crate) fn warm<'k>(&self, members: impl Iterator<Item = &'k [u8]>) {
+        if let Repr::Table(table) = &self.repr {
+            table.warm_keys(members);
+        }
+    }
+
     /// Returns the number of members.
     #[must_use]
     pub fn len(&self) -> usize {

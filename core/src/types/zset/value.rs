@@ -58,6 +58,15 @@ impl ZSet {
         Self::default()
     }
 
+    /// Brings members that are about to be looked up near the processor: lookups that don't depend on each other wait side by
+    /// side.
+    #[cfg(feature = "server")]
+    pub(crate) fn warm<'k>(&self, members: impl Iterator<Item = &'k [u8]>) {
+        if let Repr::Large(large) = &self.repr {
+            members.for_each(|member| _ = core::hint::black_box(large.find(member)));
+        }
+    }
+
     /// Returns the number of members. Cost: O(1).
     pub fn len(&self) -> usize {
         match &self.repr {
