@@ -27,7 +27,7 @@ pub(crate) fn page(root: &Path) -> Result<String> {
 fn text(files: &[String], baseline: &Listed, not_yet: &Listed) -> String {
     let mut text = String::from(HEAD);
     let (mut all, mut pass) = (0, 0);
-    text += "\n| file | tests | pass | listed |\n|---|--:|--:|--:|\n";
+    text += "\n| file | tests | pass | listed |\n|---|---|---|---|\n";
     for file in files {
         let tests = baseline.get(file).map_or(&[][..], Vec::as_slice);
         let names: Vec<&str> = not_yet.get(file).into_iter().flatten().map(|line| reason_and_name(line).1).collect();
