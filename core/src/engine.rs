@@ -20,7 +20,11 @@ mod blocking;
 use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 
 #[cfg(feature = "server")]
-use crate::{acl::Users, command::Interpreter};
+use crate::{
+    acl::Users,
+    command::Interpreter,
+    keyspace::{Garbage, Value},
+};
 use crate::{
     command::{self, Context, Data, Flags, Group, Lookups, WaitFor},
     config::Config,
@@ -29,7 +33,7 @@ use crate::{
     error::Error,
     facts::{Facts, Stats},
     format::{ChunkWriter, Journal},
-    keyspace::{Keyspace, Value},
+    keyspace::Keyspace,
     limits::{DATABASES, Limits, STRING_BYTES_MAX},
     resp::Reply,
     role::Role,
@@ -359,6 +363,18 @@ impl Engine {
             }
         }
         writer.finish().into_iter().for_each(write);
+    }
+
+    /// Keeps what takes long to free for [`Engine::take_garbage`] from now on, which is to be called regularly then.
+    #[cfg(feature = "server")]
+    pub fn keep_garbage(&mut self) {
+        self.keyspace.keep_garbage();
+    }
+
+    /// Takes what is to be freed, if there is anything: to be dropped on another thread.
+    #[cfg(feature = "server")]
+    pub fn take_garbage(&mut self) -> Option<Garbage> {
+        self.keyspace.take_garbage()
     }
 
     /// The data, to read it.

@@ -47,6 +47,8 @@ pub mod types;
 pub use engine::{Engine, EngineOptions, Flow};
 pub use env::{Env, UnixMillis};
 pub use error::Error;
+#[cfg(feature = "server")]
+pub use keyspace::Garbage;
 pub use limits::Limits;
 pub use role::Role;
 #[cfg(feature = "server")]

@@ -106,8 +106,11 @@ impl Keyspace {
                 if count > 0 {
                     let before = self.db_mut(db).take_all();
                     self.note_flush(db, Some(&before));
-                    if let Some(undos) = undos {
-                        undos.push(Undo { db, key: Box::default(), kind: UndoKind::Refill(Box::new(before)) });
+                    match undos {
+                        Some(undos) => {
+                            undos.push(Undo { db, key: Box::default(), kind: UndoKind::Refill(Box::new(before)) })
+                        }
+                        None => self.discard(before),
                     }
                 }
                 return Applied { changed: count > 0, count, len: 0 };

@@ -1,6 +1,8 @@
 //! One logical database: a table of records, the values that are too large for one, and an index of deadlines.
 
 use alloc::boxed::Box;
+#[cfg(feature = "server")]
+use alloc::vec::Vec;
 
 use super::{
     Entry, EntryBuf, Value, ValueBuf,
@@ -29,6 +31,9 @@ pub struct Db {
     parts: PartsIndex,
     /// The stamp of what is written next: that of the key which was touched last.
     stamp: Stamp,
+    /// Large values that were dropped, for somebody else to free; nobody wants them if `None`.
+    #[cfg(feature = "server")]
+    pub(super) garbage: Option<Vec<ValueBuf>>,
 }
 
 /// What of a key is due.
@@ -51,6 +56,8 @@ impl Db {
             volatile: 0,
             parts: PartsIndex::default(),
             stamp: [0; 3],
+            #[cfg(feature = "server")]
+            garbage: None,
         }
     }
 
@@ -121,14 +128,14 @@ impl Db {
     #[cfg(feature = "server")]
     pub(crate) fn sample_volatile<'a>(&'a self, rng: &mut Rng, count: usize, mut visit: impl FnMut(Entry<'a>)) {
         let drawn = (0..VOLATILE_TRIES_MAX).filter_map(|_| self.expiring.draw(rng));
-        let drawn: alloc::vec::Vec<(u64, u64)> = drawn.collect();
+        let drawn: Vec<(u64, u64)> = drawn.collect();
         // Few pairs are stale, and few segments of a pair without a key; if these all are, all others are looked at.
         for (note, hash) in drawn.into_iter().chain(self.expiring.iter()) {
             if self.table.note(hash) != note {
                 continue;
             }
             let volatile = self.table.neighbours(hash).filter(|record| Record::parse(record).expires_at.is_some());
-            let found: alloc::vec::Vec<&[u8]> = volatile.collect();
+            let found: Vec<&[u8]> = volatile.collect();
             if found.is_empty() {
                 continue;
             }
@@ -302,6 +309,12 @@ impl Db {
             Payload::Object(number) => self.take_object(key, number),
             payload => want_before.then(|| owned(payload)),
         };
+        let before = if want_before {
+            before
+        } else {
+            self.discard(before);
+            None
+        };
         self.store_string(key, value, expires_at);
         Some((expires_at, before))
     }
@@ -340,7 +353,8 @@ impl Db {
         let Some(record) = self.table.get(key).map(Record::parse) else { return false };
         let expires_at = record.expires_at;
         if let Payload::Object(number) = record.payload {
-            drop(self.take_object(key, number));
+            let value = self.take_object(key, number);
+            self.discard(value);
         }
         self.forget(key, expires_at);
         true
@@ -378,10 +392,31 @@ impl Db {
         Some(before)
     }
 
+    /// Drops a value, or leaves that to somebody else if it would take long.
+    #[cfg(feature = "server")]
+    fn discard(&mut self, value: Option<ValueBuf>) {
+        if let (Some(garbage), Some(value)) = (&mut self.garbage, value)
+            && value.heap_bytes() > DROPPED_BYTES_MAX
+        {
+            garbage.push(value);
+        }
+    }
+
+    #[cfg(not(feature = "server"))]
+    fn discard(&mut self, value: Option<ValueBuf>) {
+        drop(value);
+    }
+
     /// Empties the database and returns what it held.
     pub(crate) fn take_all(&mut self) -> Self {
         let seed = self.table.seed();
-        core::mem::replace(self, Self::new(seed))
+        #[cfg_attr(not(feature = "server"), expect(unused_mut, reason = "a replica frees everything itself"))]
+        let mut taken = core::mem::replace(self, Self::new(seed));
+        #[cfg(feature = "server")]
+        {
+            self.garbage = taken.garbage.take();
+        }
+        taken
     }
 
     fn entry<'a>(&'a self, bytes: &'a [u8]) -> Entry<'a> {
@@ -486,6 +521,10 @@ fn next_part(objects: &Objects, record: &[u8]) -> Option<UnixMillis> {
         _ => None,
     }
 }
+
+/// What is larger takes more than some microseconds to free.
+#[cfg(feature = "server")]
+const DROPPED_BYTES_MAX: usize = 64 * 1024;
 
 /// A deadline as a segment's note; the highest number means that there is none.
 fn note_of(at: UnixMillis) -> u64 {

@@ -45,6 +45,30 @@ pub struct Keyspace {
     /// What changed since the last drain, if anyone wants to know.
     touched: Option<Touched>,
     changes: u64,
+    /// Databases that were emptied, for somebody else to free.
+    #[cfg(feature = "server")]
+    emptied: Vec<Db>,
+}
+
+/// What takes long to free, taken out of a keyspace: to be dropped wherever that disturbs nobody.
+#[cfg(feature = "server")]
+#[derive(Debug)]
+pub struct Garbage {
+    values: Vec<ValueBuf>,
+    databases: Vec<Db>,
+}
+
+#[cfg(feature = "server")]
+impl Garbage {
+    /// Large values and whole databases in it.
+    pub fn len(&self) -> usize {
+        self.values.len() + self.databases.len()
+    }
+
+    /// Whether there is nothing to free.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// What changed: single keys, or whole databases.
@@ -93,7 +117,34 @@ impl Keyspace {
             ready: VecDeque::new(),
             touched: None,
             changes: 0,
+            #[cfg(feature = "server")]
+            emptied: Vec::new(),
         }
+    }
+
+    /// Keeps what takes long to free for [`Keyspace::take_garbage`] from now on, which is to be called regularly then.
+    #[cfg(feature = "server")]
+    pub(crate) fn keep_garbage(&mut self) {
+        self.dbs.iter_mut().for_each(|db| _ = db.garbage.get_or_insert_default());
+    }
+
+    /// Takes what is to be freed, if there is anything.
+    #[cfg(feature = "server")]
+    pub(crate) fn take_garbage(&mut self) -> Option<Garbage> {
+        let values = self.dbs.iter_mut().filter_map(|db| db.garbage.as_mut());
+        let values: Vec<ValueBuf> = values.flat_map(core::mem::take).collect();
+        let garbage = Garbage { values, databases: core::mem::take(&mut self.emptied) };
+        (!garbage.is_empty()).then_some(garbage)
+    }
+
+    /// Drops what a database held, or leaves that to somebody else.
+    pub(crate) fn discard(&mut self, before: Db) {
+        #[cfg(feature = "server")]
+        if self.dbs.first().is_some_and(|db| db.garbage.is_some()) {
+            self.emptied.push(before);
+            return;
+        }
+        drop(before);
     }
 
     /// The database `index`. An index past the last is answered with the first: parsers check it before.
@@ -246,5 +297,39 @@ mod tests {
         assert_eq!((touched.keys.len(), touched.flushed.as_slice()), (0, [0].as_slice()));
         touched.add(3, b"elsewhere");
         assert_eq!(touched.keys, [(3, Box::from(*b"elsewhere"))]);
+    }
+
+    #[cfg(feature = "server")]
+    #[test]
+    fn what_takes_long_to_free_is_left_to_who_wants_it() {
+        use crate::{Engine, EngineOptions, Env};
+        let mut engine = Engine::new(EngineOptions::default());
+        let session = engine.open_session("", Env::new(0, 1));
+        let members: Vec<Vec<u8>> = (0..10_000).map(|index| format!("member:{index}").into_bytes()).collect();
+        let fill = |engine: &mut Engine| {
+            let words = [&b"SADD"[..], b"large"].into_iter().chain(members.iter().map(Vec::as_slice));
+            engine.execute(Env::new(0, 1), session, &words.collect::<Vec<_>>(), &mut Vec::new());
+            engine.execute(Env::new(0, 1), session, &[b"SADD", b"small", b"a"], &mut Vec::new());
+        };
+        fill(&mut engine);
+        let call = |engine: &mut Engine, words: &[&[u8]]| {
+            engine.execute(Env::new(0, 1), session, words, &mut Vec::new());
+            engine.take_garbage().map_or(0, |garbage| garbage.len())
+        };
+        assert_eq!(call(&mut engine, &[b"DEL", b"large"]), 0, "nobody wants it");
+        engine.keep_garbage();
+        for (words, expected) in [
+            (&[&b"DEL"[..], b"large"][..], 1),
+            (&[b"DEL", b"small"], 0),
+            (&[b"SET", b"large", b"x"], 1),
+            (&[b"FLUSHALL"], 1),
+            (&[b"SETEX", b"large", b"10", b"x"], 1),
+        ] {
+            engine.execute(Env::new(0, 1), session, &[b"FLUSHALL"], &mut Vec::new());
+            engine.take_garbage();
+            fill(&mut engine);
+            assert_eq!(call(&mut engine, words), expected, "{words:?}");
+            assert_eq!(engine.keyspace().db(0).allocated_bytes(), engine.keyspace().db(0).counted_bytes());
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! [`Shard::is_dirty`] says that records wait to be written; then comes [`Shard::flush`], one append for all that has
 //! gathered, and the replies may go.
 
+mod cleaner;
 mod compaction;
 mod facts;
 mod rewrite;
@@ -21,6 +22,7 @@ use sanderling_core::sync::{CloseReason, Grant, Hub, HubCounts, HubOptions, LogI
 use sanderling_core::{Engine, EngineOptions, Env, Errand, Error, Flow, Limits, SessionId, UnixMillis, Woken};
 use tracing::{error, info};
 
+use self::cleaner::Cleaner;
 use crate::clock;
 use crate::config::{Config, Fsync};
 use crate::entropy::{self, Entropy};
@@ -44,6 +46,8 @@ pub(crate) struct Shard {
     /// The next flush reaches the disk, whatever the policy.
     wants_sync: bool,
     compaction: compaction::Compaction,
+    /// What takes long to free goes there.
+    cleaner: Cleaner,
     /// Changes of the data up to which everything stands in a record, while nothing is recorded.
     recorded: Option<u64>,
     /// What looks after the time of scripts.
@@ -80,6 +84,7 @@ impl Shard {
         let begin = || DiskLog::begin(folder.path(), config.fsync, &hub).context("cannot write to the data folder");
         let log = config.appendonly.then(begin).transpose()?;
         engine.journal_mut().enable(true);
+        engine.keep_garbage();
         let scripts = Scripts::open(folder.path())?;
         let watch = scripts.watch();
         engine.set_interpreter(Box::new(scripts));
@@ -102,6 +107,7 @@ impl Shard {
             unwritten: Vec::new(),
             wants_sync: false,
             compaction,
+            cleaner: Cleaner::start().context("cannot start the thread that frees memory")?,
             recorded: None,
             watch,
         };
@@ -273,6 +279,9 @@ impl Shard {
     /// The regular work: writes a snapshot where the log has grown enough.
     pub(crate) fn tick(&mut self) {
         self.stop_recording();
+        if let Some(garbage) = self.engine.take_garbage() {
+            self.cleaner.free(garbage);
+        }
         let Some(log) = &mut self.log else { return };
         let failed = log.has_failed();
         self.compaction.tick(self.folder.path(), log, &self.hub, self.unwritten.is_empty());
