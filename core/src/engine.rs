@@ -153,8 +153,11 @@ impl Engine {
         match database.find(first).map(|entry| entry.value) {
             Some(Value::Hash(hash)) => hash.warm(calls.filter_map(|call| call.get(2).copied())),
             Some(Value::Set(set)) => set.warm(calls.filter_map(|call| call.get(2).copied())),
-            // A member comes last, after its score or without one.
-            Some(Value::ZSet(zset)) => zset.warm(calls.filter_map(|call| call.last().copied())),
+            // Without further words it pops, `ZPOPMIN` or `ZPOPMAX`; else a member comes last.
+            Some(Value::ZSet(zset)) => match calls.clone().next() {
+                Some([name, _]) => zset.warm_end(calls.count(), name.last().is_some_and(|end| b"xX".contains(end))),
+                _ => zset.warm(calls.filter_map(|call| call.last().copied())),
+            },
             _ => {}
         }
     }

@@ -1,7 +1,5 @@
 //! Commands that read and write whole strings and parts of them.
 
-use alloc::vec::Vec;
-
 use super::{Expiry, Str, StringChange};
 use crate::{
     command::{Access, Args, Command, Context, Flags, Group, Keys, RevealingOption, TimeUnit},
@@ -354,6 +352,6 @@ pub(super) fn string_set<'a>(key: &'a [u8], value: impl Into<crate::blob::Blob<'
 }
 
 /// The effect that makes `key` hold a number, keeping its deadline.
-pub(super) fn number_set<'a>(key: &'a [u8], text: &[u8]) -> Effect<'a> {
-    string_set(key, Vec::from(text), Expiry::Keep)
+pub(super) fn number_set<'a>(key: &'a [u8], text: &'a [u8]) -> Effect<'a> {
+    string_set(key, text, Expiry::Keep)
 }

@@ -41,7 +41,8 @@ fn add(ctx: &mut Context<'_>, key: &[u8], increment: i64) -> Result<()> {
         None => 0,
     };
     let sum = before.checked_add(increment).ok_or(Error::OVERFLOW)?;
-    ctx.data.apply(&number_set(key, itoa::Buffer::new().format(sum).as_bytes()));
+    let mut buffer = itoa::Buffer::new();
+    ctx.data.apply(&number_set(key, buffer.format(sum).as_bytes()));
     ctx.reply.integer(sum);
     Ok(())
 }

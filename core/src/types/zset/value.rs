@@ -67,6 +67,18 @@ impl ZSet {
         }
     }
 
+    /// Brings so many members from one end near the processor, which are about to be popped.
+    #[cfg(feature = "server")]
+    pub(crate) fn warm_end(&self, count: usize, is_highest: bool) {
+        if let Repr::Large(large) = &self.repr {
+            let start = if is_highest { self.len().saturating_sub(count) } else { 0 };
+            let mut ends = large.range(start, count);
+            // First what they are, and then, of all of them, where that leads.
+            let members: Vec<&[u8]> = core::iter::from_fn(|| ends.next().map(|(member, _)| member)).collect();
+            members.into_iter().for_each(|member| _ = core::hint::black_box(large.find(member)));
+        }
+    }
+
     /// Returns the number of members. Cost: O(1).
     pub fn len(&self) -> usize {
         match &self.repr {
