@@ -4,6 +4,7 @@ mod clients;
 mod connection;
 mod engine;
 mod flags;
+mod latency;
 mod memory;
 mod report;
 mod server;
@@ -63,6 +64,12 @@ const BENCHES: &[Bench] = &[
         arguments: "[--update]",
         summary: "instructions and nanoseconds a command, without a server",
         run: engine::run,
+    },
+    Bench {
+        name: "latency",
+        arguments: "[--only idle,grow,…] [--keys N] …",
+        summary: "what requests wait while keys grow, expire, are saved or deleted",
+        run: latency::run,
     },
     Bench {
         name: "memory",
