@@ -171,9 +171,10 @@ export class Page {
     return Number(await this.page.getByTestId('sync-pending').getAttribute('data-value'));
   }
 
-  /** Waits until the server has acknowledged everything. */
+  /** Waits until the server has acknowledged everything, and the page says so: it is drawn a little later. */
   async settled() {
-    await until('nothing to be pending', async () => (await this.pending()) === 0);
+    await until('nothing to be pending', () => this.page.evaluate(() => globalThis.db.status.pending === 0));
+    await until('the page to say so', async () => (await this.pending()) === 0);
   }
 
   /** Waits until what the replica holds is in the browser's storage. */
