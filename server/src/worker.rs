@@ -49,6 +49,8 @@ pub(crate) struct Worker {
     /// What commands have asked for.
     errands: RefCell<Vec<Errand>>,
     shutdown: Notify,
+    /// Whether the end may write a snapshot.
+    saves: Cell<bool>,
 }
 
 impl Worker {
@@ -67,6 +69,7 @@ impl Worker {
             by_session: RefCell::default(),
             errands: RefCell::default(),
             shutdown: Notify::new(),
+            saves: Cell::new(true),
         }
     }
 
@@ -118,7 +121,10 @@ impl Worker {
                 Errand::Configure => {}
                 Errand::Sync => self.shard.borrow_mut().request_sync(),
                 Errand::Save => self.shard.borrow_mut().request_snapshot(),
-                Errand::Shutdown => self.shutdown.notify_one(),
+                Errand::Shutdown { saves } => {
+                    self.saves.set(saves);
+                    self.shutdown.notify_one();
+                }
             }
         }
     }
@@ -241,7 +247,11 @@ impl Worker {
     /// # Errors
     /// If that fails: the last writes may be lost.
     pub(crate) fn close(&self) -> anyhow::Result<()> {
-        self.shard.borrow_mut().close()
+        let mut shard = self.shard.borrow_mut();
+        if self.saves.get() {
+            shard.save_at_end();
+        }
+        shard.close()
     }
 
     /// Does the regular work until the end: expiry, snapshots, counters.

@@ -4,6 +4,8 @@
 mod clients;
 #[cfg(feature = "server")]
 mod file;
+#[cfg(feature = "server")]
+mod saving;
 mod settings;
 
 #[cfg(feature = "server")]
@@ -19,6 +21,8 @@ use alloc::{
 pub use clients::{ClientLimits, OutputLimit};
 #[cfg(feature = "server")]
 pub use file::{ConfigFile, Written};
+#[cfg(feature = "server")]
+pub use saving::SavePoint;
 use settings::{ALIASES, SETTINGS};
 pub use settings::{Setting, SettingKind};
 

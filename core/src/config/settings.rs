@@ -42,6 +42,9 @@ pub enum SettingKind {
     /// Classes of clients, each with what may wait for them to be read.
     #[cfg(feature = "server")]
     OutputLimits,
+    /// Pairs of seconds and changes.
+    #[cfg(feature = "server")]
+    SavePoints,
 }
 
 impl SettingKind {
@@ -55,6 +58,8 @@ impl SettingKind {
                 .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()),
             #[cfg(feature = "server")]
             Self::OutputLimits => super::clients::parse(text),
+            #[cfg(feature = "server")]
+            Self::SavePoints => super::saving::parse(text),
             Self::Bool if text.eq_ignore_ascii_case("yes") => Ok("yes".into()),
             Self::Bool if text.eq_ignore_ascii_case("no") => Ok("no".into()),
             Self::Bool => Err("argument must be 'yes' or 'no'".into()),
@@ -238,7 +243,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::only("replica-serve-stale-data", &["yes"]),
     Setting::fixed("replicaof", "", SettingKind::Text),
     Setting::new("requirepass", "", SettingKind::Text),
-    Setting::fixed("save", "", SettingKind::Text),
+    // With a log all is on the disk at least as often as these say: they act where there is none.
+    #[cfg(feature = "server")]
+    Setting::new("save", "", SettingKind::SavePoints),
     Setting::integer("set-max-intset-entries", "512", 0, i64::MAX),
     Setting::integer("set-max-listpack-entries", "128", 0, i64::MAX),
     Setting::integer("set-max-listpack-value", "64", 0, i64::MAX),

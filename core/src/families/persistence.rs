@@ -1,7 +1,7 @@
 //! SAVE, BGSAVE, LASTSAVE, SHUTDOWN: asked of the engine, done by the shell.
 //!
 //! What a command did is in the shell's log before it is answered, so nothing depends on these: a snapshot shortens the
-//! next start, and a shutdown only has to be orderly. A shell without a log keeps nothing but what these ask for.
+//! next start, and a shutdown only has to be orderly. A shell without a log keeps nothing but what these and the save points ask for.
 
 use crate::{
     command::{Args, Command, Context, Flags, Group, Keys},
@@ -73,7 +73,7 @@ fn shutdown(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     if save {
         ctx.errands.push_back(Errand::Save);
     }
-    ctx.errands.push_back(Errand::Shutdown);
+    ctx.errands.push_back(Errand::Shutdown { saves: !nosave });
     ctx.closing = true;
     Ok(())
 }

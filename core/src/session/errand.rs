@@ -13,6 +13,9 @@ pub enum Errand {
     Sync,
     /// Write a snapshot: `SAVE`, `BGSAVE`, `BGREWRITEAOF`.
     Save,
-    /// End the process, the data as safe as the shell can make it: `SHUTDOWN`.
-    Shutdown,
+    /// End the process, the data as safe as the shell can make it: `SHUTDOWN`; or, with `NOSAVE`, without a snapshot.
+    Shutdown {
+        /// Whether a snapshot may be written on the way.
+        saves: bool,
+    },
 }

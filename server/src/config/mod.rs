@@ -12,6 +12,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sanderling_core::config::Setting;
 use serde::{Deserialize, Deserializer, de};
 
 use redis_conf::RedisConf;
@@ -31,6 +32,8 @@ pub struct Config {
     pub dir: PathBuf,
     /// Whether what is written goes into the log on disk.
     pub appendonly: bool,
+    /// When a snapshot is due without a log: pairs of seconds and changes.
+    pub save: String,
     /// When the log reaches the disk for good.
     pub fsync: Fsync,
     /// The folder of the web page.
@@ -210,6 +213,26 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
+/// When a snapshot is due, in the form in which `CONFIG GET save` shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct SavePoints(String);
+
+impl FromStr for SavePoints {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let setting = Setting::find(b"save").ok_or("no such setting")?;
+        let read = setting.read(text.as_bytes()).map(Self);
+        read.map_err(|_| format!("{text:?} is no pair of seconds and changes such as \"3600 1\", nor several"))
+    }
+}
+
+impl<'de> Deserialize<'de> for SavePoints {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 /// What the command line asks for.
 #[derive(Debug)]
 pub enum Task {
@@ -299,10 +322,13 @@ struct Settings {
     /// The folder of log and snapshots [default: ./data].
     #[arg(long, env = "SANDERLING_DIR", value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Whether writes go into the log on disk; without it only SAVE, BGSAVE and SHUTDOWN SAVE keep anything
+    /// Whether writes go into the log on disk; without it only snapshots keep anything: SAVE, BGSAVE, --save
     /// [default: yes].
     #[arg(long, env = "SANDERLING_APPENDONLY", value_name = "YES|NO", value_parser = clap::builder::BoolishValueParser::new())]
     appendonly: Option<bool>,
+    /// When a snapshot is written without a log: `SECONDS CHANGES`, once or more [default: never].
+    #[arg(long, env = "SANDERLING_SAVE", value_name = "POINTS")]
+    save: Option<SavePoints>,
     /// When the log is made to reach the disk [default: everysec].
     #[arg(long, env = "SANDERLING_FSYNC", value_name = "WHEN")]
     fsync: Option<Fsync>,
@@ -383,6 +409,7 @@ impl Settings {
             http: self.http.or(other.http),
             dir: self.dir.or(other.dir),
             appendonly: self.appendonly.or(other.appendonly),
+            save: self.save.or(other.save),
             fsync: self.fsync.or(other.fsync),
             www: self.www.or(other.www),
             requirepass: self.requirepass.or(other.requirepass),
@@ -415,6 +442,7 @@ impl Settings {
             http: Some(self.http.unwrap_or_else(|| "127.0.0.1:7379".into())),
             dir: self.dir.unwrap_or_else(|| "./data".into()),
             appendonly: self.appendonly.unwrap_or(true),
+            save: self.save.unwrap_or_default().0,
             fsync: self.fsync.unwrap_or(Fsync::Everysec),
             www: self.www,
             requirepass: self.requirepass.filter(|password| !password.is_empty()),
@@ -494,6 +522,7 @@ mod tests {
         check("fsync = 'no'\nfsink = 1", "line 2, fsink: unknown field `fsink`, expected one of `resp`");
         check("fsync = 'sometimes'", "line 1, fsync: unknown variant `sometimes`, expected one of `always`");
         check("proto-max-bulk-len = 'many'", "line 1, proto-max-bulk-len: \"many\" is no number of bytes");
+        check("save = '60'", "line 1, save: \"60\" is no pair of seconds and changes");
         check("resp = ", "line 1, resp: ");
         check("= x", "line 1: ");
     }
@@ -501,7 +530,7 @@ mod tests {
     #[test]
     fn every_setting_has_one_name() {
         // A setting that the file knows and the flags don't, or the other way round, would fail here.
-        let text = "resp='a'\nhttp='b'\ndir='c'\nappendonly=false\nfsync='no'\nwww='d'\nrequirepass='e'\nproto-max-bulk-len=1\n\
+        let text = "resp='a'\nhttp='b'\ndir='c'\nappendonly=false\nsave='60 1'\nfsync='no'\nwww='d'\nrequirepass='e'\nproto-max-bulk-len=1\n\
                     maxclients=2\nmax-replicas=12\norigin=['f','g']\ncompact-min=3\ntrust-forwarded=true\ntoken-key=['h','i']\n\
                     token-audience='j'\ntoken-issuer='k'\ntoken-connections=4\ntoken-messages=5\ntoken-bytes=6\n\
                     token-pending=7\ntoken-patterns=8\naddress-connections=9\naddress-messages=10\naddress-bytes=11\naclfile='k'";
@@ -510,6 +539,7 @@ mod tests {
             "--http=b",
             "--dir=c",
             "--appendonly=no",
+            "--save=60 1",
             "--fsync=no",
             "--www=d",
             "--requirepass=e",

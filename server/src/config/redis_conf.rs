@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Parser;
-use sanderling_core::config::Setting;
+use sanderling_core::config::{Config as EngineConfig, Setting};
 use sanderling_core::resp::split_words;
 
 use super::{Cli, Command, Config};
@@ -216,8 +216,14 @@ impl Reader {
                 self.flag("fsync", &value);
             }
             "appendonly" => _ = checked("activerehashing", one()?)?,
-            // All that is written is logged anyway.
-            "save" | "dbfilename" | "appendfilename" | "appenddirname" => {}
+            // All that is written is logged anyway; what is set is shown, and holds.
+            "save" => {
+                let place = self.conf.settings.iter().position(|(name, _)| *name == "save");
+                let before = place.map(|place| self.conf.settings.remove(place).1).unwrap_or_default();
+                let joined = EngineConfig::join_save_points(&before, &texts.join(" ")).map_err(anyhow::Error::msg)?;
+                self.conf.settings.push(("save", joined));
+            }
+            "dbfilename" | "appendfilename" | "appenddirname" => {}
             "requirepass" => {
                 let password = arguments.first().map_or(&b""[..], Vec::as_slice);
                 one()?;
@@ -308,7 +314,7 @@ mod tests {
         assert_eq!(config.requirepass.as_deref(), Some("se cret"));
         assert_eq!(config.aclfile.as_deref(), Some(Path::new("/some where/users.acl")));
         let redis = config.redis.unwrap();
-        let settings = [("list-max-listpack-size", "-1"), ("loglevel", "warning"), ("hz", "20")];
+        let settings = [("list-max-listpack-size", "-1"), ("loglevel", "warning"), ("hz", "20"), ("save", "")];
         assert_eq!(redis.settings, settings.map(|(name, value)| (name, value.into())));
         assert_eq!((redis.users.len(), redis.users[0].words.len()), (1, 5));
         assert_eq!(redis.loglevel, Some("warn"));
@@ -318,6 +324,8 @@ mod tests {
                 && warned.contains("redis.conf:11: no-such-thing: this")
         );
         assert_eq!(redis.warnings.len(), 2);
+        let saves = parse("save 900 1\nsave 60 10 30 5", &["--save", "1", "2"]).unwrap().redis.unwrap().settings;
+        assert_eq!(saves, [("save", "900 1 60 10 30 5 1 2".into())]);
     }
 
     #[test]
@@ -335,6 +343,7 @@ mod tests {
         check("dir \"x", "redis.conf:1: unbalanced quotes");
         check("user ann on\nuser ann off", "redis.conf:2: 'user': Duplicate user found");
         check("include /no/such/file", "redis.conf:1: 'include \"/no/such/file\"': cannot read /no/such/file");
+        check("save 900", "redis.conf:1: 'save \"900\"': Invalid save parameters");
         check("max-replicas many", "max-replicas");
     }
 

@@ -26,12 +26,18 @@ pub(super) struct Compaction {
     requested: bool,
     /// When the last snapshot was written, or the server started.
     saved_at: UnixMillis,
+    /// Changes of the data that it shows.
+    saved: u64,
+    /// Changes that the running one will show.
+    saving: u64,
+    /// The last one couldn't be written.
+    failed: bool,
     /// Regular calls to wait for after a failure.
     pause: u32,
 }
 
 impl Compaction {
-    pub(super) fn new(recovered: &Recovered, log_bytes_min: u64) -> Self {
+    pub(super) fn new(recovered: &Recovered, engine: &Engine, log_bytes_min: u64) -> Self {
         Self {
             log_bytes_min,
             snapshot_bytes: recovered.snapshot_bytes,
@@ -40,6 +46,9 @@ impl Compaction {
             running: None,
             requested: false,
             saved_at: clock::now(),
+            saved: engine.keyspace().changes(),
+            saving: 0,
+            failed: false,
             pause: 0,
         }
     }
@@ -55,10 +64,36 @@ impl Compaction {
         self.saved_at
     }
 
+    /// Changes of the data since the last snapshot.
+    pub(super) fn unsaved(&self, engine: &Engine) -> u64 {
+        engine.keyspace().changes().saturating_sub(self.saved)
+    }
+
+    /// Whether the last snapshot couldn't be written.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Whether one is being written.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Whether a save point is reached, where there is no log. After a failure it takes a while to be reached again.
+    pub(super) fn is_due(&mut self, engine: &Engine) -> bool {
+        self.pause = self.pause.saturating_sub(1);
+        let unsaved = self.unsaved(engine);
+        if unsaved == 0 || self.pause > 0 {
+            return false;
+        }
+        let age = clock::now().0.saturating_sub(self.saved_at.0) / 1000;
+        engine.config().save_points().iter().any(|point| unsaved >= point.changes && age >= point.seconds)
+    }
+
     /// Starts a snapshot if the log has grown past the last one, and takes in the end of one that was running.
     ///
     /// `settled`: everything that the hub knows was appended.
-    pub(super) fn tick(&mut self, folder: &Path, log: &mut DiskLog, hub: &Hub, settled: bool) {
+    pub(super) fn tick(&mut self, folder: &Path, log: &mut DiskLog, engine: &Engine, hub: &Hub, settled: bool) {
         if let Some(running) = self.running.take_if(|running| running.is_finished()) {
             self.finish(running);
         }
@@ -67,6 +102,7 @@ impl Compaction {
         let due =
             self.requested || bytes > self.log_bytes_min.max(self.snapshot_bytes) || self.older_segments > SEGMENTS_MAX;
         if due && settled && !hub.has_log() && self.running.is_none() && self.pause == 0 {
+            self.saving = engine.keyspace().changes();
             self.start(folder, log, hub);
         }
     }
@@ -81,8 +117,14 @@ impl Compaction {
             Ok(bytes) => {
                 info!(bytes, "wrote a snapshot");
                 self.saved_at = clock::now();
+                self.saved = engine.keyspace().changes();
+                self.failed = false;
             }
-            Err(error) => error!("cannot write a snapshot: {error:#}"),
+            Err(error) => {
+                error!("cannot write a snapshot: {error:#}");
+                self.failed = true;
+                self.pause = PAUSE_TICKS;
+            }
         }
     }
 
@@ -115,16 +157,20 @@ impl Compaction {
             Ok(Ok(bytes)) => {
                 info!(bytes, "wrote a snapshot");
                 self.saved_at = clock::now();
+                self.saved = self.saving;
+                self.failed = false;
                 self.snapshot_bytes = bytes;
                 self.older_bytes = 0;
                 self.older_segments = 0;
             }
             Ok(Err(error)) => {
                 error!("cannot write a snapshot, the log goes on growing: {error:#}");
+                self.failed = true;
                 self.pause = PAUSE_TICKS;
             }
             Err(_) => {
                 error!("the thread that writes a snapshot has panicked, the log goes on growing");
+                self.failed = true;
                 self.pause = PAUSE_TICKS;
             }
         }

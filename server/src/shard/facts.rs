@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use sanderling_core::sync::Hub;
-use sanderling_core::{Engine, UnixMillis};
+use sanderling_core::Engine;
 
+use super::compaction::Compaction;
 use super::rewrite::RedisConfFile;
 use crate::clock;
 use crate::config::Config;
@@ -29,7 +30,7 @@ pub(super) fn configure(engine: &mut Engine, config: &Config) {
     settings.force("dir", shown(&config.dir));
     settings.force("appendonly", if config.appendonly { "yes" } else { "no" });
     settings.force("appendfsync", config.fsync.name());
-    settings.force("save", "");
+    settings.force("save", config.save.clone());
     settings.force("maxclients", config.maxclients.to_string());
     settings.force("aclfile", config.aclfile.as_deref().map_or(String::new(), shown));
     if let Some(redis) = &config.redis {
@@ -59,12 +60,17 @@ pub(super) fn set_addresses(engine: &mut Engine, addresses: &Addresses) {
 }
 
 /// Brings up to date what changes by itself.
-pub(super) fn refresh(engine: &mut Engine, hub: &Hub, log_bytes: u64, writable: bool, saved_at: UnixMillis) {
+pub(super) fn refresh(engine: &mut Engine, hub: &Hub, log_bytes: u64, writable: bool, compaction: &Compaction) {
+    let unsaved = compaction.unsaved(engine);
     let facts = engine.facts_mut();
     let resident = resident_bytes();
     facts.held_bytes = hub.counts().backlog_bytes;
     facts.set("memory", "used_memory_rss", resident.to_string());
-    facts.set("persistence", "rdb_last_save_time", (saved_at.0 / 1000).to_string());
+    facts.set("persistence", "rdb_changes_since_last_save", unsaved.to_string());
+    let saved = if compaction.has_failed() { "err" } else { "ok" };
+    facts.set("persistence", "rdb_last_bgsave_status", saved);
+    facts.set("persistence", "rdb_bgsave_in_progress", u8::from(compaction.is_running()).to_string());
+    facts.set("persistence", "rdb_last_save_time", (compaction.saved_at().0 / 1000).to_string());
     let status = if writable { "ok" } else { "err" };
     facts.set("persistence", "aof_last_write_status", status);
     facts.set("persistence", "aof_current_size", log_bytes.to_string());

@@ -96,7 +96,7 @@ impl Shard {
             "recovered {}",
             folder.path().display()
         );
-        let compaction = compaction::Compaction::new(&recovered, config.compact_min.0);
+        let compaction = compaction::Compaction::new(&recovered, &engine, config.compact_min.0);
         let mut shard = Self {
             engine,
             hub,
@@ -273,7 +273,7 @@ impl Shard {
     pub(crate) fn refresh_facts(&mut self) {
         let writable = self.is_writable();
         let log_bytes = self.log.as_ref().map_or(0, DiskLog::bytes);
-        facts::refresh(&mut self.engine, &self.hub, log_bytes, writable, self.compaction.saved_at());
+        facts::refresh(&mut self.engine, &self.hub, log_bytes, writable, &self.compaction);
     }
 
     /// The regular work: writes a snapshot where the log has grown enough.
@@ -282,11 +282,24 @@ impl Shard {
         if let Some(garbage) = self.engine.take_garbage() {
             self.cleaner.free(garbage);
         }
-        let Some(log) = &mut self.log else { return };
+        let Some(log) = &mut self.log else {
+            if self.compaction.is_due(&self.engine) {
+                self.request_snapshot();
+            }
+            return;
+        };
         let failed = log.has_failed();
-        self.compaction.tick(self.folder.path(), log, &self.hub, self.unwritten.is_empty());
+        self.compaction.tick(self.folder.path(), log, &self.engine, &self.hub, self.unwritten.is_empty());
         if failed {
             self.refuse_writes(&"an earlier sync of the log failed");
+        }
+    }
+
+    /// Writes a snapshot where save points say that what is written shall be kept, and no log does.
+    pub(crate) fn save_at_end(&mut self) {
+        let keeps = self.log.is_none() && !self.engine.config().save_points().is_empty();
+        if keeps && self.compaction.unsaved(&self.engine) > 0 {
+            self.request_snapshot();
         }
     }
 

@@ -353,6 +353,52 @@ fn a_flipped_bit_before_the_tail_stops_the_start() {
 }
 
 #[test]
+fn save_points_keep_what_no_log_does() {
+    let folder = folder();
+    let start = |save: &'static str| {
+        Launch::on(Target::Sanderling, Arc::clone(&folder)).args(["--appendonly", "no", "--save", save]).start()
+    };
+    let field = |client: &mut Client, name: &str| {
+        let info = client.run("INFO persistence").text();
+        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(|value| value.trim().to_owned())
+    };
+    let server = start("3600 1");
+    let mut client = server.client();
+    assert_eq!(client.run("CONFIG GET save"), Reply::bulks(["save", "3600 1"]));
+    client.run("MSET a 1 b 2");
+    client.run("CONFIG SET save '1 2'");
+    wait::until("the save point is reached", || {
+        (field(&mut client, "rdb_changes_since_last_save")? == "0").then_some(())
+    });
+    client.run("SET lost x");
+    drop(client);
+    server.kill();
+
+    // What no save point has kept is kept at an orderly end, unless that is told not to.
+    let server = start("3600 1");
+    let mut client = server.client();
+    assert_eq!(client.run("MGET a b lost"), Reply::Array(vec![Reply::bulk("1"), Reply::bulk("2"), Reply::Nil]));
+    client.run("SET c 3");
+    client.send(b"SHUTDOWN\r\n").unwrap();
+    assert!(client.read_until_closed().is_empty());
+    let mut server = server;
+    wait::until("the server ends", || (!server.is_alive()).then_some(()));
+
+    let server = start("3600 1");
+    let mut client = server.client();
+    assert_eq!(client.run("GET c"), Reply::bulk("3"));
+    client.run("SET d 4");
+    client.send(b"SHUTDOWN NOSAVE\r\n").unwrap();
+    assert!(client.read_until_closed().is_empty());
+    let mut server = server;
+    wait::until("the server ends", || (!server.is_alive()).then_some(()));
+
+    let server = start("");
+    let mut client = server.client();
+    assert_eq!(client.run("MGET c d"), Reply::Array(vec![Reply::bulk("3"), Reply::Nil]));
+}
+
+#[test]
 fn without_a_log_only_what_was_saved_comes_back() {
     let folder = folder();
     let start = || Launch::on(Target::Sanderling, Arc::clone(&folder)).args(["--appendonly", "no"]).start();
