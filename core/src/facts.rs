@@ -44,6 +44,8 @@ pub struct Facts {
     pub started_at: UnixMillis,
     /// What is written is kept in memory alone.
     pub no_log: bool,
+    /// Changes of the data that the last snapshot shows.
+    pub saved_changes: u64,
     /// Bytes that the shell holds beside the data: buffers, the recent log, scripts.
     pub held_bytes: usize,
     /// Further lines of `INFO`, by section (lower case), in order.

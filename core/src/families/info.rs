@@ -162,11 +162,14 @@ fn human(bytes: i64) -> String {
     }
 }
 
-fn persistence(_: &Context<'_>) -> Vec<Line> {
+fn persistence(ctx: &Context<'_>) -> Vec<Line> {
     alloc::vec![
         line("loading", 0),
         line("async_loading", 0),
-        line("rdb_changes_since_last_save", 0),
+        line(
+            "rdb_changes_since_last_save",
+            ctx.data.keyspace.changes().saturating_sub(ctx.facts.saved_changes)
+        ),
         line("rdb_bgsave_in_progress", 0),
         line("rdb_last_save_time", 0),
         line("rdb_last_bgsave_status", "ok"),

@@ -64,6 +64,11 @@ impl Compaction {
         self.saved_at
     }
 
+    /// Changes of the data that the last snapshot shows.
+    pub(super) fn saved_changes(&self) -> u64 {
+        self.saved
+    }
+
     /// Changes of the data since the last snapshot.
     pub(super) fn unsaved(&self, engine: &Engine) -> u64 {
         engine.keyspace().changes().saturating_sub(self.saved)

@@ -61,12 +61,11 @@ pub(super) fn set_addresses(engine: &mut Engine, addresses: &Addresses) {
 
 /// Brings up to date what changes by itself.
 pub(super) fn refresh(engine: &mut Engine, hub: &Hub, log_bytes: u64, writable: bool, compaction: &Compaction) {
-    let unsaved = compaction.unsaved(engine);
     let facts = engine.facts_mut();
     let resident = resident_bytes();
     facts.held_bytes = hub.counts().backlog_bytes;
     facts.set("memory", "used_memory_rss", resident.to_string());
-    facts.set("persistence", "rdb_changes_since_last_save", unsaved.to_string());
+    facts.saved_changes = compaction.saved_changes();
     let saved = if compaction.has_failed() { "err" } else { "ok" };
     facts.set("persistence", "rdb_last_bgsave_status", saved);
     facts.set("persistence", "rdb_bgsave_in_progress", u8::from(compaction.is_running()).to_string());

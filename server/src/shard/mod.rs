@@ -195,6 +195,7 @@ impl Shard {
         if self.log.is_none() {
             self.record();
             self.compaction.write_requested(self.folder.path(), &self.engine, &self.hub);
+            self.refresh_facts();
         }
     }
 

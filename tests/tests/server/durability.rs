@@ -366,7 +366,8 @@ fn save_points_keep_what_no_log_does() {
     let mut client = server.client();
     assert_eq!(client.run("CONFIG GET save"), Reply::bulks(["save", "3600 1"]));
     client.run("MSET a 1 b 2");
-    client.run("CONFIG SET save '1 2'");
+    assert_eq!(field(&mut client, "rdb_changes_since_last_save").as_deref(), Some("2"));
+    assert_eq!(client.call(&["CONFIG", "SET", "save", "1 2"]), Reply::ok());
     wait::until("the save point is reached", || {
         (field(&mut client, "rdb_changes_since_last_save")? == "0").then_some(())
     });
