@@ -78,14 +78,20 @@ const BENCHES: &[Bench] = &[
         run: memory::run,
     },
     Bench {
+        name: "tab",
+        arguments: "[--quick] [--rounds N] [--only A,B] …",
+        summary: "the engine in Node and Chromium beside a Map, lru-cache, tinybase, yjs, loro and automerge",
+        run: |arguments| clients::run("tab", arguments),
+    },
+    Bench {
         name: "sync",
-        arguments: "[--rounds N] [--only A,B]",
+        arguments: "[--quick] [--rounds N] [--only A,B]",
         summary: "two clients and a server beside y-websocket, tinybase and relays",
         run: |arguments| clients::run("sync", arguments),
     },
     Bench {
         name: "rebase",
-        arguments: "[--rounds N] [--only A,B]",
+        arguments: "[--quick] [--rounds N] [--only A,B]",
         summary: "5,000 pending commands on 50,000 keys beside Replicache",
         run: |arguments| clients::run("rebase", arguments),
     },
@@ -94,6 +100,12 @@ const BENCHES: &[Bench] = &[
         arguments: "[--replicas N] [--keys N] [--only WHAT]",
         summary: "the server under thousands of replicas",
         run: suites::load,
+    },
+    Bench {
+        name: "page",
+        arguments: "[--check]",
+        summary: "makes www/docs/benchmarks.md of the figures that all of these left",
+        run: clients::page,
     },
 ];
 
