@@ -131,7 +131,7 @@ export async function measure(surroundings, scale, open) {
   /** Times `slice(from, to)` until the time is over, or it says that there is nothing left. */
   async function sliced(slice) {
     const rates = [];
-    let [next, size, isOver] = [1, 1, false];
+    let [next, size, isOver, shortest] = [1, 1, false, 0];
     // The first one may have to unpack what was restored.
     slice(0, 1);
     peer.flush?.();
@@ -143,14 +143,15 @@ export async function measure(surroundings, scale, open) {
       peer.flush?.();
       const ms = performance.now() - begun;
       next += size;
-      // What is shorter is not known exactly, as clocks in pages are coarse. One has a figure all the same.
+      // What is shorter is not known exactly, as clocks in pages are coarse; it counts until there is something better.
       if (ms >= SLICE_MS / 4 || isOver) rates.push((size / ms) * 1000);
+      else if (rates.length === 0) shortest = (size / Math.max(ms, 0.005)) * 1000;
       if (ms < SLICE_MS / 2) size *= 2;
       else if (ms > SLICE_MS * 2 && size > 1) size /= 2;
       await turn();
     }
     await peer.rest?.();
-    return { perSecond: quantile(rates, 0.9), sustained: (next / (performance.now() - started)) * 1000 };
+    return { perSecond: quantile(rates, 0.9) ?? shortest, sustained: (next / (performance.now() - started)) * 1000 };
   }
 
   /** Writes of keys that have a listener each, until all listeners have been called. */
