@@ -9,6 +9,7 @@ mod memory;
 mod report;
 mod server;
 mod servers;
+mod spread;
 mod valkey;
 mod words;
 
@@ -55,25 +56,25 @@ fn help() -> String {
 const BENCHES: &[Bench] = &[
     Bench {
         name: "server",
-        arguments: "[--only SET,…] [--pipeline 1,16,64] …",
+        arguments: "[--quick] [--only SET,…] [--pipeline 1,16] …",
         summary: "requests a second and CPU a request, beside redis-server and Valkey",
         run: server::run,
     },
     Bench {
         name: "engine",
-        arguments: "[--update]",
+        arguments: "[--update | --quick]",
         summary: "instructions and nanoseconds a command, without a server",
         run: engine::run,
     },
     Bench {
         name: "latency",
-        arguments: "[--only idle,grow,…] [--keys N] …",
+        arguments: "[--quick] [--only idle,grow,…] …",
         summary: "what requests wait while keys grow, expire, are saved or deleted",
         run: latency::run,
     },
     Bench {
         name: "memory",
-        arguments: "[--keys N] [--only A,B] [--profile NAME]",
+        arguments: "[--quick] [--keys N] [--only A,B] …",
         summary: "bytes a key, field and member, beside redis-server and Valkey",
         run: memory::run,
     },

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::connection::Connection;
+use super::report::Json;
 use crate::paths;
 use crate::shell::{self, command};
 
@@ -44,6 +45,25 @@ impl Persistence {
             Self::Off => "no",
             Self::Everysec => "everysec",
         }
+    }
+}
+
+/// What the servers of a run call their versions.
+#[derive(Debug, Default)]
+pub(super) struct Versions(Vec<String>);
+
+impl Versions {
+    /// Asks a server, once.
+    pub(super) fn note(&mut self, server: &Running) -> Result<()> {
+        if !self.0.iter().any(|known| known.split(' ').next() == Some(server.name)) {
+            self.0.push(format!("{} {}", server.name, server.version()?));
+        }
+        Ok(())
+    }
+
+    /// Writes them as the files of figures have them.
+    pub(super) fn json(self) -> (&'static str, Json) {
+        ("versions", self.0.join(", ").into())
     }
 }
 
