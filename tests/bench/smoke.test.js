@@ -1,4 +1,7 @@
-/** The programs that measure can be run: ours only, and next to nothing of it. What they print is not judged. */
+/**
+ * The programs that measure can be run: ours only, and next to nothing of it. What they print is not judged. The page is
+ * what their figures make.
+ */
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -45,3 +48,7 @@ for (const where of ['node', 'chromium'])
     for (const name of ['loadMs', 'saveMs', 'savedBytes', 'openMs', 'memoryBytes'])
       assert.ok(figures[name].median > 0, `${name}: ${JSON.stringify(figures[name])}`);
   });
+
+test('the page shows the figures that are kept', async () => {
+  await promisify(execFile)(process.execPath, [fileURLToPath(new URL('page.js', import.meta.url)), '--check']);
+});

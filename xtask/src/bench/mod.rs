@@ -4,6 +4,7 @@ mod clients;
 mod connection;
 mod engine;
 mod flags;
+mod idle;
 mod latency;
 mod memory;
 mod report;
@@ -71,6 +72,12 @@ const BENCHES: &[Bench] = &[
         arguments: "[--quick] [--only idle,grow,…] …",
         summary: "what requests wait while keys grow, expire, are saved or deleted",
         run: latency::run,
+    },
+    Bench {
+        name: "idle",
+        arguments: "[--quick] [--only connections,…] …",
+        summary: "CPU a request beside idle connections, subscriptions, deadlines and databases",
+        run: idle::run,
     },
     Bench {
         name: "memory",

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -86,7 +87,7 @@ impl Running {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
             .arg(&folder)
             .args(["--appendonly", if persistence == Persistence::Off { "no" } else { "yes" }])
-            .args(["--appendfsync", "everysec"])
+            .args(["--appendfsync", "everysec", "--maxclients", CLIENTS_MAX])
             .stdout(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
@@ -102,7 +103,9 @@ impl Running {
     pub(super) fn ours(binary: &Path, persistence: Persistence) -> Result<Self> {
         let folder = data_folder("sanderling")?;
         let mut child = command(binary)
+            .env("SANDERLING_LOG", "error")
             .args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--fsync", "everysec"])
+            .args(["--maxclients", CLIENTS_MAX])
             .args(["--appendonly", if persistence == Persistence::Off { "no" } else { "yes" }, "--dir"])
             .arg(&folder)
             .stdout(Stdio::piped())
@@ -204,12 +207,17 @@ fn ticks(stat: &str) -> Option<u64> {
 }
 
 fn data_folder(name: &str) -> Result<PathBuf> {
-    let folder = paths::state().join("bench").join(name);
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    // Two of one name may run side by side.
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let folder = paths::state().join("bench").join(format!("{name}-{number}"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(folder)
 }
 
+/// Ten thousand that do nothing, and those that do something.
+const CLIENTS_MAX: &str = "11000";
 const START_MAX: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
