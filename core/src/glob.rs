@@ -43,8 +43,11 @@ pub fn is_everything(pattern: &[u8]) -> bool {
     !pattern.is_empty() && pattern.iter().all(|byte| *byte == b'*')
 }
 
+/// The bytes that mean something else than themselves.
+pub const SPECIAL: [u8; 4] = *b"*?[\\";
+
 fn is_special(byte: u8) -> bool {
-    matches!(byte, b'*' | b'?' | b'[' | b'\\')
+    SPECIAL.contains(&byte)
 }
 
 fn run<const IGNORE_CASE: bool>(mut pattern: &[u8], mut bytes: &[u8]) -> bool {

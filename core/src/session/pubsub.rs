@@ -7,6 +7,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
+use core::ops::Bound;
 
 use super::{SessionId, Sessions, Woken};
 use crate::{glob, resp::Reply};
@@ -28,6 +29,8 @@ type Listeners = BTreeMap<Box<[u8]>, BTreeSet<SessionId>>;
 #[derive(Debug, Default)]
 pub(crate) struct PubSub {
     listeners: [Listeners; 3],
+    /// How many patterns have a literal beginning of which length: what can match a channel is looked up by each of these.
+    beginnings: BTreeMap<usize, usize>,
     messages: VecDeque<Woken>,
     published: VecDeque<Published>,
 }
@@ -99,14 +102,58 @@ impl PubSub {
         }
     }
 
-    fn leave(&mut self, id: SessionId, topic: Topic, name: &[u8]) {
+    fn join(&mut self, id: SessionId, topic: Topic, name: &[u8]) {
         let listeners = self.of_mut(topic);
         if let Some(ids) = listeners.get_mut(name) {
-            ids.remove(&id);
-            if ids.is_empty() {
-                listeners.remove(name);
+            ids.insert(id);
+            return;
+        }
+        listeners.insert(name.into(), BTreeSet::from([id]));
+        if topic == Topic::Pattern {
+            *self.beginnings.entry(glob::literal_prefix(name).len()).or_default() += 1;
+        }
+    }
+
+    fn leave(&mut self, id: SessionId, topic: Topic, name: &[u8]) {
+        let listeners = self.of_mut(topic);
+        let Some(ids) = listeners.get_mut(name) else { return };
+        ids.remove(&id);
+        if !ids.is_empty() {
+            return;
+        }
+        listeners.remove(name);
+        let length = glob::literal_prefix(name).len();
+        if topic == Topic::Pattern
+            && let Some(count) = self.beginnings.get_mut(&length)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.beginnings.remove(&length);
             }
         }
+    }
+
+    /// The patterns that a channel matches, in their order, with their listeners.
+    ///
+    /// Looks only at those whose literal beginning is one of the channel's. Cost: O(lengths of beginnings × log patterns +
+    /// patterns with such a beginning).
+    fn matching(&self, channel: &[u8]) -> Vec<(Box<[u8]>, Vec<SessionId>)> {
+        let patterns = self.of(Topic::Pattern);
+        let mut found: Vec<(&Box<[u8]>, &BTreeSet<SessionId>)> = Vec::new();
+        // No beginning goes on behind a byte that is special in patterns.
+        let longest = glob::literal_prefix(channel);
+        for beginning in self.beginnings.keys().map_while(|length| longest.get(..*length)) {
+            // Patterns are in the order of their bytes, so those that go on alike stand side by side.
+            for special in glob::SPECIAL {
+                let from = [beginning, &[special]].concat();
+                let alike = patterns.range::<[u8], _>((Bound::Included(from.as_slice()), Bound::Unbounded));
+                let alike = alike.take_while(|(pattern, _)| pattern.starts_with(&from));
+                found.extend(alike.filter(|(pattern, _)| glob::matches(pattern, channel)));
+            }
+        }
+        found.extend(patterns.get_key_value(channel).filter(|(pattern, _)| glob::is_literal(pattern)));
+        found.sort_unstable_by_key(|(pattern, _)| *pattern);
+        found.into_iter().map(|(pattern, ids)| (pattern.clone(), ids.iter().copied().collect())).collect()
     }
 
     /// Lets a session whose listening this was hear nothing any more.
@@ -139,7 +186,7 @@ impl Sessions {
     /// Lets a session listen.
     pub(crate) fn subscribe(&mut self, id: SessionId, topic: Topic, name: &[u8]) {
         if self.session_mut(id).listening.of_mut(topic).insert(name.into()) {
-            self.pubsub.of_mut(topic).entry(name.into()).or_default().insert(id);
+            self.pubsub.join(id, topic, name);
         }
     }
 
@@ -156,7 +203,8 @@ impl Sessions {
         self.pubsub.leave_all(id, &listening);
     }
 
-    /// Writes a message for all sessions that listen to a channel; returns how many times. Cost: O(listeners + patterns).
+    /// Writes a message for all sessions that listen to a channel; returns how many times. Cost: O(listeners + patterns that
+    /// begin as the channel does).
     pub(crate) fn publish(&mut self, topic: Topic, channel: &[u8], payload: &[u8]) -> usize {
         let mut count = 0;
         let kind = if topic == Topic::Shard { "smessage" } else { "message" };
@@ -166,10 +214,7 @@ impl Sessions {
             ids.into_iter().for_each(|id| self.tell(id, &[kind.as_bytes(), channel, payload]));
         }
         if topic == Topic::Channel {
-            let matching = self.pubsub.of(Topic::Pattern).iter().filter(|(pattern, _)| glob::matches(pattern, channel));
-            let found: Vec<(Box<[u8]>, Vec<SessionId>)> =
-                matching.map(|(pattern, ids)| (pattern.clone(), ids.iter().copied().collect())).collect();
-            for (pattern, ids) in found {
+            for (pattern, ids) in self.pubsub.matching(channel) {
                 count += ids.len();
                 ids.into_iter().for_each(|id| self.tell(id, &[b"pmessage", &pattern, channel, payload]));
             }
@@ -184,5 +229,44 @@ impl Sessions {
         reply.push(words.len());
         words.iter().for_each(|word| reply.bulk(word));
         self.pubsub.messages.push_back(Woken { session: id, reply: bytes });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::{PubSub, SessionId, Topic};
+    use crate::glob;
+
+    /// Words of which many begin alike, and many match each other.
+    fn word() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop::sample::select(b"ab*?[]\\".to_vec()), 0..5)
+    }
+
+    proptest! {
+        #[test]
+        fn a_channel_finds_the_patterns_that_match_it(
+            steps in prop::collection::vec((any::<bool>(), 0_usize..3, word()), 0..40),
+            channels in prop::collection::vec(word(), 1..10),
+        ) {
+            let mut pubsub = PubSub::default();
+            for (joins, id, pattern) in steps {
+                if joins {
+                    pubsub.join(SessionId(id), Topic::Pattern, &pattern);
+                } else {
+                    pubsub.leave(SessionId(id), Topic::Pattern, &pattern);
+                }
+            }
+            for channel in channels {
+                let all = pubsub.of(Topic::Pattern).iter().filter(|(pattern, _)| glob::matches(pattern, &channel));
+                let all: Vec<_> = all.map(|(pattern, ids)| (pattern.clone(), ids.iter().copied().collect())).collect();
+                prop_assert_eq!(pubsub.matching(&channel), all);
+            }
+            let lengths = pubsub.of(Topic::Pattern).keys().map(|pattern| glob::literal_prefix(pattern).len());
+            prop_assert_eq!(pubsub.beginnings.values().sum::<usize>(), lengths.count());
+        }
     }
 }

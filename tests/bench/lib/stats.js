@@ -13,6 +13,17 @@ export function middle(samples) {
   return { median: quantile(found, 0.5), min: Math.min(...found), max: Math.max(...found) };
 }
 
+/** Takes the middle of every figure of several samples, also of those within figures. */
+export function summary(samples) {
+  const names = [...new Set(samples.flatMap((sample) => Object.keys(sample)))];
+  return Object.fromEntries(
+    names.map((name) => {
+      const all = samples.map((sample) => sample[name]).filter((value) => value !== undefined && value !== null);
+      return [name, typeof all[0] === 'object' ? summary(all) : middle(all)];
+    }),
+  );
+}
+
 /** Waits a moment in which everything else that is ready runs. */
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

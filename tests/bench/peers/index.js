@@ -1,5 +1,5 @@
 /**
- * Who is measured. A peer has a `name`, the packages that it `uses`, what `settled` means for it, how its `server` is
+ * Who is measured. A peer has a `name`, its `packages`, what `settled` means for it, how its `server` is
  * started, and `open(url, WebSocket)`, which makes a client: `set`, `get`, `size`, `onKeys`, `close`, and where there
  * are such things `transaction` and `settled`.
  */

@@ -3,7 +3,7 @@
 /** One message a write. */
 export const plain = {
   name: 'plain relay',
-  uses: ['ws'],
+  packages: ['ws'],
   settled: 'nothing: what is sent is forgotten',
   server: 'relay.js',
   path: '/',

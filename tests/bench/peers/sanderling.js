@@ -2,7 +2,7 @@
 
 export const sanderling = {
   name: 'sanderling',
-  uses: ['sanderling'],
+  packages: ['sanderling'],
   settled: 'the server has run the command and appended it to its log, which `--fsync everysec` syncs each second',
   server: 'sanderling',
   path: '/sync',

@@ -5,7 +5,7 @@ import { createWsSynchronizer } from 'tinybase/synchronizers/synchronizer-ws-cli
 
 export const tinybase = {
   name: 'tinybase',
-  uses: ['tinybase'],
+  packages: ['tinybase'],
   settled: 'nothing: a change is not acknowledged',
   server: 'tinybase.js',
   path: '/bench',

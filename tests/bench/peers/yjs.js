@@ -5,7 +5,7 @@ import * as Y from 'yjs';
 
 export const yjs = {
   name: 'y-websocket',
-  uses: ['yjs', 'y-websocket', '@y/websocket-server'],
+  packages: ['yjs', 'y-websocket', '@y/websocket-server'],
   settled: 'nothing: an update is not acknowledged',
   server: 'yjs.js',
   path: '',

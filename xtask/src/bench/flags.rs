@@ -1,4 +1,5 @@
-//! The flags of a bench: each takes one value, and a list's items are parted by commas.
+//! The flags of a bench: each takes one value, and a list's items are parted by commas. `--quick` alone takes none: with it
+//! a bench is over in some minutes, and what it shows is not to be quoted.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -10,6 +11,8 @@ use anyhow::{Result, bail};
 pub(super) struct Flags<'a> {
     usage: &'a str,
     given: Vec<(&'a str, &'a str)>,
+    /// Whether little is to be measured.
+    pub(super) is_quick: bool,
 }
 
 impl<'a> Flags<'a> {
@@ -18,15 +21,22 @@ impl<'a> Flags<'a> {
     /// # Errors
     /// When something is no flag, or a flag has no value.
     pub(super) fn new(usage: &'a str, arguments: &'a [String]) -> Result<Self> {
-        let mut given = Vec::new();
-        for pair in arguments.chunks(2) {
-            match pair {
-                [flag, value] if flag.starts_with("--") => given.push((flag.as_str(), value.as_str())),
-                [other, ..] => bail!("{other:?} is no flag with a value; usage: cargo xtask bench {usage}"),
-                [] => {}
-            }
+        let (mut given, mut is_quick) = (Vec::new(), false);
+        let mut rest = arguments;
+        while let [first, after @ ..] = rest {
+            rest = match after {
+                _ if first == "--quick" => {
+                    is_quick = true;
+                    after
+                }
+                [value, after @ ..] if first.starts_with("--") => {
+                    given.push((first.as_str(), value.as_str()));
+                    after
+                }
+                _ => bail!("{first:?} is no flag with a value; usage: cargo xtask bench {usage}"),
+            };
         }
-        Ok(Self { usage, given })
+        Ok(Self { usage, given, is_quick })
     }
 
     /// Takes every value of a flag.
@@ -34,6 +44,11 @@ impl<'a> Flags<'a> {
         let values = self.given.iter().filter(|(given, _)| *given == flag).map(|(_, value)| *value).collect();
         self.given.retain(|(given, _)| *given != flag);
         values
+    }
+
+    /// Returns the first if much is to be measured, and the second with `--quick`.
+    pub(super) fn full_or<T>(&self, full: T, quick: T) -> T {
+        if self.is_quick { quick } else { full }
     }
 
     /// Takes the last value of a flag, or `default`.
@@ -88,12 +103,15 @@ mod tests {
 
     #[test]
     fn flags_are_read_and_unknown_ones_refused() {
-        let arguments: Vec<String> =
-            ["--rounds", "3", "--only", "GET,set", "--x", "1"].iter().map(|word| (*word).to_owned()).collect();
+        let arguments: Vec<String> = ["--rounds", "3", "--quick", "--only", "GET,set", "--x", "1"]
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect();
         let mut flags = Flags::new("server", &arguments).unwrap();
         assert_eq!(flags.one("--rounds", 5).unwrap(), 3);
         assert_eq!(flags.some_of("--only", &["SET", "GET", "INCR"], str::to_owned).unwrap(), ["GET", "SET"]);
         assert_eq!(flags.numbers("--bytes", &[32]).unwrap(), [32]);
+        assert_eq!((flags.is_quick, flags.full_or(2, 1)), (true, 1));
         assert!(flags.end().is_err_and(|error| error.to_string().contains("--x")));
         assert!(Flags::new("server", &arguments[1..2]).is_err());
     }

@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use super::connection::Connection;
 use super::flags::Flags;
 use super::report::{self, Json};
-use super::servers::{Persistence, Running};
+use super::servers::{Persistence, Running, Versions};
 use super::valkey;
 use crate::shell::timed;
 use crate::{build, need};
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
     let mut flags = Flags::new(USAGE, arguments)?;
     let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
     let only = flags.some_of("--only", &names, str::to_owned)?;
-    let (keys, rate) = (flags.one("--keys", KEYS)?, flags.one("--rate", RATE)?);
+    let (keys, rate) = (flags.one("--keys", flags.full_or(KEYS, KEYS / 10))?, flags.one("--rate", RATE)?);
     let binary: Option<PathBuf> = flags.all("--binary").pop().map(PathBuf::from);
     flags.end()?;
     need::programs(&[("redis-server", "redis-server")])?;
@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
     let valkey = valkey::server()?;
     println!("\nmilliseconds from when a request was due to its answer, {rate} requests a second");
     println!("{:<10} {:<14} {:>8} {:>8} {:>8} {:>8}", "", "", "p50", "p99", "p99.9", "max");
-    let mut rows = Vec::new();
+    let (mut rows, mut versions) = (Vec::new(), Versions::default());
     for scenario in SCENARIOS.iter().filter(|scenario| only.contains(&scenario.name)) {
         for server in ["sanderling", "redis-server", "valkey"] {
             let running = match server {
@@ -48,20 +48,21 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
                 "valkey" => Running::redis_like("valkey", &valkey, scenario.persistence)?,
                 _ => Running::redis_like("redis-server", "redis-server".as_ref(), scenario.persistence)?,
             };
+            versions.note(&running)?;
             let waits = timed(&format!("{} on {server}", scenario.name), || scenario.measure(&running, keys, rate))?;
             let [p50, p99, p999, max] = [0.5, 0.99, 0.999, 1.0].map(|part| percentile(&waits, part));
             println!("{:<10} {server:<14} {p50:>8.2} {p99:>8.2} {p999:>8.2} {max:>8.2}", scenario.name);
             rows.push(Json::Object(vec![
                 ("scenario", scenario.name.into()),
                 ("server", server.into()),
-                ("p50_ms", p50.into()),
-                ("p99_ms", p99.into()),
-                ("p999_ms", p999.into()),
-                ("max_ms", max.into()),
+                ("p50Ms", p50.into()),
+                ("p99Ms", p99.into()),
+                ("p999Ms", p999.into()),
+                ("maxMs", max.into()),
             ]));
         }
     }
-    report::write("latency", arguments, vec![("rows", Json::List(rows))])
+    report::write("latency", arguments, vec![versions.json(), ("keys", keys.into()), ("rows", Json::List(rows))])
 }
 
 /// Something large that goes on.
@@ -235,7 +236,8 @@ fn flush(connection: &mut Connection, _: u32) -> Result<()> {
     connection.call(&["FLUSHALL"]).map(drop)
 }
 
-const USAGE: &str = "latency [--only idle,grow,snapshot,expiry,delete,flush] [--keys N] [--rate N] [--binary FILE]";
+const USAGE: &str =
+    "latency [--quick] [--only idle,grow,snapshot,expiry,delete,flush] [--keys N] [--rate N] [--binary FILE]";
 const KEYS: u32 = 1_000_000;
 const RATE: u32 = 5_000;
 /// Keys of one batch, a millisecond each.

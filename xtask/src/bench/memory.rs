@@ -6,7 +6,6 @@
 //! have to agree, or an operator who bounds the one can't trust the other.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
@@ -15,10 +14,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::servers::Running;
+use super::flags::Flags;
+use super::report::{self, Json};
+use super::servers::{Running, Versions};
 use super::valkey;
 use crate::shell::timed;
-use crate::{build, need, paths};
+use crate::{build, need};
 
 /// Fills every server with every row and prints a table.
 ///
@@ -28,18 +29,15 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments)?;
     need::programs(&[("redis-server", "redis-server")])?;
     let binaries = Binaries { sanderling: build::server(&options.profile)?, valkey: valkey::server()? };
-    let mut figures = Vec::new();
+    let (mut figures, mut versions) = (Vec::new(), Versions::default());
     for row in ROWS.iter().filter(|row| options.only.is_empty() || options.only.iter().any(|name| name == row.name)) {
-        let of_row = timed(row.name, || measure(row, options.keys, &binaries))?;
+        let of_row = timed(row.name, || measure(row, options.keys, &binaries, &mut versions))?;
         figures.push((row, of_row));
     }
     print!("\n{}", table(&figures));
-    let folder = paths::state().join("bench");
-    fs::create_dir_all(&folder)?;
-    let file = folder.join("memory.json");
-    fs::write(&file, json(&figures, options.keys)).with_context(|| format!("cannot write {}", file.display()))?;
-    println!("\nthe figures as JSON: {}", file.display());
-    Ok(())
+    let rows = figures.iter().map(|(row, of_row)| json(row, of_row)).collect();
+    let keys = ("keys", (options.keys as f64).into());
+    report::write("memory", arguments, vec![versions.json(), keys, ("rows", Json::List(rows))])
 }
 
 struct Options {
@@ -53,16 +51,16 @@ struct Options {
 
 impl Options {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut options = Self { keys: KEYS, only: Vec::new(), profile: "release".into() };
-        let mut arguments = arguments.iter();
-        while let Some(flag) = arguments.next() {
-            match (flag.as_str(), arguments.next()) {
-                ("--keys", Some(count)) => options.keys = count.parse().context("--keys wants a number")?,
-                ("--only", Some(names)) => options.only = names.split(',').map(str::to_owned).collect(),
-                ("--profile", Some(name)) => options.profile.clone_from(name),
-                _ => bail!("usage: cargo xtask bench memory [--keys N] [--only A,B] [--profile NAME]"),
-            }
-        }
+        let mut flags = Flags::new(USAGE, arguments)?;
+        let options = Self {
+            keys: flags.one("--keys", flags.full_or(KEYS, KEYS / 10))?,
+            only: flags
+                .all("--only")
+                .pop()
+                .map_or_else(Vec::new, |names| names.split(',').map(str::to_owned).collect()),
+            profile: flags.one("--profile", "release".to_owned())?,
+        };
+        flags.end()?;
         if let Some(name) = options.only.iter().find(|name| ROWS.iter().all(|row| row.name != **name)) {
             let names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
             bail!("there is no row {name:?} (there are {})", names.join(", "));
@@ -102,10 +100,15 @@ impl Figure {
     }
 }
 
-fn measure(row: &Row, keys: u64, binaries: &Binaries) -> Result<Vec<Figure>> {
+fn measure(row: &Row, keys: u64, binaries: &Binaries, versions: &mut Versions) -> Result<Vec<Figure>> {
     let starts: [&dyn Fn() -> Result<Running>; 3] =
         [&|| Running::sanderling(&binaries.sanderling), &Running::redis, &|| Running::valkey(&binaries.valkey)];
-    starts.iter().map(|start| measure_one(row, keys, &start()?)).collect()
+    let mut measure_started = |start: &&dyn Fn() -> Result<Running>| {
+        let server = start()?;
+        versions.note(&server)?;
+        measure_one(row, keys, &server)
+    };
+    starts.iter().map(&mut measure_started).collect()
 }
 
 fn measure_one(row: &Row, keys: u64, server: &Running) -> Result<Figure> {
@@ -259,26 +262,18 @@ fn table(figures: &[(&Row, Vec<Figure>)]) -> String {
     text
 }
 
-fn json(figures: &[(&Row, Vec<Figure>)], keys: u64) -> String {
-    let rows: Vec<_> = figures
-        .iter()
-        .map(|(row, of_row)| {
-            let servers: Vec<_> = of_row
-                .iter()
-                .map(|one| {
-                    format!(
-                        "{{\"server\": \"{}\", \"residentBytes\": {:.2}, \"accountedBytes\": {:.2}}}",
-                        one.server, one.resident, one.accounted
-                    )
-                })
-                .collect();
-            let (name, unit) = (row.name, row.unit);
-            format!("    {{\"row\": \"{name}\", \"each\": \"{unit}\", \"servers\": [{}]}}", servers.join(", "))
-        })
-        .collect();
-    format!("{{\n  \"bench\": \"memory\",\n  \"count\": {keys},\n  \"rows\": [\n{}\n  ]\n}}\n", rows.join(",\n"))
+fn json(row: &Row, of_row: &[Figure]) -> Json {
+    let servers = of_row.iter().map(|one| {
+        Json::Object(vec![
+            ("server", one.server.into()),
+            ("residentBytes", one.resident.into()),
+            ("accountedBytes", one.accounted.into()),
+        ])
+    });
+    Json::Object(vec![("row", row.name.into()), ("each", row.unit.into()), ("servers", Json::List(servers.collect()))])
 }
 
+const USAGE: &str = "memory [--quick] [--keys N] [--only A,B] [--profile NAME]";
 const ROWS: &[Row] = &[
     Row {
         name: "strings",
@@ -358,7 +353,7 @@ const SETTLED_BYTES: u64 = 256 * 1024;
 mod tests {
     use std::collections::HashSet;
 
-    use super::{Figure, Options, ROWS, SMALL_FIELDS, Words, json, name, table};
+    use super::{Figure, Options, ROWS, SMALL_FIELDS, Words, name, table};
 
     #[test]
     fn names_are_distinct_and_of_one_length() {
@@ -384,7 +379,6 @@ mod tests {
         let figures = [(&ROWS[0], vec![figure("sanderling", 70.0), figure("valkey", 84.0)])];
         let table = table(&figures);
         assert!(table.contains("70.0 (71.4 +2 %)") && table.contains("0.83"), "{table}");
-        assert!(json(&figures, 5).contains("\"residentBytes\": 84.00"), "{}", json(&figures, 5));
     }
 
     #[test]

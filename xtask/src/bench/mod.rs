@@ -4,11 +4,13 @@ mod clients;
 mod connection;
 mod engine;
 mod flags;
+mod idle;
 mod latency;
 mod memory;
 mod report;
 mod server;
 mod servers;
+mod spread;
 mod valkey;
 mod words;
 
@@ -55,37 +57,49 @@ fn help() -> String {
 const BENCHES: &[Bench] = &[
     Bench {
         name: "server",
-        arguments: "[--only SET,…] [--pipeline 1,16,64] …",
+        arguments: "[--quick] [--only SET,…] [--pipeline 1,16] …",
         summary: "requests a second and CPU a request, beside redis-server and Valkey",
         run: server::run,
     },
     Bench {
         name: "engine",
-        arguments: "[--update]",
+        arguments: "[--update | --quick]",
         summary: "instructions and nanoseconds a command, without a server",
         run: engine::run,
     },
     Bench {
         name: "latency",
-        arguments: "[--only idle,grow,…] [--keys N] …",
+        arguments: "[--quick] [--only idle,grow,…] …",
         summary: "what requests wait while keys grow, expire, are saved or deleted",
         run: latency::run,
     },
     Bench {
+        name: "idle",
+        arguments: "[--quick] [--only connections,…] …",
+        summary: "CPU a request beside idle connections, subscriptions, deadlines and databases",
+        run: idle::run,
+    },
+    Bench {
         name: "memory",
-        arguments: "[--keys N] [--only A,B] [--profile NAME]",
+        arguments: "[--quick] [--keys N] [--only A,B] …",
         summary: "bytes a key, field and member, beside redis-server and Valkey",
         run: memory::run,
     },
     Bench {
+        name: "tab",
+        arguments: "[--quick] [--rounds N] [--only A,B] …",
+        summary: "the engine in Node and Chromium beside a Map, lru-cache, tinybase, yjs, loro and automerge",
+        run: |arguments| clients::run("tab", arguments),
+    },
+    Bench {
         name: "sync",
-        arguments: "[--rounds N] [--only A,B]",
+        arguments: "[--quick] [--rounds N] [--only A,B]",
         summary: "two clients and a server beside y-websocket, tinybase and relays",
         run: |arguments| clients::run("sync", arguments),
     },
     Bench {
         name: "rebase",
-        arguments: "[--rounds N] [--only A,B]",
+        arguments: "[--quick] [--rounds N] [--only A,B]",
         summary: "5,000 pending commands on 50,000 keys beside Replicache",
         run: |arguments| clients::run("rebase", arguments),
     },
@@ -94,6 +108,12 @@ const BENCHES: &[Bench] = &[
         arguments: "[--replicas N] [--keys N] [--only WHAT]",
         summary: "the server under thousands of replicas",
         run: suites::load,
+    },
+    Bench {
+        name: "page",
+        arguments: "[--check]",
+        summary: "makes www/docs/benchmarks.md of the figures that all of these left",
+        run: clients::page,
     },
 ];
 

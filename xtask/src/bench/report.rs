@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -49,17 +49,51 @@ impl From<String> for Json {
 /// # Errors
 /// When the file cannot be written.
 pub(super) fn write(name: &str, arguments: &[String], figures: Vec<(&'static str, Json)>) -> Result<()> {
-    let call = format!("cargo xtask bench {name} {}", arguments.join(" "));
-    let mut all = vec![("bench", name.into()), ("command", call.trim_end().into()), ("machine", machine().into())];
-    all.push(("date", shell::read(command("date").args(["-u", "+%Y-%m-%d"]))?.into()));
-    all.push(("commit", shell::read(command("git").args(["rev-parse", "--short", "HEAD"])).unwrap_or_default().into()));
+    let mut all = head(name, arguments)?;
     all.extend(figures);
-    let file = folder()?.join(format!("{name}.json"));
+    let file = file(name)?;
     let mut text = String::new();
     append(&mut text, &Json::Object(all), 0);
     fs::write(&file, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
-    println!("\nthe figures as JSON: {}", file.display());
+    tell(&file);
     Ok(())
+}
+
+/// Returns as JSON what the figures of every bench begin with, for one that writes them itself.
+///
+/// # Errors
+/// When the machine has no date.
+pub(super) fn about(name: &str, arguments: &[String]) -> Result<String> {
+    let mut text = String::new();
+    append(&mut text, &Json::Object(head(name, arguments)?), FLAT);
+    Ok(text)
+}
+
+/// Says where the figures are.
+pub(super) fn tell(file: &Path) {
+    println!("\nthe figures as JSON: {}", file.display());
+}
+
+/// Who measured what, where and when.
+fn head(name: &str, arguments: &[String]) -> Result<Vec<(&'static str, Json)>> {
+    // A path of one machine tells nobody anything.
+    let root = format!("{}/", paths::root().display());
+    let call = format!("cargo xtask bench {name} {}", arguments.join(" ")).replace(&root, "");
+    Ok(vec![
+        ("bench", name.into()),
+        ("command", call.trim_end().into()),
+        ("machine", machine().into()),
+        ("date", shell::read(command("date").args(["-u", "+%Y-%m-%d"]))?.into()),
+        ("commit", shell::read(command("git").args(["rev-parse", "--short", "HEAD"])).unwrap_or_default().into()),
+    ])
+}
+
+/// Returns where the figures of a bench are left.
+///
+/// # Errors
+/// When the folder cannot be made.
+pub(super) fn file(name: &str) -> Result<PathBuf> {
+    Ok(folder()?.join(format!("{name}.json")))
 }
 
 /// Returns the folder of the figures.
@@ -86,7 +120,7 @@ fn machine() -> String {
 
 fn append(text: &mut String, json: &Json, depth: usize) {
     // What is small stands on one line.
-    let is_flat = depth >= 2;
+    let is_flat = depth >= FLAT;
     let gap = |depth| if is_flat { String::new() } else { format!("\n{}", "  ".repeat(depth)) };
     match json {
         Json::Number(number) if !number.is_finite() => text.push_str("null"),
@@ -118,6 +152,9 @@ fn append(text: &mut String, json: &Json, depth: usize) {
         }
     }
 }
+
+/// From this depth on everything stands on one line.
+const FLAT: usize = 2;
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,8 @@ use anyhow::{Context, Result, bail};
 use super::connection::Connection;
 use super::flags::{Flags, joined};
 use super::report::{self, Json};
-use super::servers::{Persistence, Running};
+use super::servers::{Persistence, Running, Versions};
+use super::spread::Spread;
 use super::valkey;
 use super::words::{TESTS, Test};
 use crate::shell::{self, command, timed};
@@ -31,14 +32,13 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
         None => build::server("release")?,
     };
     let binaries = Binaries { ours, valkey: valkey::server()? };
-    let (mut rows, mut versions) = (Vec::new(), String::new());
+    let (mut rows, mut versions) = (Vec::new(), Versions::default());
     for persistence in options.persistence.iter().copied() {
         for bytes in options.bytes.iter().copied() {
             // New servers for each, so that nobody pays for what another table left.
             let servers = start(&binaries, persistence, &options.peers)?;
-            let named = servers.iter().map(|server| Ok(format!("{} {}", server.name, server.version()?)));
-            versions = named.collect::<Result<Vec<_>>>()?.join(", ");
             for server in &servers {
+                versions.note(server)?;
                 timed(&format!("fill {} with {} keys", server.name, options.keys), || fill(server, &options, bytes))?;
             }
             println!("\n{}\n{}", title(&options, persistence, bytes), heading(&servers));
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &[String]) -> Result<()> {
             }
         }
     }
-    let figures = vec![("versions", versions.into()), ("rounds", options.rounds.into()), ("rows", Json::List(rows))];
+    let figures = vec![versions.json(), ("rounds", options.rounds.into()), ("rows", Json::List(rows))];
     report::write("server", arguments, figures)
 }
 
@@ -72,16 +72,17 @@ impl Options {
     fn parse(arguments: &[String]) -> Result<Self> {
         let mut flags = Flags::new(USAGE, arguments)?;
         let all: Vec<&'static Test> = TESTS.iter().collect();
+        let is_quick = flags.is_quick;
         let options = Self {
             binary: flags.all("--binary").pop().map(PathBuf::from),
-            rounds: flags.one("--rounds", 5)?,
-            requests: flags.one("--requests", 1_000_000)?,
-            keys: flags.one("--keys", 1_000_000)?,
+            rounds: flags.one("--rounds", flags.full_or(5, 1))?,
+            requests: flags.one("--requests", flags.full_or(1_000_000, 100_000))?,
+            keys: flags.one("--keys", flags.full_or(1_000_000, 100_000))?,
             tests: flags.some_of("--only", &all, |test| test.name.to_owned())?,
-            pipelines: flags.numbers("--pipeline", &[1, 16, 64])?,
-            bytes: flags.numbers("--bytes", &[32, 1024])?,
+            pipelines: flags.numbers("--pipeline", if is_quick { &[1, 16] } else { &[1, 16, 64] })?,
+            bytes: flags.numbers("--bytes", if is_quick { &[32] } else { &[32, 1024] })?,
             persistence: flags
-                .some_of("--fsync", &[Persistence::Off, Persistence::Everysec], |one| one.name().to_owned())?,
+                .some_of("--fsync", if is_quick { &ALL[..1] } else { ALL }, |one| one.name().to_owned())?,
             peers: flags.all("--peer").into_iter().map(peer).collect::<Result<_>>()?,
         };
         flags.end()?;
@@ -189,27 +190,6 @@ fn per_second(csv: &str) -> Option<f64> {
     csv.lines().rev().find_map(|line| line.split("\",\"").nth(1)?.trim_matches('"').parse().ok())
 }
 
-/// A median with the smallest and the largest.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.collect();
-        values.sort_by(f64::total_cmp);
-        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
-        Self { median: at(values.len() / 2), min: at(0), max: at(values.len().saturating_sub(1)) }
-    }
-
-    fn json(self) -> Json {
-        Json::Object(vec![("median", self.median.into()), ("min", self.min.into()), ("max", self.max.into())])
-    }
-}
-
 struct Figures<'a> {
     server: &'a str,
     per_second: Spread,
@@ -282,25 +262,21 @@ fn heading(servers: &[Running]) -> String {
     format!("{:<12}{:>4}{names} {:>7} {:>6}", "", "-P", "rate", "CPU")
 }
 
-const USAGE: &str = "server [--only SET,…] [--pipeline 1,16,64] [--bytes 32,1024] [--fsync no,everysec] [--rounds N] \
+const USAGE: &str = "server [--quick] [--only SET,…] [--pipeline 1,16,64] [--bytes 32,1024] [--fsync no,everysec] [--rounds N] \
                      [--requests N] [--keys N] [--binary FILE] [--peer NAME=127.0.0.1:PORT]";
+const ALL: &[Persistence] = &[Persistence::Off, Persistence::Everysec];
 const CONNECTIONS: u32 = 50;
 const FILL_BATCH: u32 = 100;
 
 #[cfg(test)]
 mod tests {
-    use super::{Options, Spread, peer, per_second};
+    use super::{Options, peer, per_second};
 
     #[test]
     fn the_rate_is_read_from_the_csv() {
         let csv = "\"test\",\"rps\",\"avg_latency_ms\"\n\"SET key:__rand_int__ a,b\",\"94250.71\",\"0.27\"";
         assert_eq!(per_second(csv), Some(94250.71));
         assert_eq!(per_second("\"test\",\"rps\""), None);
-    }
-
-    #[test]
-    fn the_median_stands_between_the_smallest_and_the_largest() {
-        assert_eq!(Spread::of([3.0, 9.0, 1.0].into_iter()), Spread { median: 3.0, min: 1.0, max: 9.0 });
     }
 
     #[test]

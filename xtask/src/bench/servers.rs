@@ -6,12 +6,14 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use super::connection::Connection;
+use super::report::Json;
 use crate::paths;
 use crate::shell::{self, command};
 
@@ -47,6 +49,25 @@ impl Persistence {
     }
 }
 
+/// What the servers of a run call their versions.
+#[derive(Debug, Default)]
+pub(super) struct Versions(Vec<String>);
+
+impl Versions {
+    /// Asks a server, once.
+    pub(super) fn note(&mut self, server: &Running) -> Result<()> {
+        if !self.0.iter().any(|known| known.split(' ').next() == Some(server.name)) {
+            self.0.push(format!("{} {}", server.name, server.version()?));
+        }
+        Ok(())
+    }
+
+    /// Writes them as the files of figures have them.
+    pub(super) fn json(self) -> (&'static str, Json) {
+        ("versions", self.0.join(", ").into())
+    }
+}
+
 impl Running {
     /// Starts the redis-server on the search path, without persistence.
     pub(super) fn redis() -> Result<Self> {
@@ -66,7 +87,7 @@ impl Running {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
             .arg(&folder)
             .args(["--appendonly", if persistence == Persistence::Off { "no" } else { "yes" }])
-            .args(["--appendfsync", "everysec"])
+            .args(["--appendfsync", "everysec", "--maxclients", CLIENTS_MAX])
             .stdout(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
@@ -82,7 +103,9 @@ impl Running {
     pub(super) fn ours(binary: &Path, persistence: Persistence) -> Result<Self> {
         let folder = data_folder("sanderling")?;
         let mut child = command(binary)
+            .env("SANDERLING_LOG", "error")
             .args(["serve", "--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--fsync", "everysec"])
+            .args(["--maxclients", CLIENTS_MAX])
             .args(["--appendonly", if persistence == Persistence::Off { "no" } else { "yes" }, "--dir"])
             .arg(&folder)
             .stdout(Stdio::piped())
@@ -184,12 +207,17 @@ fn ticks(stat: &str) -> Option<u64> {
 }
 
 fn data_folder(name: &str) -> Result<PathBuf> {
-    let folder = paths::state().join("bench").join(name);
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    // Two of one name may run side by side.
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let folder = paths::state().join("bench").join(format!("{name}-{number}"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(folder)
 }
 
+/// Ten thousand that do nothing, and those that do something.
+const CLIENTS_MAX: &str = "11000";
 const START_MAX: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -157,8 +157,8 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "bench",
-        proves: "what measures sync and rebases can be run: a few writes, ours only",
-        needs: &[Need::Npm("tests/bench"), Need::NpmPackage, Need::Server],
+        proves: "what measures the tab, sync and rebases can be run: a few writes, ours only",
+        needs: &[Need::Npm("tests/bench"), Need::NpmPackage, Need::Chromium, Need::Server],
         action: Action::NpmScript("tests/bench", "test"),
     },
     Step {
