@@ -18,6 +18,10 @@ use alloc::{boxed::Box, vec::Vec};
 use core::marker::PhantomData;
 
 use super::{Column, Records, WARMED_MAX, allocation};
+#[cfg(feature = "server")]
+use super::{Segment, WARMED_SEGMENTS_MIN};
+#[cfg(feature = "server")]
+use crate::hash::Rng;
 use crate::hash::hash;
 
 /// Where the key stands in a record.
@@ -60,6 +64,48 @@ impl<K: Keyed> Records<K> {
             sum += usize::from(first.unwrap_or_default()) + usize::from(last.unwrap_or_default());
         });
         // Else the compiler would see that nobody wants to know.
+        core::hint::black_box(sum);
+    }
+
+    /// Brings the records that [`Segmented::sample`](super::Segmented::sample) will draw by these generators,
+    /// [`WARMED_MAX`] at most, near the processor, and what it takes to remove them: a step of all before the next of any.
+    #[cfg(feature = "server")]
+    pub fn warm_drawn(&self, rngs: impl Iterator<Item = Rng>) {
+        if self.segments.len() < WARMED_SEGMENTS_MIN {
+            return;
+        }
+        let mut rngs: Vec<Rng> = rngs.take(WARMED_MAX).collect();
+        let mut sum = 0_usize;
+        for mut rng in rngs.iter().cloned() {
+            // More than one try is rare enough.
+            sum += self.segments.get(rng.index(self.segments.len())).map_or(0, Segment::len);
+        }
+        let mut drawn = [(0, 0, 0); WARMED_MAX];
+        for (place, rng) in drawn.iter_mut().zip(&mut rngs) {
+            let Some((at, index)) = self.draw(rng) else { continue };
+            let Some(segment) = self.segments.get(at) else { continue };
+            // The last record is to take the place of the one that goes.
+            let last = segment.len().saturating_sub(1);
+            let starts = [index, last].map(|index| segment.entries.starts.get(index).copied());
+            sum += starts.into_iter().flatten().map(|start| start as usize).sum::<usize>();
+            *place = (at, index, last);
+        }
+        let drawn = drawn.get(..rngs.len()).unwrap_or_default();
+        let mut hashes = [(0, 0); WARMED_MAX];
+        for (place, (at, index, last)) in hashes.iter_mut().zip(drawn) {
+            let Some(segment) = self.segments.get(*at) else { continue };
+            let hash = |index| segment.entries.hash(self.seed, index).unwrap_or_default();
+            *place = (hash(*index), hash(*last));
+        }
+        for ((at, ..), (hash, last_hash)) in drawn.iter().zip(hashes) {
+            let Some(segment) = self.segments.get(*at) else { continue };
+            sum += segment.guess(last_hash).unwrap_or_default();
+            // Those that stand behind in the index may have to move up, which takes their hashes.
+            sum += segment
+                .run(hash)
+                .filter_map(|index| Some(usize::from(*segment.entries.get(index)?.first()?)))
+                .sum::<usize>();
+        }
         core::hint::black_box(sum);
     }
 

@@ -70,6 +70,15 @@ impl<C: Column> Segment<C> {
         (slot != EMPTY).then_some(usize::from(slot) & mask)
     }
 
+    /// The entries that the index has from the home of a hash on, without a gap.
+    #[cfg(feature = "server")]
+    pub(super) fn run(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let mask = self.slots.len().saturating_sub(1);
+        let home = hash as usize & mask;
+        let slots = self.slots.iter().cycle().skip(home).take(self.slots.len());
+        slots.take_while(|slot| **slot != EMPTY).map(move |slot| usize::from(*slot) & mask)
+    }
+
     pub(super) fn insert(&mut self, hash: u64, seed: u64, entry: C::Item<'_>) {
         let index = self.entries.len();
         self.entries.push(hash, entry);
