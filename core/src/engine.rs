@@ -22,8 +22,9 @@ use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 #[cfg(feature = "server")]
 use crate::{
     acl::Users,
-    command::Interpreter,
+    command::{Interpreter, rng_of},
     keyspace::{Garbage, Value},
+    num::parse_f64,
 };
 use crate::{
     command::{self, Context, Data, Flags, Group, Lookups, WaitFor},
@@ -140,9 +141,15 @@ impl Engine {
     }
 
     /// Brings near the processor what calls of a session are about to use: their keys, or where all are about one key, what
-    /// they name in its value. Nothing else follows from it: a word that is no key or no member costs a little time.
+    /// they name in its value or, by the `entropy` that each will be given, draw from it. Nothing else follows from it: a word
+    /// that is no key or no member costs a little time.
     #[cfg(feature = "server")]
-    pub fn warm<'w>(&mut self, session: SessionId, calls: impl Iterator<Item = &'w [&'w [u8]]> + Clone) {
+    pub fn warm<'w>(
+        &mut self,
+        session: SessionId,
+        calls: impl Iterator<Item = &'w [&'w [u8]]> + Clone,
+        entropy: impl Iterator<Item = u64>,
+    ) {
         let key = |call: &&'w [&'w [u8]]| call.get(1).copied();
         let mut keys = calls.clone().filter_map(|call| key(&call));
         let (Some(first), Some(second)) = (keys.next(), keys.next()) else { return };
@@ -152,11 +159,18 @@ impl Engine {
         }
         match database.find(first).map(|entry| entry.value) {
             Some(Value::Hash(hash)) => hash.warm(calls.filter_map(|call| call.get(2).copied())),
-            Some(Value::Set(set)) => set.warm(calls.filter_map(|call| call.get(2).copied())),
+            Some(Value::Set(set)) => match calls.clone().next() {
+                // Without further words it draws.
+                Some([_, _]) => set.warm_drawn(entropy.take(calls.count()).map(|entropy| rng_of(entropy, 1))),
+                _ => set.warm(calls.filter_map(|call| call.get(2).copied())),
+            },
             // Without further words it pops, `ZPOPMIN` or `ZPOPMAX`; else a member comes last.
             Some(Value::ZSet(zset)) => match calls.clone().next() {
                 Some([name, _]) => zset.warm_end(calls.count(), name.last().is_some_and(|end| b"xX".contains(end))),
-                _ => zset.warm(calls.filter_map(|call| call.last().copied())),
+                _ => zset.warm(calls.filter_map(|call| match call {
+                    [_, _, score, member] => Some((*member, parse_f64(score))),
+                    _ => Some((*call.last()?, None)),
+                })),
             },
             _ => {}
         }

@@ -18,6 +18,11 @@ impl Entropy {
         self.drawn += 1;
         self.key.hash_one(self.drawn)
     }
+
+    /// Yields what the next draws will give.
+    pub(crate) fn upcoming(&self) -> impl Iterator<Item = u64> {
+        (self.drawn + 1..).map(|number| self.key.hash_one(number))
+    }
 }
 
 /// Returns a single number that can't be guessed.

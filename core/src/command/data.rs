@@ -72,7 +72,7 @@ impl Data<'_> {
     /// A generator for this call, seeded from its environment.
     pub fn rng(&mut self) -> Rng {
         self.draws += 1;
-        Rng::new(self.env.entropy.wrapping_add(self.draws.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        rng_of(self.env.entropy, self.draws)
     }
 
     /// The entry of a key, `None` if it's absent or its deadline has passed.
@@ -238,6 +238,11 @@ impl Data<'_> {
         self.settle(key);
         self.apply(&Effect::delete(key)).changed
     }
+}
+
+/// The generator that a call with this entropy gets for a draw, its first being draw 1.
+pub(crate) const fn rng_of(entropy: u64, draw: u64) -> Rng {
+    Rng::new(entropy.wrapping_add(draw.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
 
 /// The fields of the hash that an entry holds which are due at `now`, `count_max` at most, detached from it.

@@ -38,6 +38,8 @@ pub use busy::BusyCall;
 pub use category::CATEGORIES;
 pub use context::Context;
 pub use data::Data;
+#[cfg(feature = "server")]
+pub(crate) use data::rng_of;
 pub(crate) use data::{Lookups, due_fields};
 pub use deadline::TimeUnit;
 pub(crate) use dispatch::{UNKNOWN, dispatch, find_row, run};

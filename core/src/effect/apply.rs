@@ -159,20 +159,10 @@ impl Keyspace {
     ) -> Applied {
         let database = self.db_mut(db);
         if let StringChange::Set { value, expiry } = change {
-            let before_expiry = match database.set_string(key, value, want_undo) {
-                Some((before, value)) => {
-                    *kind = value.map(|value| UndoKind::Value { value, expires_at: before });
-                    before
-                }
-                None => {
-                    *kind = Some(UndoKind::Remove);
-                    None
-                }
+            *kind = match database.set_string(key, value, *expiry, want_undo) {
+                Some((expires_at, value)) => value.map(|value| UndoKind::Value { value, expires_at }),
+                None => Some(UndoKind::Remove),
             };
-            let expires_at = expiry.after(before_expiry);
-            if expires_at != before_expiry {
-                database.set_expiry(key, expires_at);
-            }
             return Applied { changed: true, count: 1, len: value.len() };
         }
         let changed = database.change(key, |value, _| {

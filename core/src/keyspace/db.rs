@@ -16,7 +16,7 @@ use crate::{
     env::UnixMillis,
     hash::{Rng, hash},
     table::Records,
-    types::string::{Str, StrBuf},
+    types::string::{Expiry, Str, StrBuf},
 };
 
 /// A logical database.
@@ -287,24 +287,27 @@ impl Db {
             Payload::Bytes(bytes) => StrBuf::Bytes(bytes.to_vec()),
         });
         let result = change(&mut value, expires_at);
-        self.store(key, value, expires_at);
+        self.store(key, value, expires_at, false);
         Some(result)
     }
 
-    /// Makes a string of a key, whatever it was, and keeps its deadline. Returns the deadline, `None` if the key is new;
-    /// and the value before if `want_before`.
+    /// Makes a string of a key, whatever it was. Returns the deadline before, `None` if the key is new; and the value
+    /// before if `want_before`.
     pub(crate) fn set_string(
         &mut self,
         key: &[u8],
         value: &[u8],
+        expiry: Expiry,
         want_before: bool,
     ) -> Option<(Option<UnixMillis>, Option<ValueBuf>)> {
         let Some(found) = self.table.get(key) else {
-            self.store_string(key, value, None);
+            let expires_at = expiry.after(None);
+            self.store_string(key, value, expires_at, true);
+            self.note_expiry(key, None, expires_at);
             return None;
         };
         let record = Record::parse(found);
-        let expires_at = record.expires_at;
+        let expires_before = record.expires_at;
         let before = match record.payload {
             Payload::Object(number) => self.take_object(key, number),
             payload => want_before.then(|| owned(payload)),
@@ -315,18 +318,17 @@ impl Db {
             self.discard(before);
             None
         };
-        self.store_string(key, value, expires_at);
-        Some((expires_at, before))
+        let expires_at = expiry.after(expires_before);
+        self.store_string(key, value, expires_at, false);
+        self.note_expiry(key, expires_before, expires_at);
+        Some((expires_before, before))
     }
 
     /// Adds a key that doesn't exist.
     pub(crate) fn insert_new(&mut self, key: &[u8], value: ValueBuf, expires_at: Option<UnixMillis>) {
         debug_assert!(self.find(key).is_none(), "a key is inserted once");
-        self.store(key, value, expires_at);
-        if let Some(at) = expires_at {
-            self.volatile += 1;
-            self.note_deadline(key, at);
-        }
+        self.store(key, value, expires_at, true);
+        self.note_expiry(key, None, expires_at);
     }
 
     /// Puts a whole entry in place; returns what stood there.
@@ -371,24 +373,16 @@ impl Db {
         let payload = match record.payload {
             Payload::Bytes(bytes) => {
                 let bytes = bytes.to_vec();
-                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(&bytes) });
+                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(&bytes) }, false);
                 None
             }
             Payload::Integer(value) => Some(Payload::Integer(value)),
             Payload::Object(number) => Some(Payload::Object(number)),
         };
         if let Some(payload) = payload {
-            self.put(Record { key, stamp: self.stamp, expires_at, payload });
+            self.put(Record { key, stamp: self.stamp, expires_at, payload }, false);
         }
-        if let Some(at) = expires_at {
-            self.note_deadline(key, at);
-        }
-        match (before.is_some(), expires_at.is_some()) {
-            (false, true) => self.volatile += 1,
-            (true, false) => self.volatile -= 1,
-            _ => {}
-        }
-        self.forget_stale_deadlines();
+        self.note_expiry(key, before, expires_at);
         Some(before)
     }
 
@@ -439,43 +433,48 @@ impl Db {
     }
 
     /// Stores a value under a key, in the place of the record that may be there. What that referred to is gone.
-    fn store(&mut self, key: &[u8], value: ValueBuf, expires_at: Option<UnixMillis>) {
+    fn store(&mut self, key: &[u8], value: ValueBuf, expires_at: Option<UnixMillis>, is_new: bool) {
         match value {
             ValueBuf::String(StrBuf::Integer(value)) => {
-                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Integer(value) });
+                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Integer(value) }, is_new);
             }
             // A string with room to grow is one that grows.
             ValueBuf::String(StrBuf::Bytes(bytes)) if is_short(key, &bytes) && bytes.capacity() == bytes.len() => {
-                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(&bytes) });
+                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(&bytes) }, is_new);
             }
             value => {
                 let part_expires_at = value.next_expiry();
                 let number = self.objects.insert(value);
-                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Object(number) });
+                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Object(number) }, is_new);
                 self.note_parts(key, None, part_expires_at);
             }
         }
     }
 
-    fn store_string(&mut self, key: &[u8], value: &[u8], expires_at: Option<UnixMillis>) {
+    fn store_string(&mut self, key: &[u8], value: &[u8], expires_at: Option<UnixMillis>, is_new: bool) {
         match StrBuf::integer_of(value) {
-            Some(value) => self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Integer(value) }),
-            None if is_short(key, value) => {
-                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(value) })
+            Some(value) => {
+                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Integer(value) }, is_new)
             }
-            None => self.store(key, ValueBuf::String(StrBuf::Bytes(value.to_vec())), expires_at),
+            None if is_short(key, value) => {
+                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(value) }, is_new)
+            }
+            None => self.store(key, ValueBuf::String(StrBuf::Bytes(value.to_vec())), expires_at, is_new),
         }
     }
 
-    fn put(&mut self, record: Record<'_>) {
+    /// Writes a record, in the place of the one with its key unless that is new.
+    fn put(&mut self, record: Record<'_>, is_new: bool) {
         let key = record.key;
         record.write(|head, tail| {
-            if !self.table.replace(key, head, tail) {
+            if is_new {
                 self.table.insert(key, head, tail);
                 // A segment has split: both halves have to be found when their time has come.
                 while let Some(hash) = self.table.take_split() {
                     self.expiring.push(self.table.note(hash), hash);
                 }
+            } else {
+                self.table.replace(key, head, tail);
             }
         });
     }
@@ -487,6 +486,22 @@ impl Db {
             self.volatile -= 1;
             self.forget_stale_deadlines();
         }
+    }
+
+    /// Keeps account of the deadline of a record that has just been written.
+    fn note_expiry(&mut self, key: &[u8], before: Option<UnixMillis>, after: Option<UnixMillis>) {
+        if before == after {
+            return;
+        }
+        if let Some(at) = after {
+            self.note_deadline(key, at);
+        }
+        match (before.is_some(), after.is_some()) {
+            (false, true) => self.volatile += 1,
+            (true, false) => self.volatile -= 1,
+            _ => {}
+        }
+        self.forget_stale_deadlines();
     }
 
     fn note_deadline(&mut self, key: &[u8], at: UnixMillis) {

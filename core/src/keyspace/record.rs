@@ -1,15 +1,22 @@
 //! How an entry lies in the table: key, deadline and a short string in one run of bytes.
 //!
 //! ```text
-//! │ flags │ stamp │ deadline, if there is one │ length of the key │ key │ payload │
-//!    1       3              8                        1 or more             bytes of a string; 8 of an integer;
-//!                                                                          4: which object it is
+//! │ flags │ stamp │ deadline, if there is one │ length of the key, if it is 31 or more │ key │ payload │
+//!    1       3         5, or 13 if it is far                1 or more                           bytes of a string; 8 of
+//!    │                                                                                          an integer; 4: which
+//!    │ length of the key, or 31 │ has a deadline │ what the payload is │                        object it is
+//!                 5                     1                  2              bits
 //! ```
 //!
-//! The stamp says how [aged](super::aging) it is. A record never leaves memory, so this is no format.
+//! The stamp says how [aged](super::aging) it is. A deadline counts milliseconds from 2020 on, which 40 bits do for 34
+//! years; any other stands whole behind a mark. A record never leaves memory, so this is no format.
 
 use super::aging::Stamp;
-use crate::{env::UnixMillis, table::Keyed, types::packed::encode_length};
+use crate::{
+    env::UnixMillis,
+    table::Keyed,
+    types::packed::{decode_length, encode_length},
+};
 
 /// The records of a database's table.
 #[derive(Debug, Clone)]
@@ -18,10 +25,9 @@ pub(super) struct Layout;
 impl Keyed for Layout {
     #[inline]
     fn key(record: &[u8]) -> &[u8] {
-        let start = if record.first().is_some_and(|flags| flags & HAS_DEADLINE != 0) { 12 } else { 4 };
-        match record.get(start) {
-            Some(length) if *length < 0x80 => {
-                record.get(start + 1..start + 1 + usize::from(*length)).unwrap_or_default()
+        match record.split_first_chunk() {
+            Some(([flags, _, _, _], rest)) if flags & HAS_DEADLINE == 0 && flags >> KEY_SHIFT < KEY_LONG => {
+                rest.get(..usize::from(flags >> KEY_SHIFT)).unwrap_or_default()
             }
             _ => Record::parse(record).key,
         }
@@ -64,19 +70,19 @@ impl<'a> Record<'a> {
         let (&stamp, mut rest) = rest.split_first_chunk()?;
         let mut expires_at = None;
         if flags & HAS_DEADLINE != 0 {
-            let (deadline, after) = rest.split_first_chunk()?;
-            expires_at = Some(UnixMillis(u64::from_le_bytes(*deadline)));
+            let (&[a, b, c, d, e], after) = rest.split_first_chunk()?;
             rest = after;
-        }
-        let (mut length, mut shift) = (0_usize, 0);
-        loop {
-            let (&byte, after) = rest.split_first()?;
-            rest = after;
-            length |= usize::from(byte & 0x7f).checked_shl(shift)?;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                break;
+            let mut at = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]) + EPOCH_MS;
+            if at == FAR {
+                let (far, after) = rest.split_first_chunk()?;
+                at = u64::from_le_bytes(*far);
+                rest = after;
             }
+            expires_at = Some(UnixMillis(at));
+        }
+        let mut length = usize::from(flags >> KEY_SHIFT);
+        if length == usize::from(KEY_LONG) {
+            (length, rest) = decode_length(rest)?;
         }
         let (key, payload) = rest.split_at_checked(length)?;
         let payload = match flags & PAYLOAD {
@@ -102,21 +108,30 @@ impl<'a> Record<'a> {
             Payload::Integer(_) => &number[..],
             Payload::Object(_) => number.get(..4).unwrap_or_default(),
         };
+        let is_long = self.key.len() >= usize::from(KEY_LONG);
+        let key_bits = if is_long { KEY_LONG } else { self.key.len() as u8 };
         let mut head = smallhead::Head::new();
-        head.push(&[flags | if self.expires_at.is_some() { HAS_DEADLINE } else { 0 }]);
+        head.push(&[key_bits << KEY_SHIFT | flags | if self.expires_at.is_some() { HAS_DEADLINE } else { 0 }]);
         head.push(&self.stamp);
         if let Some(at) = self.expires_at {
-            head.push(&at.0.to_le_bytes());
+            let is_near = (EPOCH_MS..FAR).contains(&at.0);
+            let [a, b, c, d, e, ..] = (if is_near { at.0 } else { FAR } - EPOCH_MS).to_le_bytes();
+            head.push(&[a, b, c, d, e]);
+            if !is_near {
+                head.push(&at.0.to_le_bytes());
+            }
         }
-        let (length, size) = encode_length(self.key.len());
-        head.push(length.get(..size).unwrap_or_default());
+        if is_long {
+            let (length, size) = encode_length(self.key.len());
+            head.push(length.get(..size).unwrap_or_default());
+        }
         head.push(self.key);
         put(head.bytes(), payload)
     }
 
-    /// The bytes that a record with this key takes at most, beside a payload of bytes.
+    /// The bytes that a record with this key takes beside a payload of bytes: a few more only with a deadline that is far.
     pub(super) const fn overhead(key: &[u8]) -> usize {
-        1 + 3 + 8 + 2 + key.len()
+        1 + 3 + 5 + 2 + key.len()
     }
 
     /// Where the stamp of a record stands.
@@ -168,6 +183,16 @@ const BYTES: u8 = 0;
 const INTEGER: u8 = 1;
 const OBJECT: u8 = 2;
 const HAS_DEADLINE: u8 = 0b100;
+const KEY_SHIFT: u32 = 3;
+
+/// The key is this long or longer, and its length follows.
+const KEY_LONG: u8 = 31;
+
+/// The beginning of 2020, from which deadlines count.
+const EPOCH_MS: u64 = 1_577_836_800_000;
+
+/// The first deadline that 40 bits don't reach.
+const FAR: u64 = EPOCH_MS + (1 << 40) - 1;
 
 #[cfg(test)]
 mod tests {
@@ -180,8 +205,8 @@ mod tests {
     proptest! {
         #[test]
         fn records_come_apart_again(
-            key in prop::collection::vec(any::<u8>(), 0..400),
-            expires_at in prop::option::of(any::<u64>().prop_map(UnixMillis)),
+            key in prop_oneof![prop::collection::vec(any::<u8>(), 0..40), prop::collection::vec(any::<u8>(), 0..400)],
+            expires_at in prop::option::of(prop_oneof![any::<u64>(), EPOCH_MS - 2..EPOCH_MS + 2, FAR - 2..FAR + 2].prop_map(UnixMillis)),
             value in prop::collection::vec(any::<u8>(), 0..40),
             number: i64,
             which in 0..3,

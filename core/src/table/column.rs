@@ -27,8 +27,8 @@ pub trait Column: Default {
     fn push(&mut self, hash: u64, entry: Self::Item<'_>);
     /// Removes an entry; the last one takes its place.
     fn swap_remove(&mut self, index: usize) -> Option<Self::Removed>;
-    /// Moves the entries whose hash has this bit set to a column of their own.
-    fn split(&mut self, seed: u64, bit: u64) -> Self;
+    /// Moves the entries whose hash has this bit set to a column of their own, the hashes being these.
+    fn split(&mut self, hashes: &[u64], bit: u64) -> Self;
     /// Takes in all entries of another.
     fn append(&mut self, other: Self);
     /// Gives memory back where much of it is unused.
@@ -105,7 +105,7 @@ impl<T> Column for Plain<T> {
         Some(self.entries.swap_remove(index))
     }
 
-    fn split(&mut self, _: u64, bit: u64) -> Self {
+    fn split(&mut self, _: &[u64], bit: u64) -> Self {
         let mut upper = Self::default();
         let Self { entries, hashes } = core::mem::take(self);
         let upper_count = hashes.iter().filter(|hash| *hash & bit != 0).count();

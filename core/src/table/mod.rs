@@ -247,19 +247,26 @@ impl<C: Column> Segmented<C> {
     /// fails, all segments are counted through.
     #[must_use]
     pub fn sample(&self, rng: &mut Rng) -> Option<&C::Entry> {
+        let (segment, index) = self.draw(rng)?;
+        self.segments.get(segment)?.entries.get(index)
+    }
+
+    /// Draws the segment of an entry, and the entry's index in it.
+    fn draw(&self, rng: &mut Rng) -> Option<(usize, usize)> {
         if let [segment] = self.segments.as_slice() {
-            return segment.entries.get(rng.index(segment.len()));
+            return Some((0, rng.index(segment.len())));
         }
         for _ in 0..SAMPLE_TRIES_MAX {
-            let segment = self.segments.get(rng.index(self.segments.len()))?;
-            if let Some(entry) = segment.entries.get(rng.index(self.segment_max)) {
-                return Some(entry);
+            let at = rng.index(self.segments.len());
+            let index = rng.index(self.segment_max);
+            if index < self.segments.get(at)?.len() {
+                return Some((at, index));
             }
         }
         let mut index = rng.index(self.len);
-        for segment in &self.segments {
-            if let Some(entry) = segment.entries.get(index) {
-                return Some(entry);
+        for (at, segment) in self.segments.iter().enumerate() {
+            if index < segment.len() {
+                return Some((at, index));
             }
             index -= segment.len();
         }

@@ -3,11 +3,11 @@
 //! ```text
 //! starts │ page·offset │ page·offset │ …     one a record, in the order of their indexes
 //!             │
-//! pages  │ length │ record … │ length │ record … │ dead … │ free │    2 KB each; the last one is being filled
+//! pages  │ length │ record … │ length │ record … │ dead … │ free │    2 KB each; the last one grows as it is filled
 //! long   │ (index, record) │ …               those of more than 255 bytes, each in an allocation of its own
 //! ```
 //!
-//! Pages are all of one size, but for a first one that grows, so that what one table frees suits the next, and nothing
+//! Full pages are all of one size, and the last one of a few, so that what one table frees suits the next, and little
 //! is copied to make room. What a record was removed from, or moved away from because its size changed, is dead until it
 //! is worth the while to copy the rest together: a segment's worth of work at most, some tens of kilobytes.
 //!
@@ -18,6 +18,10 @@ use alloc::{boxed::Box, vec::Vec};
 use core::marker::PhantomData;
 
 use super::{Column, Records, WARMED_MAX, allocation};
+#[cfg(feature = "server")]
+use super::{Segment, WARMED_SEGMENTS_MIN};
+#[cfg(feature = "server")]
+use crate::hash::Rng;
 use crate::hash::hash;
 
 /// Where the key stands in a record.
@@ -60,6 +64,48 @@ impl<K: Keyed> Records<K> {
             sum += usize::from(first.unwrap_or_default()) + usize::from(last.unwrap_or_default());
         });
         // Else the compiler would see that nobody wants to know.
+        core::hint::black_box(sum);
+    }
+
+    /// Brings the records that [`Segmented::sample`](super::Segmented::sample) will draw by these generators,
+    /// [`WARMED_MAX`] at most, near the processor, and what it takes to remove them: a step of all before the next of any.
+    #[cfg(feature = "server")]
+    pub fn warm_drawn(&self, rngs: impl Iterator<Item = Rng>) {
+        if self.segments.len() < WARMED_SEGMENTS_MIN {
+            return;
+        }
+        let mut rngs: Vec<Rng> = rngs.take(WARMED_MAX).collect();
+        let mut sum = 0_usize;
+        for mut rng in rngs.iter().cloned() {
+            // More than one try is rare enough.
+            sum += self.segments.get(rng.index(self.segments.len())).map_or(0, Segment::len);
+        }
+        let mut drawn = [(0, 0, 0); WARMED_MAX];
+        for (place, rng) in drawn.iter_mut().zip(&mut rngs) {
+            let Some((at, index)) = self.draw(rng) else { continue };
+            let Some(segment) = self.segments.get(at) else { continue };
+            // The last record is to take the place of the one that goes.
+            let last = segment.len().saturating_sub(1);
+            let starts = [index, last].map(|index| segment.entries.starts.get(index).copied());
+            sum += starts.into_iter().flatten().map(|start| start as usize).sum::<usize>();
+            *place = (at, index, last);
+        }
+        let drawn = drawn.get(..rngs.len()).unwrap_or_default();
+        let mut hashes = [(0, 0); WARMED_MAX];
+        for (place, (at, index, last)) in hashes.iter_mut().zip(drawn) {
+            let Some(segment) = self.segments.get(*at) else { continue };
+            let hash = |index| segment.entries.hash(self.seed, index).unwrap_or_default();
+            *place = (hash(*index), hash(*last));
+        }
+        for ((at, ..), (hash, last_hash)) in drawn.iter().zip(hashes) {
+            let Some(segment) = self.segments.get(*at) else { continue };
+            sum += segment.guess(last_hash).unwrap_or_default();
+            // Those that stand behind in the index may have to move up, which takes their hashes.
+            sum += segment
+                .run(hash)
+                .filter_map(|index| Some(usize::from(*segment.entries.get(index)?.first()?)))
+                .sum::<usize>();
+        }
         core::hint::black_box(sum);
     }
 
@@ -168,19 +214,20 @@ impl<K: Keyed> Packed<K> {
     /// Puts a record with the same key in the place of another.
     pub(super) fn replace(&mut self, index: usize, head: &[u8], tail: &[u8]) {
         self.discard(index);
-        let start = self.store(index, head, tail);
+        let start = self.store(index, head, tail, PAGE_STEP);
         if let Some(place) = self.starts.get_mut(index) {
             *place = start;
         }
         self.shrink();
     }
 
-    /// Stores the bytes of the record that has (or will have) this index; returns what `starts` is to hold.
-    fn store(&mut self, index: usize, head: &[u8], tail: &[u8]) -> u32 {
+    /// Stores the bytes of the record that has (or will have) this index; returns what `starts` is to hold. A page grows
+    /// by `step` at a time.
+    fn store(&mut self, index: usize, head: &[u8], tail: &[u8], step: usize) -> u32 {
         let length = head.len() + tail.len();
         match u8::try_from(length) {
             Ok(size) if self.pages.len() < PAGES_MAX => {
-                let at = self.page_with_room(1 + length);
+                let at = self.page_with_room(1 + length, step);
                 let Some(page) = self.pages.get_mut(at) else { return DEAD };
                 let offset = page.len();
                 page.push(size);
@@ -230,7 +277,7 @@ impl<K: Keyed> Packed<K> {
     }
 
     /// Returns a page that has room for so many bytes, at most 256 of them.
-    fn page_with_room(&mut self, needed: usize) -> usize {
+    fn page_with_room(&mut self, needed: usize, step: usize) -> usize {
         let fits = self.pages.last().is_some_and(|page| page.len() + needed <= PAGE_BYTES);
         if !fits && self.dead_bytes > self.live_bytes / 8 {
             self.compact();
@@ -239,8 +286,13 @@ impl<K: Keyed> Packed<K> {
         match self.pages.last_mut().filter(|page| page.len() + needed <= PAGE_BYTES) {
             Some(page) => {
                 if page.capacity() - page.len() < needed {
-                    // Only a page that is the first grows: a few records don't take a whole one.
-                    let room = needed.max(page.len() / 4).min(PAGE_BYTES - page.len());
+                    let is_small = count == 1 && page.len() < SMALL_PAGE_BYTES;
+                    // A few records don't take a whole step.
+                    let room = if is_small {
+                        needed.max(page.len() / 4)
+                    } else {
+                        steps(page.len() + needed, step) - page.len()
+                    };
                     let before = allocation(page.capacity());
                     page.reserve_exact(room);
                     self.page_bytes = self.page_bytes + allocation(page.capacity()) - before;
@@ -248,7 +300,7 @@ impl<K: Keyed> Packed<K> {
                 count - 1
             }
             None => {
-                let bytes = if count == 0 { needed.max(FIRST_PAGE_BYTES) } else { PAGE_BYTES };
+                let bytes = if count == 0 { needed.max(FIRST_PAGE_BYTES) } else { steps(needed, step) };
                 if count == self.pages.capacity() {
                     self.pages.reserve_exact((count / 4).max(1));
                 }
@@ -257,6 +309,15 @@ impl<K: Keyed> Packed<K> {
                 self.pages.push(page);
                 count
             }
+        }
+    }
+
+    /// Gives back what the last page has beyond the step that it needs, after it grew by larger ones.
+    fn trim_last_page(&mut self) {
+        if let Some(page) = self.pages.last_mut() {
+            let before = allocation(page.capacity());
+            page.shrink_to(steps(page.len(), PAGE_STEP));
+            self.page_bytes = self.page_bytes + allocation(page.capacity()) - before;
         }
     }
 
@@ -270,11 +331,27 @@ impl<K: Keyed> Packed<K> {
             let Some((length, rest)) = pages.get(page).and_then(|page| page.get(offset..)?.split_first()) else {
                 continue;
             };
-            let start = self.store(index, rest.get(..usize::from(*length)).unwrap_or_default(), &[]);
+            let record = rest.get(..usize::from(*length)).unwrap_or_default();
+            let start = self.store(index, record, &[], PAGE_BYTES);
             if let Some(place) = self.starts.get_mut(index) {
                 *place = start;
             }
         }
+        self.trim_last_page();
+    }
+
+    /// Adds a record that has been elsewhere, in larger steps than one that is new.
+    fn take_in(&mut self, record: &[u8]) {
+        let start = self.store(self.starts.len(), record, &[], PAGE_BYTES);
+        self.push_start(start);
+    }
+
+    fn push_start(&mut self, start: u32) {
+        let count = self.starts.len();
+        if count == self.starts.capacity() {
+            self.starts.reserve_exact((count / 8).max(4));
+        }
+        self.starts.push(start);
     }
 }
 
@@ -320,12 +397,8 @@ impl<K: Keyed> Column for Packed<K> {
     }
 
     fn push(&mut self, _: u64, (head, tail): (&[u8], &[u8])) {
-        let index = self.starts.len();
-        let start = self.store(index, head, tail);
-        if index == self.starts.capacity() {
-            self.starts.reserve_exact((index / 8).max(4));
-        }
-        self.starts.push(start);
+        let start = self.store(self.starts.len(), head, tail, PAGE_STEP);
+        self.push_start(start);
     }
 
     fn swap_remove(&mut self, index: usize) -> Option<()> {
@@ -341,20 +414,20 @@ impl<K: Keyed> Column for Packed<K> {
         Some(())
     }
 
-    fn split(&mut self, seed: u64, bit: u64) -> Self {
+    fn split(&mut self, hashes: &[u64], bit: u64) -> Self {
         let (mut lower, mut upper) = (Self::default(), Self::default());
-        let is_upper: Vec<bool> =
-            (0..self.len()).map(|index| self.hash(seed, index).is_some_and(|hash| hash & bit != 0)).collect();
-        let upper_count = is_upper.iter().filter(|is_upper| **is_upper).count();
-        for (half, count) in [(&mut lower, is_upper.len() - upper_count), (&mut upper, upper_count)] {
+        let upper_count = hashes.iter().filter(|hash| *hash & bit != 0).count();
+        for (half, count) in [(&mut lower, hashes.len() - upper_count), (&mut upper, upper_count)] {
             half.starts.reserve_exact(count + count / 8);
         }
-        for (index, is_upper) in is_upper.iter().enumerate() {
+        for (index, hash) in hashes.iter().enumerate() {
             if let Some(record) = self.get(index) {
-                let half = if *is_upper { &mut upper } else { &mut lower };
-                half.push(0, (record, &[]));
+                let half = if hash & bit == 0 { &mut lower } else { &mut upper };
+                half.take_in(record);
             }
         }
+        lower.trim_last_page();
+        upper.trim_last_page();
         *self = lower;
         upper
     }
@@ -362,13 +435,16 @@ impl<K: Keyed> Column for Packed<K> {
     fn append(&mut self, other: Self) {
         for index in 0..other.len() {
             if let Some(record) = other.get(index) {
-                self.push(0, (record, &[]));
+                self.take_in(record);
             }
         }
+        self.trim_last_page();
     }
 
     fn shrink(&mut self) {
-        if self.dead_bytes > self.live_bytes.max(PAGE_BYTES as u32 / 4) || self.live_bytes == 0 && self.dead_bytes > 0 {
+        if self.dead_bytes > (self.live_bytes / 4 * 3).max(PAGE_BYTES as u32 / 4)
+            || self.live_bytes == 0 && self.dead_bytes > 0
+        {
             self.compact();
         }
         let count = self.starts.len();
@@ -395,11 +471,21 @@ fn place_of(start: u32) -> (usize, usize) {
     (start as usize / PAGE_BYTES, start as usize % PAGE_BYTES)
 }
 
+/// So many steps of a page hold so many bytes.
+fn steps(bytes: usize, step: usize) -> usize {
+    bytes.next_multiple_of(step).min(PAGE_BYTES)
+}
+
 /// Eight of the longest records fit, so that little is lost at the end; dozens of most.
 const PAGE_BYTES: usize = 2048;
 
-/// What a table of few records begins with.
+/// By how much the page grows that is being filled. There is one to a segment, and half a page of air would be a
+/// twelfth of what is in a segment of small records.
+const PAGE_STEP: usize = 512;
+
+/// What a table of few records begins with, and how far it grows by as much as it has to.
 const FIRST_PAGE_BYTES: usize = 64;
+const SMALL_PAGE_BYTES: usize = 256;
 
 /// Starts from here on count the long records.
 const LONG: u32 = 1 << 31;

@@ -70,6 +70,15 @@ impl<C: Column> Segment<C> {
         (slot != EMPTY).then_some(usize::from(slot) & mask)
     }
 
+    /// The entries that the index has from the home of a hash on, without a gap.
+    #[cfg(feature = "server")]
+    pub(super) fn run(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let mask = self.slots.len().saturating_sub(1);
+        let home = hash as usize & mask;
+        let slots = self.slots.iter().cycle().skip(home).take(self.slots.len());
+        slots.take_while(|slot| **slot != EMPTY).map(move |slot| usize::from(*slot) & mask)
+    }
+
     pub(super) fn insert(&mut self, hash: u64, seed: u64, entry: C::Item<'_>) {
         let index = self.entries.len();
         self.entries.push(hash, entry);
@@ -77,7 +86,7 @@ impl<C: Column> Segment<C> {
         if needed > self.slots.len() {
             self.rebuild_index(seed, needed);
         } else if index < INDEXED_MAX {
-            self.occupy(hash, index);
+            occupy(&mut self.slots, hash, index);
         }
     }
 
@@ -88,7 +97,7 @@ impl<C: Column> Segment<C> {
             if let Some(at) = self.slot_of(hash, index) {
                 self.vacate(seed, at);
                 if last >= INDEXED_MAX {
-                    self.occupy(last_hash, index);
+                    occupy(&mut self.slots, last_hash, index);
                 }
             }
             if index != last
@@ -114,10 +123,13 @@ impl<C: Column> Segment<C> {
         self.prefix <<= 1;
         let mut upper = Self::new(self.depth, self.prefix | 1);
         let bit = 1_u64 << (u64::BITS - self.depth);
-        upper.entries = self.entries.split(seed, bit);
+        let hashes = (0..self.len()).map(|index| self.entries.hash(seed, index).unwrap_or_default());
+        let hashes: Vec<u64> = hashes.collect();
+        upper.entries = self.entries.split(&hashes, bit);
         upper.note = self.note;
-        self.rebuild_index(seed, slots_for(self.entries.len()));
-        upper.rebuild_index(seed, slots_for(upper.entries.len()));
+        let (upper_hashes, hashes): (Vec<u64>, Vec<u64>) = hashes.into_iter().partition(|hash| hash & bit != 0);
+        index(&mut self.slots, slots_for(hashes.len()), hashes.into_iter());
+        index(&mut upper.slots, slots_for(upper_hashes.len()), upper_hashes.into_iter());
         upper
     }
 
@@ -131,30 +143,8 @@ impl<C: Column> Segment<C> {
     }
 
     fn rebuild_index(&mut self, seed: u64, slot_count: usize) {
-        self.slots.clear();
-        self.slots.reserve_exact(slot_count);
-        self.slots.resize(slot_count, EMPTY);
-        self.slots.shrink_to_fit();
-        if slot_count > 0 {
-            for index in 0..self.entries.len().min(INDEXED_MAX) {
-                if let Some(hash) = self.entries.hash(seed, index) {
-                    self.occupy(hash, index);
-                }
-            }
-        }
-    }
-
-    /// Writes an entry into the first free slot from its home on.
-    fn occupy(&mut self, hash: u64, index: usize) {
-        let Some(mask) = self.slots.len().checked_sub(1) else { return };
-        let mut at = hash as usize & mask;
-        while let Some(slot) = self.slots.get_mut(at) {
-            if *slot == EMPTY {
-                *slot = tag(hash, mask) | index as u16;
-                return;
-            }
-            at = (at + 1) & mask;
-        }
+        let Self { entries, slots, .. } = self;
+        index(slots, slot_count, (0..entries.len()).map(|index| entries.hash(seed, index).unwrap_or_default()));
     }
 
     fn slot_of(&self, hash: u64, index: usize) -> Option<usize> {
@@ -207,6 +197,30 @@ impl<C: Column> Segment<C> {
         let occupied = self.slots.iter().filter(|slot| **slot != EMPTY).count();
         assert_eq!(occupied, if self.slots.is_empty() { 0 } else { self.len().min(INDEXED_MAX) });
         assert!(occupied * 4 <= self.slots.len() * 3 && self.slots.len() >= slots_for(self.len()));
+    }
+}
+
+/// Makes an index of so many slots for entries with these hashes.
+fn index(slots: &mut Vec<u16>, slot_count: usize, hashes: impl Iterator<Item = u64>) {
+    slots.clear();
+    slots.reserve_exact(slot_count);
+    slots.resize(slot_count, EMPTY);
+    slots.shrink_to_fit();
+    if slot_count > 0 {
+        hashes.take(INDEXED_MAX).enumerate().for_each(|(index, hash)| occupy(slots, hash, index));
+    }
+}
+
+/// Writes an entry into the first free slot from its home on.
+fn occupy(slots: &mut [u16], hash: u64, index: usize) {
+    let Some(mask) = slots.len().checked_sub(1) else { return };
+    let mut at = hash as usize & mask;
+    while let Some(slot) = slots.get_mut(at) {
+        if *slot == EMPTY {
+            *slot = tag(hash, mask) | index as u16;
+            return;
+        }
+        at = (at + 1) & mask;
     }
 }
 

@@ -262,11 +262,17 @@ fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn split_long_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = decode_length(bytes)?;
+    rest.split_at_checked(length)
+}
+
+/// Reads a length; returns it with what follows it.
+pub(crate) fn decode_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut length = 0_usize;
     for (index, byte) in bytes.iter().take(LENGTH_SIZE_MAX).enumerate() {
         length |= usize::from(byte & 0x7f).checked_shl(7 * index as u32)?;
         if byte & 0x80 == 0 {
-            return bytes.get(index + 1..)?.split_at_checked(length);
+            return Some((length, bytes.get(index + 1..)?));
         }
     }
     None

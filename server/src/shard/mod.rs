@@ -139,7 +139,7 @@ impl Shard {
 
     /// Brings what calls of a session are about to use near the processor.
     pub(crate) fn warm<'w>(&mut self, session: SessionId, calls: impl Iterator<Item = &'w [&'w [u8]]> + Clone) {
-        self.engine.warm(session, calls);
+        self.engine.warm(session, calls, self.entropy.upcoming());
     }
 
     /// Runs one call, the name first, and appends its reply to `out`. What it did waits for the next flush.

@@ -79,6 +79,14 @@ impl Set {
         }
     }
 
+    /// Brings members that are about to be drawn by these generators, and removed, near the processor.
+    #[cfg(feature = "server")]
+    pub(crate) fn warm_drawn(&self, rngs: impl Iterator<Item = Rng>) {
+        if let Repr::Table(table) = &self.repr {
+            table.warm_drawn(rngs);
+        }
+    }
+
     /// Returns the number of members.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -106,7 +106,8 @@ impl Cut<'_> {
 }
 
 /// Orders by score and then by member. Scores are no NaN; zeros of either sign are equal.
-fn compare<'m>(score: f64, member: impl FnOnce() -> &'m [u8], other: f64, other_member: &[u8]) -> Ordering {
+#[inline]
+pub(super) fn compare<'m>(score: f64, member: impl FnOnce() -> &'m [u8], other: f64, other_member: &[u8]) -> Ordering {
     match score.partial_cmp(&other) {
         Some(Ordering::Equal) | None => member().cmp(other_member),
         Some(order) => order,

@@ -2,9 +2,13 @@
 //!
 //! A member of up to 22 bytes costs its slot of 32, a dozen or so in the tree and eight in the index.
 
-use super::bound::Cut;
+use core::cmp::Ordering;
+
+use super::bound::{Cut, compare};
 use super::members::Members;
 use super::numbers::Numbers;
+#[cfg(feature = "server")]
+use super::tree::WARMED_MAX;
 use super::tree::{Entry, Tree};
 use crate::hash::hash;
 
@@ -39,18 +43,17 @@ impl Large {
 
     /// Adds a member that is not there yet. Cost: O(log n).
     pub(super) fn insert(&mut self, member: &[u8], score: f64) {
-        let rank = self.rank_of(Cut::Member(score, member));
         let id = self.members.insert(member, score);
-        self.tree.insert(rank, Entry::new(score, id));
+        self.place(member, id, score);
         let Self { members, numbers, seed, .. } = self;
         numbers.insert(hash(*seed, member), id, |id| hash(*seed, members.get(id).unwrap_or_default()));
     }
 
     /// Moves a member that [`Self::find`] has found to another score. Cost: O(log n).
     pub(super) fn update(&mut self, member: &[u8], (id, old): (u32, f64), score: f64) {
-        self.tree.remove(self.rank_of(Cut::Member(old, member)));
+        self.displace(member, id, old);
         self.members.set_score(id, score);
-        self.tree.insert(self.rank_of(Cut::Member(score, member)), Entry::new(score, id));
+        self.place(member, id, score);
     }
 
     /// Removes a member and returns its score. Cost: O(log n).
@@ -62,9 +65,47 @@ impl Large {
             |id| hash(*seed, members.get(id).unwrap_or_default()),
         )?;
         let score = self.members.score(id)?;
-        self.tree.remove(self.rank_of(Cut::Member(score, member)));
+        self.displace(member, id, score);
         self.members.remove(id);
         Some(score)
+    }
+
+    /// Gives a member its place in the order.
+    fn place(&mut self, member: &[u8], id: u32, score: f64) {
+        let Self { members, tree, .. } = self;
+        tree.insert(Entry::new(score, id), |entry| {
+            compare(entry.score(), || members.get(entry.id).unwrap_or_default(), score, member).is_lt()
+        });
+    }
+
+    /// Takes a member out of the order.
+    fn displace(&mut self, member: &[u8], id: u32, score: f64) {
+        let Self { members, tree, .. } = self;
+        tree.remove(|entry| {
+            // Its own name need not be read.
+            if entry.id == id {
+                return Ordering::Equal;
+            }
+            compare(entry.score(), || members.get(entry.id).unwrap_or_default(), score, member)
+        });
+    }
+
+    /// Brings what is needed to set the scores of members near the processor; see [`Tree::warm`].
+    #[cfg(feature = "server")]
+    pub(super) fn warm<'k>(&self, members: impl Iterator<Item = (&'k [u8], Option<f64>)>) {
+        let mut scores = [0.0; WARMED_MAX];
+        let mut count = 0;
+        for (member, score) in members {
+            let before = self.find(member).map(|(_, score)| score);
+            // To be found is all that a member without a new score is wanted for.
+            for one in score.into_iter().flat_map(|score| [Some(score), before]).flatten() {
+                if let Some(place) = scores.get_mut(count) {
+                    *place = one;
+                    count += 1;
+                }
+            }
+        }
+        self.tree.warm(scores.get(..count).unwrap_or_default());
     }
 
     /// Returns the member at `rank`. Cost: O(log n).

@@ -8,15 +8,15 @@
 //! ```
 //!
 //! It is the order-statistics B-tree of the textbooks (Cormen et al., "Introduction to Algorithms", chapters 14 and 18)
-//! with all entries in the leaves. The tree compares nothing: whoever owns it says where an entry goes, by a rank that
-//! [`Tree::partition_point`] finds from a predicate. So it never knows members or how they are ordered.
+//! with all entries in the leaves. The tree compares nothing but what whoever owns it tells it to: a place is where a
+//! predicate ceases to hold. So it never knows members or how they are ordered.
 //!
 //! Nodes at the edges of the tree may be nearly empty, because an append splits the last leaf behind its last entry: a
 //! sorted set of times stays full instead of half full. All others hold at least a quarter of what they could.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::mem;
+use core::{cmp::Ordering, mem};
 
 use super::items::{Edges, Items, STEP, WIDTH_MIN, insert_or_split, merge_or_balance};
 
@@ -61,6 +61,15 @@ struct Inner {
     /// The number of entries below each child.
     counts: Vec<u32>,
     nodes: Vec<Node>,
+}
+
+/// Where something goes: behind all entries for which this holds.
+struct Seek<F>(F);
+
+impl<F: FnMut(&Entry) -> bool> Seek<F> {
+    fn among(&mut self, entries: &[Entry]) -> usize {
+        entries.partition_point(&mut self.0)
+    }
 }
 
 impl Tree {
@@ -116,10 +125,12 @@ impl Tree {
         }
     }
 
-    /// Inserts an entry so that it has `rank` (at most the length) afterwards. Cost: O(log n).
-    pub(super) fn insert(&mut self, rank: usize, entry: Entry) {
-        debug_assert!(rank <= self.len(), "rank {rank} is past the end");
-        let Some(right) = self.root.insert(rank, entry, Edges { left: true, right: true }) else { return };
+    /// Inserts an entry behind all for which `is_before` holds, given that it holds for none behind them.
+    ///
+    /// Cost: O(log n), and as many calls of `is_before`.
+    pub(super) fn insert(&mut self, entry: Entry, is_before: impl FnMut(&Entry) -> bool) {
+        let mut seek = Seek(is_before);
+        let Some(right) = self.root.insert(&mut seek, entry, Edges { left: true, right: true }) else { return };
         let left = mem::replace(&mut self.root, Node::Leaf(Vec::new()));
         let mut root = Inner::default();
         root.insert_item(0, left);
@@ -127,15 +138,53 @@ impl Tree {
         self.root = Node::Inner(Box::new(root));
     }
 
-    /// Removes and returns the entry at `rank`. Cost: O(log n).
-    pub(super) fn remove(&mut self, rank: usize) -> Option<Entry> {
-        let removed = self.root.remove(rank);
+    /// Removes and returns the entry that `order` says is equal to what is sought, given that the entries are in its order.
+    ///
+    /// Cost: O(log n), and as many calls of `order`.
+    pub(super) fn remove(&mut self, mut order: impl FnMut(&Entry) -> Ordering) -> Option<Entry> {
+        let removed = self.root.remove(&mut order);
         if let Node::Inner(inner) = &mut self.root
             && inner.nodes.len() <= 1
         {
             self.root = inner.nodes.pop().unwrap_or(Node::Leaf(Vec::new()));
         }
         removed
+    }
+
+    /// Brings what leads to these scores, [`WARMED_MAX`] at most, near the processor: a level of all before the next of any,
+    /// so that it waits for all of them at once.
+    #[cfg(feature = "server")]
+    pub(super) fn warm(&self, scores: &[f64]) {
+        let mut nodes = [&self.root; WARMED_MAX];
+        let mut sum = 0;
+        let mut is_inner = true;
+        while is_inner {
+            is_inner = false;
+            for (node, score) in nodes.iter_mut().zip(scores) {
+                if let Node::Inner(inner) = node {
+                    let index = inner.firsts.partition_point(|first| first.score() < *score).saturating_sub(1);
+                    sum += inner.counts.get(index).map_or(0, |count| *count as usize);
+                    if let Some(child) = inner.nodes.get(index) {
+                        *node = child;
+                        is_inner = true;
+                    }
+                }
+            }
+            // Where the search in each begins.
+            for node in nodes.iter().take(scores.len()) {
+                let entries = match node {
+                    Node::Leaf(entries) => entries,
+                    Node::Inner(inner) => &inner.firsts,
+                };
+                sum += entries.get(entries.len() / 2).map_or(0, |entry| entry.id as usize);
+            }
+        }
+        for (node, score) in nodes.iter().zip(scores) {
+            if let Node::Leaf(entries) = node {
+                sum += entries.partition_point(|entry| entry.score() < *score);
+            }
+        }
+        core::hint::black_box(sum);
     }
 
     /// Estimates the bytes on the heap, from what entries take on average. Cost: O(1).
@@ -173,45 +222,61 @@ impl Node {
     }
 
     /// Inserts below this node; returns the node that has to stand to its right if it was full.
-    fn insert(&mut self, rank: usize, entry: Entry, edges: Edges) -> Option<Self> {
+    fn insert<F: FnMut(&Entry) -> bool>(&mut self, seek: &mut Seek<F>, entry: Entry, edges: Edges) -> Option<Self> {
         match self {
-            Self::Leaf(entries) => insert_or_split(entries, rank, entry, edges).map(Self::Leaf),
+            Self::Leaf(entries) => {
+                let rank = seek.among(entries);
+                insert_or_split(entries, rank, entry, edges).map(Self::Leaf)
+            }
             Self::Inner(inner) => {
-                let (index, rank) = inner.child_for(rank)?;
+                // The end of one child rather than the start of the next.
+                let before = seek.among(&inner.firsts);
+                let index = before.saturating_sub(1);
                 let child_edges =
                     Edges { left: edges.left && index == 0, right: edges.right && index + 1 == inner.nodes.len() };
-                let split = inner.nodes.get_mut(index)?.insert(rank, entry, child_edges);
+                let Some(split) = inner.nodes.get_mut(index)?.insert(seek, entry, child_edges) else {
+                    inner.counts.get_mut(index).into_iter().for_each(|count| *count += 1);
+                    if before == 0 {
+                        inner.firsts.first_mut().into_iter().for_each(|first| *first = entry);
+                    }
+                    return None;
+                };
                 inner.refresh(index);
-                let right = insert_or_split(&mut **inner, index + 1, split?, child_edges)?;
+                let right = insert_or_split(&mut **inner, index + 1, split, child_edges)?;
                 Some(Self::Inner(Box::new(right)))
             }
         }
     }
 
-    fn remove(&mut self, rank: usize) -> Option<Entry> {
+    fn remove(&mut self, order: &mut impl FnMut(&Entry) -> Ordering) -> Option<Entry> {
         match self {
             Self::Leaf(entries) => {
-                if rank >= entries.len() {
-                    return None;
-                }
+                let rank = entries.partition_point(|entry| order(entry).is_lt());
+                entries.get(rank).filter(|entry| order(entry).is_eq())?;
                 let removed = entries.remove(rank);
                 entries.trim_spare(2 * STEP);
                 Some(removed)
             }
             Self::Inner(inner) => {
-                let (index, rank) = inner.child_with(rank)?;
+                let index = inner.firsts.partition_point(|first| order(first).is_le()).checked_sub(1)?;
                 let child = inner.nodes.get_mut(index)?;
-                let removed = child.remove(rank);
+                let removed = child.remove(order)?;
                 let width = child.width();
                 if width == 0 {
                     inner.remove_item(index);
-                    return removed;
+                    return Some(removed);
                 }
-                inner.refresh(index);
+                inner.counts.get_mut(index).into_iter().for_each(|count| *count -= 1);
+                if let Some(known) = inner.firsts.get_mut(index)
+                    && *known == removed
+                    && let Some(first) = inner.nodes.get(index).and_then(Self::first)
+                {
+                    *known = first;
+                }
                 if width < WIDTH_MIN {
                     inner.fill_up(index);
                 }
-                removed
+                Some(removed)
             }
         }
     }
@@ -241,15 +306,6 @@ impl Inner {
             rank -= *count as usize;
         }
         None
-    }
-
-    /// Returns the child that takes an entry at `rank`, and the rank in it: the end of one child rather than the start of
-    /// the next.
-    fn child_for(&self, rank: usize) -> Option<(usize, usize)> {
-        match rank.checked_sub(1) {
-            None => Some((0, 0)),
-            Some(before) => self.child_with(before).map(|(index, rank)| (index, rank + 1)),
-        }
     }
 
     /// Notes what has become of a child.
@@ -331,6 +387,10 @@ impl Items for Inner {
 
 const _: () = assert!(size_of::<Entry>() == 12);
 
+/// Searches that [`Tree::warm`] does side by side.
+#[cfg(feature = "server")]
+pub(super) const WARMED_MAX: usize = 32;
+
 /// What an entry takes with its share of the free places and of the inner nodes, on average.
 const ENTRY_BYTES_MEAN: usize = 15;
 
@@ -368,7 +428,11 @@ mod tests {
         depth
     }
 
-    /// Where the entries of a phase go: random ranks, the front, the back; and likewise where they leave.
+    fn order(entry: &Entry, other: &Entry) -> Ordering {
+        entry.score().total_cmp(&other.score()).then(entry.id.cmp(&other.id))
+    }
+
+    /// Where the entries of a phase go: anywhere, the front, the back; and likewise where they leave.
     #[derive(Debug, Clone)]
     enum Phase {
         Insert(Vec<u16>),
@@ -393,29 +457,34 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn a_tree_does_what_a_vector_does(phases in prop::collection::vec(phase(), 1..8)) {
-            let (mut tree, mut model, mut next) = (Tree::new(), Vec::new(), 0_u32);
-            let mut insert = |tree: &mut Tree, model: &mut Vec<Entry>, rank: usize| {
-                let entry = Entry::new(f64::from(next), next);
+        fn a_tree_does_what_a_sorted_vector_does(phases in prop::collection::vec(phase(), 1..8)) {
+            let (mut tree, mut model, mut next) = (Tree::new(), Vec::<Entry>::new(), 0_u32);
+            let mut insert = |tree: &mut Tree, model: &mut Vec<Entry>, score: f64| {
+                let entry = Entry::new(score, next);
                 next += 1;
-                tree.insert(rank, entry);
-                model.insert(rank, entry);
+                tree.insert(entry, |other| order(other, &entry).is_lt());
+                model.insert(model.partition_point(|other| order(other, &entry).is_lt()), entry);
             };
             let remove = |tree: &mut Tree, model: &mut Vec<Entry>, rank: usize| {
-                let expected = (rank < model.len()).then(|| model.remove(rank));
-                assert_eq!(tree.remove(rank), expected);
+                if rank < model.len() {
+                    let expected = model.remove(rank);
+                    assert_eq!(tree.remove(|entry| order(entry, &expected)), Some(expected));
+                    assert_eq!(tree.remove(|entry| order(entry, &expected)), None);
+                }
             };
             for phase in phases {
                 match phase {
-                    Phase::Insert(ranks) => for rank in ranks {
-                        let rank = usize::from(rank) % (model.len() + 1);
-                        insert(&mut tree, &mut model, rank);
+                    Phase::Insert(scores) => for score in scores {
+                        insert(&mut tree, &mut model, f64::from(score % 5_000));
                     },
                     Phase::Append(count) => for _ in 0..count {
-                        let rank = model.len();
-                        insert(&mut tree, &mut model, rank);
+                        let last = model.last().map_or(0.0, Entry::score);
+                        insert(&mut tree, &mut model, last + 1.0);
                     },
-                    Phase::Prepend(count) => (0..count).for_each(|_| insert(&mut tree, &mut model, 0)),
+                    Phase::Prepend(count) => for _ in 0..count {
+                        let first = model.first().map_or(0.0, Entry::score);
+                        insert(&mut tree, &mut model, first - 1.0);
+                    },
                     Phase::Remove(ranks) => for rank in ranks {
                         let rank = usize::from(rank) % (model.len() + 1);
                         remove(&mut tree, &mut model, rank);
@@ -441,8 +510,7 @@ mod tests {
         for (mut scores, bytes_max) in [(ascending, 14), (descending, 14), (scattered, 16)] {
             let mut tree = Tree::new();
             for (id, &score) in scores.iter().enumerate() {
-                let rank = tree.partition_point(|entry| entry.score() < score);
-                tree.insert(rank, Entry::new(score, id as u32));
+                tree.insert(Entry::new(score, id as u32), |entry| entry.score() < score);
             }
             let depth = check_node(&tree.root, Edges { left: true, right: true }, true);
             assert!(depth <= 4, "{depth} levels for {count} entries");

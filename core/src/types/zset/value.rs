@@ -58,12 +58,12 @@ impl ZSet {
         Self::default()
     }
 
-    /// Brings members that are about to be looked up near the processor: lookups that don't depend on each other wait side by
-    /// side.
+    /// Brings members that are about to be looked up, or to be given a score, near the processor: what doesn't depend on
+    /// each other waits side by side.
     #[cfg(feature = "server")]
-    pub(crate) fn warm<'k>(&self, members: impl Iterator<Item = &'k [u8]>) {
+    pub(crate) fn warm<'k>(&self, members: impl Iterator<Item = (&'k [u8], Option<f64>)>) {
         if let Repr::Large(large) = &self.repr {
-            members.for_each(|member| _ = core::hint::black_box(large.find(member)));
+            large.warm(members);
         }
     }
 
