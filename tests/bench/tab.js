@@ -36,7 +36,7 @@ await finish({
 }, tables);
 
 async function once(runtime, { module, isStored }) {
-  const server = isStored ? await Server.start({ server: 'sanderling', path: '/sync' }, options) : undefined;
+  const server = module === 'sanderling' ? await Server.start({ server: 'sanderling', path: '/sync' }, options) : undefined;
   const folder = await mkdtemp(join(options.data, 'tab-'));
   const asked = { module, isStored, npm: options.npm, folder, url: server?.url, scale };
   try {

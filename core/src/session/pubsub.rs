@@ -143,7 +143,12 @@ impl PubSub {
         // No beginning goes on behind a byte that is special in patterns.
         let longest = glob::literal_prefix(channel);
         for beginning in self.beginnings.keys().map_while(|length| longest.get(..*length)) {
-            // Patterns are in the order of their bytes, so those that go on alike stand side by side.
+            // Patterns are in the order of their bytes, so those that go on alike stand side by side. Where none begins so,
+            // none begins with more of the channel.
+            let next = patterns.range::<[u8], _>((Bound::Included(beginning), Bound::Unbounded)).next();
+            if !next.is_some_and(|(pattern, _)| pattern.starts_with(beginning)) {
+                break;
+            }
             for special in glob::SPECIAL {
                 let from = [beginning, &[special]].concat();
                 let alike = patterns.range::<[u8], _>((Bound::Included(from.as_slice()), Bound::Unbounded));

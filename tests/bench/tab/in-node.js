@@ -11,7 +11,9 @@ const file = join(folder, 'blob');
 
 const surroundings = {
   load: () => import(`${npm}/dist/node.js`),
-  ...(isStored && { storage: { directory: join(folder, 'store') }, url, WebSocket }),
+  url,
+  WebSocket,
+  ...(isStored && { storage: { directory: join(folder, 'store') } }),
   memory() {
     for (let run = 0; run < 3; run++) globalThis.gc();
     const { heapUsed, arrayBuffers } = process.memoryUsage();

@@ -6,7 +6,9 @@ import { wasmBytes } from './wasm-memory.js';
 globalThis.run = ({ module, isStored, url, scale }) => {
   const surroundings = {
     load: () => import('/dist/browser.js'),
-    ...(isStored && { storage: 'indexeddb', url, WebSocket }),
+    url,
+    WebSocket,
+    ...(isStored && { storage: 'indexeddb' }),
     // The heap is asked from outside, after its garbage was collected.
     memory: async () => (await globalThis.heapBytes()) + wasmBytes(),
     put: async (bytes) => {

@@ -22,6 +22,7 @@ export async function measure(surroundings, scale, open) {
 
   const before = await surroundings.memory();
   const peer = await open(surroundings);
+  let last;
   {
     const [loadedKeys, loadedValues] = [[], []];
     for (let index = 0; index < count; index++) {
@@ -34,18 +35,19 @@ export async function measure(surroundings, scale, open) {
     const started = performance.now();
     peer.load(loadedKeys, loadedValues);
     figures.loadMs = performance.now() - started;
-    await persist(loadedKeys[count - 1], loadedValues[count - 1]);
+    const saved = performance.now();
+    await peer.stored?.();
+    if (peer.isStored) figures.saveMs = performance.now() - saved;
+    await peer.rest?.();
+    last = [loadedKeys[count - 1], loadedValues[count - 1]];
   }
   figures.memoryBytes = (await surroundings.memory()) - before;
+  await persist(...last);
 
   /** What is kept, and what comes back of it. */
   async function persist(key, value) {
     if (peer.stored) {
       if (!peer.isStored) return;
-      const started = performance.now();
-      await peer.stored();
-      figures.saveMs = performance.now() - started;
-      await peer.rest();
       figures.savedBytes = await surroundings.savedBytes();
       await peer.close();
       const reopened = performance.now();
@@ -80,6 +82,7 @@ export async function measure(surroundings, scale, open) {
     if (peer[method]) figures[name] = await sliced(slice);
   };
 
+  for (const key of keys) sum += peer.get(key).length;
   await run('get', 'get', (from, to) => {
     for (let index = from; index < to; index++) sum += peer.get(at(keys, index)).length;
   });
@@ -149,6 +152,7 @@ export async function measure(surroundings, scale, open) {
       if (ms < SLICE_MS / 2) size *= 2;
       else if (ms > SLICE_MS * 2 && size > 1) size /= 2;
       await turn();
+      await peer.breathe?.();
     }
     await peer.rest?.();
     return { perSecond: quantile(rates, 0.9) ?? shortest, sustained: (next / (performance.now() - started)) * 1000 };
@@ -178,6 +182,7 @@ export async function measure(surroundings, scale, open) {
       rates.push((watched / ms) * 1000);
       if (ms < SLICE_MS) more(Math.min(watched * 2, 1000, count));
       await turn();
+      await peer.breathe?.();
     } while (performance.now() - began < scale.ms);
     await peer.rest?.();
     return { perSecond: quantile(rates, 0.9) };

@@ -1,15 +1,12 @@
 /**
- * Sanderling, as a page uses it: the commands are methods. Stored and connected to a server, or with its memory alone;
- * in both cases every write is a command that the server is to be told of.
+ * Sanderling, as a page uses it: the commands are methods. It is connected to a server, so every write is a command that
+ * is sent and acknowledged; stored as well, or not.
  */
 
 export async function open({ load, storage, url, WebSocket }) {
   const { open } = await load();
-  const options = { name: 'bench', storage: storage ?? 'memory', ...(url && { url, WebSocket }) };
-  const db = await open(options);
-  const store = new Store(db, open, options);
-  if (url) await store.rest();
-  return store;
+  const options = { name: 'bench', storage: storage ?? 'memory', url, WebSocket };
+  return new Store(await open(options), open, options);
 }
 
 class Store {
@@ -71,10 +68,15 @@ class Store {
     this.db.subscribeKey(key, listener);
   }
 
-  /** Waits until the server has everything, where there is one, and the storage, where there is one. */
+  /** Waits until the server and the storage have everything. */
   async rest() {
-    if (this.#options.url) await this.db.settled();
+    await this.db.settled();
     await this.db.stored();
+  }
+
+  /** Waits for the server if it is far behind: a replica keeps no more than 100,000 commands that it hasn't acknowledged. */
+  async breathe() {
+    if (this.db.status.pending > PENDING_MAX) await this.db.settled();
   }
 
   stored() {
@@ -91,5 +93,6 @@ class Store {
   }
 }
 
+const PENDING_MAX = 50_000;
 /** Pairs of one command. */
 const BATCH = 1000;
