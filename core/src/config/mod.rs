@@ -4,6 +4,7 @@
 mod clients;
 #[cfg(feature = "server")]
 mod file;
+mod measures;
 mod settings;
 
 #[cfg(feature = "server")]
@@ -19,6 +20,8 @@ use alloc::{
 pub use clients::{ClientLimits, OutputLimit};
 #[cfg(feature = "server")]
 pub use file::{ConfigFile, Written};
+#[cfg(feature = "server")]
+pub(crate) use measures::Measures;
 use settings::{ALIASES, SETTINGS};
 pub use settings::{Setting, SettingKind};
 
@@ -51,6 +54,9 @@ pub struct Config {
     /// Bytes that may be used; 0 for as many as there are.
     #[cfg(feature = "server")]
     memory_max: usize,
+    /// What is measured.
+    #[cfg(feature = "server")]
+    pub(crate) measures: Measures,
     changed: bool,
 }
 
@@ -72,6 +78,8 @@ impl Config {
             file: None,
             #[cfg(feature = "server")]
             memory_max: 0,
+            #[cfg(feature = "server")]
+            measures: Measures::default(),
             changed: false,
         }
     }
@@ -153,6 +161,8 @@ impl Config {
         if name == "maxmemory" {
             self.memory_max = value.parse().unwrap_or(usize::MAX);
         }
+        #[cfg(feature = "server")]
+        self.measures.set(name, &value);
         self.values.insert(name, value);
         self.changed = true;
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use anyhow::Result;
+use sanderling_core::facts::Facts;
 use sanderling_core::sync::Hub;
 use sanderling_core::{Engine, UnixMillis};
 use tracing::{error, info};
@@ -22,6 +23,12 @@ pub(super) struct Compaction {
     /// Their number.
     older_segments: usize,
     running: Option<JoinHandle<Result<u64>>>,
+    /// How often the data had changed when the one that is running began, and the last one that was finished.
+    running_changes: u64,
+    saved_changes: u64,
+    /// Snapshots that were written, and whether the last attempt failed.
+    saves: u64,
+    failed: bool,
     /// Somebody has asked for a snapshot.
     requested: bool,
     /// When the last snapshot was written, or the server started.
@@ -38,6 +45,10 @@ impl Compaction {
             older_bytes: recovered.log_bytes,
             older_segments: recovered.segments,
             running: None,
+            running_changes: 0,
+            saved_changes: 0,
+            saves: 0,
+            failed: false,
             requested: false,
             saved_at: clock::now(),
             pause: 0,
@@ -55,10 +66,26 @@ impl Compaction {
         self.saved_at
     }
 
+    /// Snapshots that were written since the start.
+    pub(super) fn saves(&self) -> u64 {
+        self.saves
+    }
+
+    /// Whether the last attempt to write one failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Tells the engine whether a snapshot is being written, and what the last one holds.
+    pub(super) fn tell(&self, facts: &mut Facts) {
+        facts.is_saving = self.requested || self.running.is_some();
+        facts.saved_changes = self.saved_changes;
+    }
+
     /// Starts a snapshot if the log has grown past the last one, and takes in the end of one that was running.
     ///
-    /// `settled`: everything that the hub knows was appended.
-    pub(super) fn tick(&mut self, folder: &Path, log: &mut DiskLog, hub: &Hub, settled: bool) {
+    /// `settled`: everything that the hub knows was appended; `changes`: how often the data has changed so far.
+    pub(super) fn tick(&mut self, folder: &Path, log: &mut DiskLog, hub: &Hub, settled: bool, changes: u64) {
         if let Some(running) = self.running.take_if(|running| running.is_finished()) {
             self.finish(running);
         }
@@ -67,6 +94,7 @@ impl Compaction {
         let due =
             self.requested || bytes > self.log_bytes_min.max(self.snapshot_bytes) || self.older_segments > SEGMENTS_MAX;
         if due && settled && !hub.has_log() && self.running.is_none() && self.pause == 0 {
+            self.running_changes = changes;
             self.start(folder, log, hub);
         }
     }
@@ -80,9 +108,12 @@ impl Compaction {
         match write_now(folder, engine, hub) {
             Ok(bytes) => {
                 info!(bytes, "wrote a snapshot");
-                self.saved_at = clock::now();
+                self.note_saved(engine.keyspace().changes());
             }
-            Err(error) => error!("cannot write a snapshot: {error:#}"),
+            Err(error) => {
+                error!("cannot write a snapshot: {error:#}");
+                self.failed = true;
+            }
         }
     }
 
@@ -114,20 +145,29 @@ impl Compaction {
         match running.join() {
             Ok(Ok(bytes)) => {
                 info!(bytes, "wrote a snapshot");
-                self.saved_at = clock::now();
+                self.note_saved(self.running_changes);
                 self.snapshot_bytes = bytes;
                 self.older_bytes = 0;
                 self.older_segments = 0;
             }
             Ok(Err(error)) => {
                 error!("cannot write a snapshot, the log goes on growing: {error:#}");
+                self.failed = true;
                 self.pause = PAUSE_TICKS;
             }
             Err(_) => {
                 error!("the thread that writes a snapshot has panicked, the log goes on growing");
+                self.failed = true;
                 self.pause = PAUSE_TICKS;
             }
         }
+    }
+
+    fn note_saved(&mut self, changes: u64) {
+        self.saved_at = clock::now();
+        self.saved_changes = changes;
+        self.saves += 1;
+        self.failed = false;
     }
 }
 
