@@ -16,6 +16,8 @@
 
 #[cfg(feature = "server")]
 mod blocking;
+#[cfg(feature = "server")]
+mod measuring;
 
 use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 
@@ -300,6 +302,8 @@ impl Engine {
         if self.role == Role::Replica || !self.config.active_expiry {
             return 0;
         }
+        #[cfg(feature = "server")]
+        let start = self.begin_cycle();
         let mut removed = 0;
         for db in 0..DATABASES {
             while removed < keys_max
@@ -335,6 +339,8 @@ impl Engine {
                 }
             }
         }
+        #[cfg(feature = "server")]
+        self.end_cycle(start, env);
         // Who waits in a group of a stream is told that it has gone.
         #[cfg(feature = "server")]
         self.serve_waiting(env);

@@ -2,10 +2,12 @@
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
+#[cfg(feature = "server")]
+use crate::stats::Meter;
 use crate::{env::UnixMillis, error::Error};
 
 /// Counters since the start.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Stats {
     /// Commands run, those inside transactions included.
     pub commands: u64,
@@ -22,9 +24,68 @@ pub struct Stats {
     pub hits: u64,
     /// Reads that didn't.
     pub misses: u64,
+    /// Nanoseconds that were spent on removing what had expired.
+    #[cfg(feature = "server")]
+    pub(crate) expire_nanos: u64,
+    /// Most bytes that were in use, as far as somebody looked.
+    #[cfg(feature = "server")]
+    pub(crate) memory_peak: usize,
+    /// What happened within the last second.
+    #[cfg(feature = "server")]
+    pub(crate) rates: Rates,
+    /// What had been counted elsewhere when counting began anew.
+    #[cfg(feature = "server")]
+    pub(crate) before: Before,
+    /// What was measured of each command.
+    #[cfg(feature = "server")]
+    pub(crate) meter: Meter,
+}
+
+/// How much of something happened within the last second, and how much in all by then.
+#[cfg(feature = "server")]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rates {
+    pub(crate) commands: u64,
+    pub(crate) input_bytes: u64,
+    pub(crate) output_bytes: u64,
+    commands_then: u64,
+    traffic_then: Traffic,
+}
+
+/// Counts that go on when others begin anew.
+#[cfg(feature = "server")]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Before {
+    pub(crate) traffic: Traffic,
+    /// Sessions that were opened.
+    pub(crate) opened: u64,
+    /// Values and keys that were freed.
+    pub(crate) freed: u64,
 }
 
 impl Stats {
+    /// Begins to count anew. What was slow stays known, until that is forgotten on purpose.
+    #[cfg(feature = "server")]
+    pub(crate) fn reset(&mut self, before: Before) {
+        self.meter.calls.reset();
+        let meter = core::mem::take(&mut self.meter);
+        let rates = Rates { commands_then: 0, ..self.rates };
+        *self = Self { meter, rates, before, ..Self::default() };
+    }
+
+    /// Takes in that about a second has passed since the last call.
+    #[cfg(feature = "server")]
+    pub(crate) fn sample(&mut self, traffic: &Traffic) {
+        let passed = traffic.since(&self.rates.traffic_then);
+        self.rates = Rates {
+            commands: self.commands.saturating_sub(self.rates.commands_then),
+            input_bytes: passed.input_bytes,
+            output_bytes: passed.output_bytes,
+            commands_then: self.commands,
+            traffic_then: *traffic,
+        };
+    }
+
     /// Counts a reply that was an error.
     pub fn count_error(&mut self, _error: &Error) {
         self.errors += 1;
@@ -44,12 +105,49 @@ pub struct Facts {
     pub started_at: UnixMillis,
     /// What is written is kept in memory alone.
     pub no_log: bool,
-    /// Changes of the data that the last snapshot shows.
-    pub saved_changes: u64,
     /// Bytes that the shell holds beside the data: buffers, the recent log, scripts.
     pub held_bytes: usize,
+    /// What went over its connections.
+    #[cfg(feature = "server")]
+    pub traffic: Traffic,
+    /// A snapshot is being written, or will be at once.
+    #[cfg(feature = "server")]
+    pub is_saving: bool,
+    /// How often the data had changed when it was last saved as a whole.
+    #[cfg(feature = "server")]
+    pub saved_changes: u64,
     /// Further lines of `INFO`, by section (lower case), in order.
     pub info: BTreeMap<&'static str, Vec<(&'static str, String)>>,
+}
+
+/// What goes over a shell's connections, counted since the start.
+#[cfg(feature = "server")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes that came in.
+    pub input_bytes: u64,
+    /// Bytes that were sent.
+    pub output_bytes: u64,
+    /// How often something was read.
+    pub reads: u64,
+    /// How often something was written.
+    pub writes: u64,
+    /// Connections that were refused because there were too many.
+    pub rejected: u64,
+}
+
+#[cfg(feature = "server")]
+impl Traffic {
+    /// What was added since it was `before`.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        Self {
+            input_bytes: self.input_bytes.saturating_sub(before.input_bytes),
+            output_bytes: self.output_bytes.saturating_sub(before.output_bytes),
+            reads: self.reads.saturating_sub(before.reads),
+            writes: self.writes.saturating_sub(before.writes),
+            rejected: self.rejected.saturating_sub(before.rejected),
+        }
+    }
 }
 
 impl Facts {

@@ -40,6 +40,8 @@ mod order;
 pub mod resp;
 pub mod role;
 pub mod session;
+#[cfg(feature = "server")]
+pub mod stats;
 pub mod sync;
 pub mod table;
 pub mod types;

@@ -25,3 +25,14 @@ impl Stopwatch {
         self.0.elapsed()
     }
 }
+
+/// What the engine measures its commands with.
+impl sanderling_core::stats::Stopwatch for Stopwatch {
+    fn nanos(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn stand_still(&self, micros: u64) {
+        std::thread::sleep(Duration::from_micros(micros));
+    }
+}

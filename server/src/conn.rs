@@ -50,6 +50,9 @@ struct State {
     /// Replies, of which `sent` bytes have gone out.
     out: Vec<u8>,
     sent: usize,
+    /// Bytes that were written, and how often, since the worker was told.
+    written_bytes: u64,
+    writes: u64,
     /// It is counted among the connections whose client hasn't read all replies.
     counted: bool,
     /// The replies wait for the flush.
@@ -239,6 +242,8 @@ impl State {
             paused: false,
             out: Vec::new(),
             sent: 0,
+            written_bytes: 0,
+            writes: 0,
             counted: false,
             held: false,
             waiting: false,
@@ -276,6 +281,8 @@ impl State {
 
     fn note_sent(&mut self, bytes: usize) {
         self.sent += bytes;
+        self.written_bytes += bytes as u64;
+        self.writes += 1;
         if self.sent >= self.out.len() {
             self.sent = 0;
             self.out.clear();
@@ -286,6 +293,11 @@ impl State {
     }
 
     fn count_unsent(&mut self, worker: &Worker) {
+        let (bytes, writes) = (std::mem::take(&mut self.written_bytes), std::mem::take(&mut self.writes));
+        worker.count(|traffic| {
+            traffic.output_bytes += bytes;
+            traffic.writes += writes;
+        });
         let unsent = !self.unsent().is_empty();
         if unsent || self.counted {
             worker.note_output(self.session, self.unsent().len());
@@ -328,6 +340,7 @@ impl State {
         let mut buffer = ReadBuf::new(scratch);
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
         self.inbox.extend_from_slice(buffer.filled());
+        count_read(worker, buffer.filled().len());
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
@@ -337,6 +350,7 @@ impl State {
         let mut buffer = ReadBuf::new(scratch);
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
         let read = buffer.filled();
+        count_read(worker, read.len());
         if self.inbox.is_empty() {
             let consumed = self.execute(read, worker);
             self.inbox.extend_from_slice(read.get(consumed..).unwrap_or_default());
@@ -395,7 +409,15 @@ impl State {
     /// Executes the whole requests at the front of `buffer`. Returns how many bytes are done with.
     fn execute(&mut self, buffer: &[u8], worker: &Worker) -> usize {
         let shard = &mut *worker.shard.borrow_mut();
+        shard.begin_batch();
+        let done = self.execute_on(shard, buffer, worker);
+        shard.end_batch();
+        done
+    }
+
+    fn execute_on(&mut self, shard: &mut Shard, buffer: &[u8], worker: &Worker) -> usize {
         let now = clock::now();
+        shard.note_traffic(worker.traffic());
         self.paused = false;
         // Who hasn't logged in may only ask for little, so that memory is for those who have.
         let mut strict = shard.limits_before_login(self.session);
@@ -483,6 +505,13 @@ impl State {
         }
         flow
     }
+}
+
+fn count_read(worker: &Worker, bytes: usize) {
+    worker.count(|traffic| {
+        traffic.input_bytes += bytes as u64;
+        traffic.reads += 1;
+    });
 }
 
 /// What to say about a request that is refused before a login, and might not be after it.

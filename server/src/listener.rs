@@ -17,6 +17,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, connection
                 conn::spawn(&worker, stream, |address| worker.shard.borrow_mut().open_session(address));
             }
             Ok((stream, _)) => {
+                worker.count(|traffic| traffic.rejected += 1);
                 // A fresh socket takes this much at once; if it doesn't, its client sees the end alone.
                 let _ = stream.writable().await;
                 let _ = stream.try_write(b"-ERR max number of clients reached\r\n");

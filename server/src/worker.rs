@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sanderling_core::config::ClientLimits;
+use sanderling_core::facts::Traffic;
 use sanderling_core::{Errand, SessionId};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
@@ -35,6 +36,8 @@ pub(crate) struct Worker {
     pub(crate) peers: RefCell<Peers>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// What went over RESP connections.
+    traffic: Cell<Traffic>,
     /// Open RESP connections.
     pub(crate) connections: Cell<usize>,
     /// Connections whose replies wait for the flush.
@@ -62,6 +65,7 @@ impl Worker {
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             peers: RefCell::new(Peers::new(Arc::clone(&metrics))),
             metrics,
+            traffic: Cell::default(),
             connections: Cell::new(0),
             held: RefCell::default(),
             unsent: Cell::new(0),
@@ -71,6 +75,18 @@ impl Worker {
             shutdown: Notify::new(),
             saves: Cell::new(true),
         }
+    }
+
+    /// Counts what goes over a connection.
+    pub(crate) fn count(&self, add: impl FnOnce(&mut Traffic)) {
+        let mut traffic = self.traffic.get();
+        add(&mut traffic);
+        self.traffic.set(traffic);
+    }
+
+    /// What went over the connections so far.
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.traffic.get()
     }
 
     /// Takes in that a connection was opened.
@@ -266,6 +282,7 @@ impl Worker {
             shard.expire_waits();
             shard.handle_peer_timeouts();
             if tick % TICKS_PER_SECOND == 0 {
+                shard.note_traffic(self.traffic());
                 shard.refresh_facts();
             }
             self.publish(&shard);

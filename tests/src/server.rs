@@ -121,7 +121,7 @@ impl Launch {
 
     fn start_sanderling(self) -> Result<Server, Ended> {
         let mut command = Command::new(binary());
-        command.arg("serve");
+        command.args(["serve", "--enable-debug-command", "yes"]);
         if !self.bare {
             command.args(["--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dir"]).arg(self.folder.path());
         }

@@ -48,7 +48,8 @@ impl Context<'_> {
                 if let Some(transaction) = &mut state.transaction {
                     transaction.aborted = true;
                 }
-                self.stats.errors += 1;
+                self.account_rejected(words);
+                self.stats.count_error(&error);
                 Reply::new(out, protocol).error(&error);
                 BusyCall::Answered
             }
@@ -94,7 +95,7 @@ impl Context<'_> {
                 let db = self.data.db;
                 let mut inner = self.inner(out, protocol);
                 inner.session = session;
-                let outcome = run(&mut inner, row, rest);
+                let outcome = run(&mut inner, row, words);
                 self.data.db = db;
                 outcome.map(|()| if closes { BusyCall::Close } else { BusyCall::Answered })
             }

@@ -19,8 +19,7 @@ pub(crate) fn find_row(args: &[&[u8]]) -> Result<(&'static Command, usize)> {
     if !row.subcommands.is_empty()
         && let Some(word) = args.get(1)
     {
-        let inner = row.subcommands.iter().find(|inner| word.eq_ignore_ascii_case(inner.name.as_bytes()));
-        let Some(inner) = inner else {
+        let Some(inner) = row.subcommand(word) else {
             return Err(Error::owned(format!(
                 "ERR unknown subcommand '{}'. Try {} HELP.",
                 shown(word, 128),
@@ -44,8 +43,11 @@ type Found = Result<(&'static Command, usize)>;
 /// Runs a call, whose row has been looked up, or queues it where a transaction is open. Whatever happens, exactly one
 /// reply is written.
 pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) {
+    let errors = ctx.stats.errors;
     let mut outcome = admit(ctx, args, found);
     if let Err(why) = &outcome {
+        #[cfg(feature = "server")]
+        ctx.account_rejected(args);
         // An EXEC that isn't admitted ends the transaction all the same.
         if args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"exec")) {
             outcome = Err(transactions::abort(ctx, why));
@@ -54,7 +56,7 @@ pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) {
         }
     }
     let outcome = match outcome {
-        Ok(Some((row, words))) => run(ctx, row, words),
+        Ok(Some(row)) => run(ctx, row, args),
         Ok(None) => {
             ctx.reply.simple("QUEUED");
             Ok(())
@@ -62,21 +64,25 @@ pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) {
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
-        ctx.stats.count_error(&error);
+        // A script hands on an error of one of its commands, which was counted there.
+        if ctx.stats.errors == errors {
+            ctx.stats.count_error(&error);
+        }
         ctx.reply.error(&error);
     }
 }
 
-/// A row and the words to call it with, the name not among them.
-type Call<'a> = (&'static Command, &'a [&'a [u8]]);
-
 /// What is to run now, or `None` if the call was queued.
-fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]], found: Found) -> Result<Option<Call<'a>>> {
-    let (row, name_words) = found?;
+fn admit(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) -> Result<Option<&'static Command>> {
+    let (row, _) = found?;
     let limit = ctx.limits.queued_bytes_max;
     #[cfg(feature = "server")]
     if !ctx.session().trusted {
         ctx.check_caller(row, args)?;
+    }
+    #[cfg(feature = "server")]
+    if row.flags.has(Flags::DEBUGS) {
+        ctx.check_debugging()?;
     }
     check_writable(ctx, row)?;
     #[cfg(feature = "server")]
@@ -92,19 +98,25 @@ fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]], found: Found) -> Resul
             transaction.queue(Queued::new(args), limit)?;
             Ok(None)
         }
-        _ => Ok(Some((row, args.get(name_words..).unwrap_or_default()))),
+        _ => Ok(Some(row)),
     }
 }
 
-/// Runs a row's handler; `words` don't include the name.
-pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, words: &[&[u8]]) -> Result<()> {
+/// Runs a row's handler for a call; the name is among its words.
+pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, args: &[&[u8]]) -> Result<()> {
     check_writable(ctx, row)?;
     ctx.row = row;
     ctx.data.writing = row.flags.has(Flags::WRITE);
     ctx.stats.commands += 1;
+    let words = args.get(row.name_words()..).unwrap_or_default();
+    #[cfg(feature = "server")]
+    let start = ctx.begin();
     let outcome = (row.handler)(ctx, &mut Args::new(words));
     #[cfg(feature = "server")]
-    ctx.notify(row, words);
+    {
+        ctx.notify(row, words);
+        ctx.account(row, args, start, outcome.is_err());
+    }
     outcome
 }
 

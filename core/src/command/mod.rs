@@ -6,6 +6,8 @@
 //! writes its reply; it never touches a log, a watcher or a socket.
 
 mod access;
+#[cfg(feature = "server")]
+mod account;
 mod args;
 #[cfg(feature = "server")]
 mod busy;

@@ -23,6 +23,21 @@ impl Context<'_> {
         self.check_allowed(row, words, occasion)
     }
 
+    /// Confirms that the connection may debug.
+    ///
+    /// # Errors
+    /// If the shell's configuration lets nobody, or nobody from elsewhere.
+    pub(super) fn check_debugging(&mut self) -> Result<()> {
+        let is_local = self.session().is_local();
+        match self.config.value("enable-debug-command") {
+            Some("yes") => Ok(()),
+            Some("local") if is_local => Ok(()),
+            _ => Err(Error::new(
+                "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+            )),
+        }
+    }
+
     /// Checks a queued call again: what its user may do can have changed.
     ///
     /// # Errors

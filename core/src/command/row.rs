@@ -13,6 +13,9 @@ pub type Handler = fn(&mut Context<'_>, &mut Args<'_>) -> Result<()>;
 /// One command.
 #[derive(Clone, Copy, Debug)]
 pub struct Command {
+    /// Its place among all rows; of subcommands, that of their container is kept.
+    #[cfg(feature = "server")]
+    pub(super) number: u16,
     /// Lower-case name; of a subcommand, the second word alone.
     pub name: &'static str,
     /// Of a subcommand, the name of the command that it belongs to; empty otherwise.
@@ -45,6 +48,8 @@ impl Command {
     /// Starts a row: family, name, arity, flags, keys, handler. To be completed by [`Command::doc`].
     pub const fn new(group: Group, name: &'static str, arity: i32, flags: Flags, keys: Keys, handler: Handler) -> Self {
         Self {
+            #[cfg(feature = "server")]
+            number: 0,
             name,
             container: "",
             arity,
@@ -94,6 +99,16 @@ impl Command {
             "" => Cow::Borrowed(self.name),
             container => Cow::Owned(format!("{container}|{}", self.name)),
         }
+    }
+
+    /// The row of a subcommand, in whatever case.
+    pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Self> {
+        self.subcommands.iter().find(|inner| name.eq_ignore_ascii_case(inner.name.as_bytes()))
+    }
+
+    /// Words of the name.
+    pub(crate) const fn name_words(&self) -> usize {
+        if self.container.is_empty() { 1 } else { 2 }
     }
 
     /// Whether a replica offers the command as a method. Transactions and the connection have calls of their own there,
@@ -231,6 +246,9 @@ impl Flags {
 
     /// Not to be called by a script.
     pub const NO_SCRIPT: Self = Self(1 << 16);
+
+    /// Only where the shell's configuration lets clients debug it: `enable-debug-command`.
+    pub const DEBUGS: Self = Self(1 << 17);
 
     /// Both sets together.
     pub const fn and(self, other: Self) -> Self {

@@ -28,11 +28,10 @@ impl Context<'_> {
     /// # Errors
     /// If the command can't be called by a script, or by this one, or fails. Nothing is appended then.
     pub fn call_from_script(&mut self, words: &[&[u8]], rules: ScriptRules, out: &mut Vec<u8>) -> Result<()> {
-        let (row, name_words) =
-            find_row(words).map_err(|error| match error.text().contains("wrong number of arg") {
-                true => Error::new("ERR Wrong number of args calling Redis command from script"),
-                false => Error::new("ERR Unknown Redis command called from script"),
-            })?;
+        let (row, _) = find_row(words).map_err(|error| match error.text().contains("wrong number of arg") {
+            true => Error::new("ERR Wrong number of args calling Redis command from script"),
+            false => Error::new("ERR Unknown Redis command called from script"),
+        })?;
         if row.flags.has(Flags::NO_SCRIPT) && !self.config.scripts_call_all {
             return Err(Error::new("ERR This Redis command is not allowed from script"));
         }
@@ -48,13 +47,13 @@ impl Context<'_> {
         }
         let start = out.len();
         let mut inner = self.inner(out, rules.protocol);
-        let outcome = run(&mut inner, row, words.get(name_words..).unwrap_or_default());
+        let outcome = run(&mut inner, row, words);
         let (db, draws, lookups) = (inner.data.db, inner.data.draws, inner.data.lookups);
         self.data.db = db;
         self.data.draws = draws;
         self.data.lookups = lookups;
-        if outcome.is_err() {
-            self.stats.errors += 1;
+        if let Err(error) = &outcome {
+            self.stats.count_error(error);
             out.truncate(start);
         }
         outcome

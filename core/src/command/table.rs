@@ -26,6 +26,8 @@ const FAMILIES: &[&[Command]] = &[
     #[cfg(feature = "server")]
     families::info::COMMANDS,
     families::keys::COMMANDS,
+    #[cfg(feature = "server")]
+    families::latency::COMMANDS,
     families::memory::COMMANDS,
     families::object::COMMANDS,
     #[cfg(feature = "server")]
@@ -35,6 +37,8 @@ const FAMILIES: &[&[Command]] = &[
     #[cfg(feature = "server")]
     families::scripting::COMMANDS,
     families::server::COMMANDS,
+    #[cfg(feature = "server")]
+    families::slowlog::COMMANDS,
     families::sort::COMMANDS,
     families::transactions::COMMANDS,
     #[cfg(feature = "server")]
@@ -74,9 +78,67 @@ const FAMILIES: &[&[Command]] = &[
     types::stream::read_commands::COMMANDS,
 ];
 
+/// Rows without those of subcommands.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
+const ROWS_COUNT: usize = {
+    let (mut count, mut family) = (0, 0);
+    while family < FAMILIES.len() {
+        count += FAMILIES[family].len();
+        family += 1;
+    }
+    count
+};
+
+/// All rows, family by family, each with its number.
+static ROWS: [Command; ROWS_COUNT] = numbered();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
+const fn numbered() -> [Command; ROWS_COUNT] {
+    let mut rows = [FAMILIES[0][0]; ROWS_COUNT];
+    let (mut at, mut family) = (0, 0);
+    #[cfg(feature = "server")]
+    let mut number = 0;
+    while family < FAMILIES.len() {
+        let mut row = 0;
+        while row < FAMILIES[family].len() {
+            rows[at] = FAMILIES[family][row];
+            #[cfg(feature = "server")]
+            {
+                rows[at].number = number;
+                number += 1 + rows[at].subcommands.len() as u16;
+            }
+            at += 1;
+            row += 1;
+        }
+        family += 1;
+    }
+    rows
+}
+
 /// All rows, family by family.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    FAMILIES.iter().copied().flatten()
+    ROWS.iter()
+}
+
+/// All rows, and after each that is a container those of its subcommands: each stands at its [number](number_of).
+#[cfg(feature = "server")]
+pub(crate) fn with_subcommands() -> impl Iterator<Item = &'static Command> {
+    ROWS.iter().flat_map(|row| core::iter::once(row).chain(row.subcommands))
+}
+
+/// The number of a row, different for each; but `DEBUG` is one command, as in Redis. Cost: O(1), of a subcommand O(its
+/// siblings).
+#[cfg(feature = "server")]
+pub(crate) fn number_of(row: &Command) -> usize {
+    if row.container.is_empty() {
+        return usize::from(row.number);
+    }
+    let Some(container) = find(row.container.as_bytes()) else { return 0 };
+    if container.name == "debug" {
+        return usize::from(container.number);
+    }
+    let place = container.subcommands.iter().position(|inner| inner.name == row.name).unwrap_or(0);
+    usize::from(container.number) + 1 + place
 }
 
 /// The row named `name`, in whatever case. Cost: O(1); the index is built by the compiler.
@@ -84,7 +146,7 @@ pub fn find(name: &[u8]) -> Option<&'static Command> {
     let mut slot = slot_of(name);
     loop {
         let at = *INDEX.get(slot)?;
-        let row = FAMILIES.get(usize::from(at >> 8)).and_then(|rows| rows.get(usize::from(at & 0xff)))?;
+        let row = ROWS.get(usize::from(at))?;
         if name.eq_ignore_ascii_case(row.name.as_bytes()) {
             return Some(row);
         }
@@ -96,24 +158,21 @@ pub fn find(name: &[u8]) -> Option<&'static Command> {
 const SLOTS: usize = 1024;
 /// Marks a place without a row.
 const VACANT: u16 = u16::MAX;
-/// Family and row (8 bits each) of every name, by open addressing.
+/// The row of every name, by open addressing.
 static INDEX: [u16; SLOTS] = build_index();
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses an index out of bounds")]
 const fn build_index() -> [u16; SLOTS] {
+    let rows = numbered();
     let mut index = [VACANT; SLOTS];
-    let mut family = 0;
-    while family < FAMILIES.len() {
-        let mut row = 0;
-        while row < FAMILIES[family].len() {
-            let mut slot = slot_of(FAMILIES[family][row].name.as_bytes());
-            while index[slot] != VACANT {
-                slot = (slot + 1) % SLOTS;
-            }
-            index[slot] = ((family << 8) | row) as u16;
-            row += 1;
+    let mut row = 0;
+    while row < ROWS_COUNT {
+        let mut slot = slot_of(rows[row].name.as_bytes());
+        while index[slot] != VACANT {
+            slot = (slot + 1) % SLOTS;
         }
-        family += 1;
+        index[slot] = row as u16;
+        row += 1;
     }
     index
 }
@@ -144,6 +203,14 @@ mod tests {
             assert_eq!(find(row.name.to_ascii_uppercase().as_bytes()).map(|row| row.name), Some(row.name));
         }
         assert!(find(b"").is_none() && find(b"nosuchcommand").is_none());
+    }
+
+    #[test]
+    #[cfg(feature = "server")]
+    fn every_row_stands_at_its_number() {
+        for (number, row) in with_subcommands().enumerate().filter(|(_, row)| row.container != "debug") {
+            assert_eq!(number_of(row), number, "{}", row.full_name());
+        }
     }
 
     #[test]

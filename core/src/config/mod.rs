@@ -5,6 +5,8 @@ mod clients;
 #[cfg(feature = "server")]
 mod file;
 #[cfg(feature = "server")]
+mod measures;
+#[cfg(feature = "server")]
 mod saving;
 mod settings;
 
@@ -21,6 +23,8 @@ use alloc::{
 pub use clients::{ClientLimits, OutputLimit};
 #[cfg(feature = "server")]
 pub use file::{ConfigFile, Written};
+#[cfg(feature = "server")]
+pub(crate) use measures::Measures;
 #[cfg(feature = "server")]
 pub use saving::SavePoint;
 use settings::{ALIASES, SETTINGS};
@@ -55,6 +59,9 @@ pub struct Config {
     /// Bytes that may be used; 0 for as many as there are.
     #[cfg(feature = "server")]
     memory_max: usize,
+    /// What is measured.
+    #[cfg(feature = "server")]
+    pub(crate) measures: Measures,
     changed: bool,
 }
 
@@ -76,6 +83,8 @@ impl Config {
             file: None,
             #[cfg(feature = "server")]
             memory_max: 0,
+            #[cfg(feature = "server")]
+            measures: Measures::default(),
             changed: false,
         }
     }
@@ -157,6 +166,8 @@ impl Config {
         if name == "maxmemory" {
             self.memory_max = value.parse().unwrap_or(usize::MAX);
         }
+        #[cfg(feature = "server")]
+        self.measures.set(name, &value);
         self.values.insert(name, value);
         self.changed = true;
     }

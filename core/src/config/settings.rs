@@ -45,6 +45,9 @@ pub enum SettingKind {
     /// Pairs of seconds and changes.
     #[cfg(feature = "server")]
     SavePoints,
+    /// Percents, separated by blanks.
+    #[cfg(feature = "server")]
+    Percents,
 }
 
 impl SettingKind {
@@ -60,6 +63,8 @@ impl SettingKind {
             Self::OutputLimits => super::clients::parse(text),
             #[cfg(feature = "server")]
             Self::SavePoints => super::saving::parse(text),
+            #[cfg(feature = "server")]
+            Self::Percents => percents(text),
             Self::Bool if text.eq_ignore_ascii_case("yes") => Ok("yes".into()),
             Self::Bool if text.eq_ignore_ascii_case("no") => Ok("no".into()),
             Self::Bool => Err("argument must be 'yes' or 'no'".into()),
@@ -100,6 +105,19 @@ fn event_letters(bits: u16) -> String {
     let classes: String = if is_all { "A".into() } else { ALL_EVENTS.chars().filter(has).collect() };
     let others: String = "KEmn".chars().filter(has).collect();
     classes + &others
+}
+
+/// Percents as they are shown: without decimals that say nothing.
+#[cfg(feature = "server")]
+fn percents(text: &str) -> Result<String, String> {
+    let mut shown = String::new();
+    for word in text.split_ascii_whitespace() {
+        let percent = num::parse_f64(word.as_bytes()).filter(|percent| (0.0..=100.0).contains(percent));
+        let percent = percent.ok_or("latency-tracking-info-percentiles should be between 0.0 and 100.0")?;
+        shown += if shown.is_empty() { "" } else { " " };
+        shown += &percent.to_string();
+    }
+    Ok(shown)
 }
 
 pub(super) fn parse_memory(text: &str) -> Option<u64> {
@@ -210,10 +228,18 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::fixed("dbfilename", "", SettingKind::Text),
     Setting::fixed("dir", "", SettingKind::Text),
     Setting::flag("dynamic-hz", "yes"),
+    #[cfg(feature = "server")]
+    Setting::fixed("enable-debug-command", "no", SettingKind::Choice(&["no", "yes", "local"])),
     Setting::integer("hash-max-listpack-entries", "128", 0, i64::MAX),
     Setting::integer("hash-max-listpack-value", "64", 0, i64::MAX),
     Setting::integer("hll-sparse-max-bytes", "3000", 0, i64::MAX),
     Setting::integer("hz", "10", 1, 500),
+    #[cfg(feature = "server")]
+    Setting::integer("latency-monitor-threshold", "0", 0, i64::MAX),
+    #[cfg(feature = "server")]
+    Setting::flag("latency-tracking", "yes"),
+    #[cfg(feature = "server")]
+    Setting::new("latency-tracking-info-percentiles", "50 99 99.9", SettingKind::Percents),
     // Values are freed where they are let go; none is large enough to free that anybody would notice.
     Setting::flag("lazyfree-lazy-eviction", "no"),
     Setting::flag("lazyfree-lazy-expire", "no"),
@@ -227,6 +253,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::integer("list-max-listpack-size", "-2", i32::MIN as i64, i32::MAX as i64),
     Setting::fixed("loglevel", "notice", SettingKind::Choice(&["debug", "verbose", "notice", "warning", "nothing"])),
     Setting::new("lua-memory-max", "268435456", SettingKind::Memory(8 * 1024 * 1024, i64::MAX as u64)),
+    // It would be for a Redis that is followed.
+    #[cfg(feature = "server")]
+    Setting::only("masterauth", &[""]),
     Setting::fixed("maxclients", "10000", SettingKind::Integer(1, u32::MAX as i64)),
     Setting::new("maxmemory", "0", SettingKind::Memory(0, i64::MAX as u64)),
     // Connections aren't ended for the sake of memory: each has bounds of its own.
@@ -249,6 +278,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::integer("set-max-intset-entries", "512", 0, i64::MAX),
     Setting::integer("set-max-listpack-entries", "128", 0, i64::MAX),
     Setting::integer("set-max-listpack-value", "64", 0, i64::MAX),
+    #[cfg(feature = "server")]
+    Setting::integer("slowlog-log-slower-than", "10000", -1, i64::MAX),
+    #[cfg(feature = "server")]
+    Setting::integer("slowlog-max-len", "128", 0, i64::MAX),
     Setting::new("stream-node-max-bytes", "4096", SettingKind::Memory(0, i64::MAX as u64)),
     Setting::integer("stream-node-max-entries", "100", 0, i64::MAX),
     Setting::integer("tcp-keepalive", "300", 0, i32::MAX as i64),

@@ -25,6 +25,7 @@ pub const COMMANDS: &[Command] = &[
     row("function"),
     row("info"),
     row("lastsave"),
+    row("latency"),
     row("migrate"),
     row("psubscribe"),
     row("publish"),
@@ -36,6 +37,7 @@ pub const COMMANDS: &[Command] = &[
     row("save"),
     row("script"),
     row("shutdown"),
+    row("slowlog"),
     row("spublish"),
     row("ssubscribe"),
     row("subscribe"),
@@ -71,9 +73,11 @@ mod tests {
             families::debug::COMMANDS,
             families::dump::COMMANDS,
             families::info::COMMANDS,
+            families::latency::COMMANDS,
             families::persistence::COMMANDS,
             families::pubsub::COMMANDS,
             families::scripting::COMMANDS,
+            families::slowlog::COMMANDS,
             families::wait::COMMANDS,
         ];
         let mut names: Vec<&str> = families.iter().copied().flatten().map(|row| row.name).collect();

@@ -87,10 +87,14 @@ fn unblock(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     }
     args.end()?;
     let found = ctx.sessions.iter().find(|(_, session)| i64::try_from(session.id) == Ok(id)).map(|(found, _)| found);
+    const UNBLOCKED: Error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    if let Some(session) = found.filter(|_| with_error) {
+        ctx.account_unblocked(session, &UNBLOCKED);
+    }
     let woken = found.is_some_and(|session| {
         ctx.sessions.wake_with(session, ctx.data.keyspace, |reply| {
             if with_error {
-                reply.error(&Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK"));
+                reply.error(&UNBLOCKED);
             } else {
                 reply.null_array();
             }

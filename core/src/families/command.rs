@@ -49,7 +49,7 @@ fn named(name: &[u8]) -> Option<&'static Command> {
     let row = table::find(parts.next()?)?;
     match parts.next() {
         None => Some(row),
-        Some(inner) => row.subcommands.iter().find(|row| inner.eq_ignore_ascii_case(row.name.as_bytes())),
+        Some(inner) => row.subcommand(inner),
     }
 }
 

@@ -6,7 +6,6 @@ use super::help::reply_help;
 use crate::{
     command::{Args, Command, Context, Flags, Group, Keys},
     error::{Error, Result},
-    facts::Stats,
     session::Errand,
 };
 
@@ -61,13 +60,21 @@ fn set(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn resetstat(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
-    *ctx.stats = Stats::default();
+    ctx.reset_stats();
     ctx.reply.ok();
     Ok(())
 }
 
 fn rewrite(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
-    let settings = ctx.config.written();
+    rewrite_file(ctx, false)
+}
+
+/// Brings the configuration's file up to date, `with_defaults` too.
+pub(crate) fn rewrite_file(ctx: &mut Context<'_>, with_defaults: bool) -> Result<()> {
+    let mut settings = ctx.config.written();
+    if with_defaults {
+        settings.iter_mut().for_each(|setting| setting.is_default = false);
+    }
     // Users that have a file of their own don't stand in this one.
     let users = (!ctx.users.has_file()).then(|| ctx.users.lines());
     let Some(file) = &mut ctx.config.file else {

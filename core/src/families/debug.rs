@@ -11,10 +11,12 @@ use crate::{
     glob,
     keyspace::Value,
     limits::DATABASES,
+    types::string::{Expiry, StringChange},
 };
 
-const ADMIN: Flags = Flags::ADMIN.and(Flags::NO_SCRIPT);
+const ADMIN: Flags = Flags::ADMIN.and(Flags::NO_SCRIPT).and(Flags::DEBUGS);
 const LOOK: Flags = ADMIN.and(Flags::ALL_KEYS);
+const FILL: Flags = LOOK.and(Flags::WRITE).and(Flags::DENYOOM);
 
 const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::command::Handler) -> Command {
     Command::new(Group::Server, name, arity, flags, Keys::None, handler).inside("debug")
@@ -26,30 +28,50 @@ pub const COMMANDS: &[Command] = &[
     Command::new(Group::Server, "debug", -2, ADMIN, Keys::None, super::help::container)
         .doc("1.0.0", "Depends on subcommand", "", "A container for debugging commands.")
         .with(&[
+            row("assert", 2, ADMIN, refuse)
+                .doc("3.2.0", "O(1)", "", "Refuses to end the server."),
             row("change-repl-id", 2, ADMIN, accept)
                 .doc("5.0.0", "O(1)", "", "Does nothing: no replica of Redis's kind could resume."),
+            row("config-rewrite-force-all", 2, ADMIN, config_rewrite_force_all)
+                .doc("7.0.0", "O(1)", "", "Persists the configuration to file, and what is as it would be anyway too."),
+            row("crash-and-recover", -2, ADMIN, refuse)
+                .doc("2.8.0", "O(1)", "[milliseconds]", "Refuses to end the server."),
             row("digest", 2, LOOK, digest)
                 .doc("1.0.0", "O(N) where N is the size of the data", "", "Returns a digest of all data."),
             row("digest-value", -2, LOOK, digest_value)
                 .doc("5.0.0", "O(N) where N is the size of the values", "[key [key ...]]", "Returns the digest of each value."),
+            row("error", 3, ADMIN, error)
+                .doc("3.0.0", "O(1)", "text", "Replies with an error of that text."),
             row("help", 2, ADMIN, reply_help)
                 .doc("4.0.0", "O(1)", "", "Returns helpful text about the different subcommands."),
+            row("leak", 3, ADMIN, refuse)
+                .doc("5.0.0", "O(1)", "text", "Refuses to lose memory."),
             row("loadaof", 2, LOOK, reload)
                 .doc("2.4.0", "O(N) where N is the size of the data", "", "Writes all data in the snapshot's form and reads it back."),
             row("object", -3, LOOK, object)
                 .doc("1.0.0", "O(N) where N is the size of the value", "key [FAST]", "Describes how a value is kept."),
+            row("oom", 2, ADMIN, refuse)
+                .doc("3.0.0", "O(1)", "", "Refuses to end the server."),
+            row("panic", 2, ADMIN, refuse)
+                .doc("5.0.0", "O(1)", "", "Refuses to end the server."),
+            row("populate", -3, FILL, populate)
+                .doc("2.6.0", "O(N) where N is the number of keys", "count [prefix [size]]", "Sets so many keys to strings, those apart that are there."),
             row("protocol", 3, ADMIN, protocol)
                 .doc("6.0.0", "O(1)", "type", "Replies with an example of a type of the protocol."),
             row("quicklist-packed-threshold", 3, ADMIN, accept)
                 .doc("7.0.0", "O(1)", "size", "Does nothing: elements of any length share a list's nodes by the same rule."),
             row("reload", -2, LOOK, reload)
-                .doc("1.0.0", "O(N) where N is the size of the data", "[option ...]", "Writes all data in the snapshot's form and reads it back."),
+                .doc("1.0.0", "O(N) where N is the size of the data", "[MERGE] [NOFLUSH] [NOSAVE]", "Writes all data in the snapshot's form and reads it back."),
+            row("restart", -2, ADMIN, refuse)
+                .doc("2.8.0", "O(1)", "[milliseconds]", "Refuses to end the server."),
+            row("segfault", 2, ADMIN, refuse)
+                .doc("1.0.0", "O(1)", "", "Refuses to end the server."),
             row("set-active-expire", 3, ADMIN, set_active_expire)
                 .doc("3.2.0", "O(1)", "0|1", "Switches the removal of keys whose deadline has passed, unless they are met, off or on."),
             row("set-disable-deny-scripts", 3, ADMIN, set_disable_deny_scripts)
                 .doc("7.0.0", "O(1)", "0|1", "Lets scripts call commands that are kept from them, or not."),
-            row("sleep", 3, ADMIN, |_, _| Err(Error::new("ERR DEBUG SLEEP isn't offered: it would stop every client")))
-                .doc("1.0.0", "O(1)", "seconds", "Refuses to stop the server."),
+            row("sleep", 3, ADMIN, sleep)
+                .doc("1.0.0", "O(1)", "seconds", "Stops the server for some time, decimals allowed."),
             row("stringmatch-len", 4, ADMIN, stringmatch_len)
                 .doc("6.0.0", "O(N) where N is the length", "length pattern", "Matches a text of that length against a pattern."),
         ]),
@@ -57,6 +79,62 @@ pub const COMMANDS: &[Command] = &[
 
 fn set_disable_deny_scripts(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     ctx.config.scripts_call_all = args.integer()? != 0;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Says that the server isn't ended, nor harmed, on purpose.
+fn refuse(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    let name = ctx.row.name.to_ascii_uppercase();
+    Err(Error::owned(format!("ERR DEBUG {name} isn't offered: it would harm the server or end it")))
+}
+
+/// Replies with an error, the code of which the caller gives too.
+fn error(_: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let text = String::from_utf8_lossy(args.word()?);
+    // A reply is one line.
+    Err(Error::owned(text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect::<String>()))
+}
+
+fn config_rewrite_force_all(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+    super::config::rewrite_file(ctx, true)
+}
+
+/// Makes keys such as `key:0`, `key:1`, each with a value such as `value:0`, as long as is wanted.
+fn populate(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let count = args.count()?;
+    let prefix = args.take().unwrap_or(b"key");
+    let size = if args.is_empty() { None } else { Some(args.count()?) };
+    args.end()?;
+    let bytes = size.unwrap_or(0).max(prefix.len() + POPULATED_BYTES).saturating_mul(count);
+    if bytes > POPULATE_BYTES_MAX {
+        return Err(Error::new("ERR DEBUG POPULATE makes 1 GiB of keys and values at most at once"));
+    }
+    for number in 0..count {
+        let key = [prefix, format!(":{number}").as_bytes()].concat();
+        if ctx.data.contains(&key) {
+            continue;
+        }
+        let mut value = format!("value:{number}").into_bytes();
+        if let Some(size) = size {
+            value.resize(size, 0);
+        }
+        let set = StringChange::Set { value: value.as_slice().into(), expiry: Expiry::Clear };
+        ctx.data.apply(&Effect::new(&key, Change::String(set)));
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// What a populated key and its value take at least, about.
+const POPULATED_BYTES: usize = 32;
+/// What one call makes at most: all of it stands in one record.
+const POPULATE_BYTES_MAX: usize = 1 << 30;
+
+/// Sleeps within the call, as long as whoever may debug the server wants.
+fn sleep(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let seconds = args.float()?.max(0.0);
+    ctx.stats.meter.stand_still((seconds * 1e6) as u64);
     ctx.reply.ok();
     Ok(())
 }
@@ -101,10 +179,14 @@ fn stringmatch_len(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 fn object(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     // What has expired is still shown while it is there.
+    let (aging, now) = (ctx.data.keyspace.aging, ctx.data.now());
     let entry = ctx.data.db().find(args.word()?).ok_or(Error::NO_SUCH_KEY)?;
+    // Where uses are counted, nobody knows when the last one was.
+    let idle = if aging.counts_uses { 0 } else { aging.idle_seconds(entry.stamp, now) };
+    let used_at = (now.0 / 1000).saturating_sub(idle) % (1 << 24);
     let bytes = postcard::to_allocvec(&stored_value(entry.value)).map_or(0, |bytes| bytes.len());
     let line = format!(
-        "Value at:0x0 refcount:1 encoding:{} serializedlength:{bytes} lru:0 lru_seconds_idle:0",
+        "Value at:0x0 refcount:1 encoding:{} serializedlength:{bytes} lru:{used_at} lru_seconds_idle:{idle}",
         entry.encoding()
     );
     ctx.reply.simple(&line);
@@ -113,7 +195,23 @@ fn object(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 /// Empties every database and fills it from the chunks of a snapshot of itself. Content, and so what is logged, stays
 /// the same; how values are laid out follows from the settings that hold now.
-fn reload(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
+fn reload(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let (mut merges, mut flushes) = (false, true);
+    while let Some(option) = args.take() {
+        match option.to_ascii_lowercase().as_slice() {
+            b"merge" => merges = true,
+            b"noflush" => flushes = false,
+            b"nosave" => {
+                return Err(Error::new(
+                    "ERR DEBUG RELOAD NOSAVE isn't offered: what is read back is what was in memory",
+                ));
+            }
+            _ => return Err(Error::new("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")),
+        }
+    }
+    if !flushes && !merges && is_there_anything(ctx) {
+        return Err(Error::new("ERR Error trying to load the RDB dump, check server logs."));
+    }
     let keyspace = &mut *ctx.data.keyspace;
     for db in 0..DATABASES {
         let mut writer = ChunkWriter::new();
@@ -129,6 +227,13 @@ fn reload(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     }
     ctx.reply.ok();
     Ok(())
+}
+
+/// Whether there is a key, or a library of functions, that would be met again.
+fn is_there_anything(ctx: &Context<'_>) -> bool {
+    let libraries = ctx.interpreter.iter().flat_map(|interpreter| interpreter.facts());
+    (0..DATABASES).any(|db| !ctx.data.keyspace.db(db).is_empty())
+        || libraries.into_iter().any(|(name, count)| name == "number_of_libraries" && count != "0")
 }
 
 fn protocol(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {

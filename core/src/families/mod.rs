@@ -22,6 +22,8 @@ pub(crate) mod help;
 #[cfg(feature = "server")]
 pub mod info;
 pub mod keys;
+#[cfg(feature = "server")]
+pub mod latency;
 pub mod memory;
 pub mod object;
 #[cfg(feature = "server")]
@@ -31,6 +33,8 @@ pub mod pubsub;
 #[cfg(feature = "server")]
 pub mod scripting;
 pub mod server;
+#[cfg(feature = "server")]
+pub mod slowlog;
 pub mod sort;
 pub mod transactions;
 #[cfg(feature = "server")]

@@ -564,4 +564,4 @@ fn owned(payload: Payload<'_>) -> ValueBuf {
 const VOLATILE_TRIES_MAX: usize = 8;
 
 /// What a record takes beside its bytes: its length, its start, a slot of the index, and its share of what is free.
-const RECORD_OVERHEAD_BYTES: usize = 12;
+pub(crate) const RECORD_OVERHEAD_BYTES: usize = 12;

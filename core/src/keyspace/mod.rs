@@ -9,6 +9,8 @@ mod db;
 mod digest;
 mod entry;
 mod expiry;
+#[cfg(feature = "server")]
+mod garbage;
 mod objects;
 mod parts;
 mod record;
@@ -22,7 +24,13 @@ use alloc::{
 pub use aging::Aging;
 pub use db::Db;
 pub(crate) use db::Due;
+#[cfg(feature = "server")]
+pub(crate) use db::RECORD_OVERHEAD_BYTES;
 pub use entry::{Entry, EntryBuf, Kind, Value, ValueBuf};
+#[cfg(feature = "server")]
+use garbage::Cleaning;
+#[cfg(feature = "server")]
+pub use garbage::Garbage;
 
 use crate::{
     limits::{DATABASES, TOUCHED_KEYS_MAX},
@@ -45,30 +53,9 @@ pub struct Keyspace {
     /// What changed since the last drain, if anyone wants to know.
     touched: Option<Touched>,
     changes: u64,
-    /// Databases that were emptied, for somebody else to free.
+    /// What somebody else is to free.
     #[cfg(feature = "server")]
-    emptied: Vec<Db>,
-}
-
-/// What takes long to free, taken out of a keyspace: to be dropped wherever that disturbs nobody.
-#[cfg(feature = "server")]
-#[derive(Debug)]
-pub struct Garbage {
-    values: Vec<ValueBuf>,
-    databases: Vec<Db>,
-}
-
-#[cfg(feature = "server")]
-impl Garbage {
-    /// Large values and whole databases in it.
-    pub fn len(&self) -> usize {
-        self.values.len() + self.databases.len()
-    }
-
-    /// Whether there is nothing to free.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
+    cleaning: Cleaning,
 }
 
 /// What changed: single keys, or whole databases.
@@ -118,7 +105,7 @@ impl Keyspace {
             touched: None,
             changes: 0,
             #[cfg(feature = "server")]
-            emptied: Vec::new(),
+            cleaning: Cleaning::default(),
         }
     }
 
@@ -133,15 +120,21 @@ impl Keyspace {
     pub(crate) fn take_garbage(&mut self) -> Option<Garbage> {
         let values = self.dbs.iter_mut().filter_map(|db| db.garbage.as_mut());
         let values: Vec<ValueBuf> = values.flat_map(core::mem::take).collect();
-        let garbage = Garbage { values, databases: core::mem::take(&mut self.emptied) };
-        (!garbage.is_empty()).then_some(garbage)
+        self.cleaning.take(values)
+    }
+
+    /// Values and keys that somebody else has still to free, and those that were freed since the start.
+    #[cfg(feature = "server")]
+    pub(crate) fn cleaned(&self) -> (u64, u64) {
+        let kept = self.dbs.iter().filter_map(|db| db.garbage.as_ref()).map(Vec::len).sum::<usize>();
+        self.cleaning.counts(kept)
     }
 
     /// Drops what a database held, or leaves that to somebody else.
     pub(crate) fn discard(&mut self, before: Db) {
         #[cfg(feature = "server")]
         if self.dbs.first().is_some_and(|db| db.garbage.is_some()) {
-            self.emptied.push(before);
+            self.cleaning.leave(before);
             return;
         }
         drop(before);
@@ -314,16 +307,21 @@ mod tests {
         fill(&mut engine);
         let call = |engine: &mut Engine, words: &[&[u8]]| {
             engine.execute(Env::new(0, 1), session, words, &mut Vec::new());
-            engine.take_garbage().map_or(0, |garbage| garbage.len())
+            let (pending, before) = engine.keyspace().cleaned();
+            let garbage = engine.take_garbage();
+            assert_eq!(engine.keyspace().cleaned(), (pending, before), "nothing is freed by taking it");
+            let len = garbage.map_or(0, |garbage| garbage.len());
+            assert_eq!(engine.keyspace().cleaned(), (0, before + pending), "all is freed");
+            (len, pending)
         };
-        assert_eq!(call(&mut engine, &[b"DEL", b"large"]), 0, "nobody wants it");
+        assert_eq!(call(&mut engine, &[b"DEL", b"large"]), (0, 0), "nobody wants it");
         engine.keep_garbage();
         for (words, expected) in [
-            (&[&b"DEL"[..], b"large"][..], 1),
-            (&[b"DEL", b"small"], 0),
-            (&[b"SET", b"large", b"x"], 1),
-            (&[b"FLUSHALL"], 1),
-            (&[b"SETEX", b"large", b"10", b"x"], 1),
+            (&[&b"DEL"[..], b"large"][..], (1, 1)),
+            (&[b"DEL", b"small"], (0, 0)),
+            (&[b"SET", b"large", b"x"], (1, 1)),
+            (&[b"FLUSHALL"], (1, 2)),
+            (&[b"SETEX", b"large", b"10", b"x"], (1, 1)),
         ] {
             engine.execute(Env::new(0, 1), session, &[b"FLUSHALL"], &mut Vec::new());
             engine.take_garbage();

@@ -90,6 +90,15 @@ pub struct Session {
     pub(crate) watched: Vec<Watch>,
 }
 
+#[cfg(feature = "server")]
+impl Session {
+    /// Whether the client is on this machine, as far as its address says.
+    pub(crate) fn is_local(&self) -> bool {
+        let host = self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host);
+        matches!(host.trim_matches(['[', ']']), "127.0.0.1" | "::1")
+    }
+}
+
 /// Whether a session's commands are answered: `CLIENT REPLY`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Replies {

@@ -122,6 +122,12 @@ impl Waiting {
         self.by_session.contains_key(&session)
     }
 
+    /// The call for which a session waits.
+    #[cfg(feature = "server")]
+    pub(crate) fn call_of(&self, session: SessionId) -> Option<&Queued> {
+        self.waits.get(self.by_session.get(&session)?).map(|(_, wait)| &wait.call)
+    }
+
     /// Of the calls that wait on a key the first after the one of this number; 0 stands before all. Cost: O(log n).
     pub(crate) fn next_on(&self, db: u8, key: &[u8], after: u64) -> Option<(u64, SessionId, &Wait)> {
         let number = *self.by_key.get(&db)?.get(key)?.range(after + 1..).next()?;

@@ -68,6 +68,8 @@ pub struct Config {
     pub lua_memory_max: Bytes,
     /// What to do about a damaged log.
     pub repair: Option<Repair>,
+    /// Who may call `DEBUG`.
+    pub enable_debug_command: Debuggers,
     /// The file of users, and what they may do.
     pub aclfile: Option<PathBuf>,
     /// What a `redis.conf` says besides.
@@ -155,6 +157,29 @@ impl Fsync {
             Self::Always => "always",
             Self::Everysec => "everysec",
             Self::No => "no",
+        }
+    }
+}
+
+/// Who may call `DEBUG`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Debuggers {
+    /// Nobody.
+    No,
+    /// Everybody whose user may.
+    Yes,
+    /// The same, from this machine alone.
+    Local,
+}
+
+impl Debuggers {
+    /// Redis's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Yes => "yes",
+            Self::Local => "local",
         }
     }
 }
@@ -396,6 +421,9 @@ struct Settings {
     /// Bytes that scripts may hold, and functions as many [default: 256mb].
     #[arg(long, env = "SANDERLING_LUA_MEMORY_MAX", value_name = "BYTES")]
     lua_memory_max: Option<Bytes>,
+    /// Who may call DEBUG, which can stop the server for a while; local are those on this machine [default: no].
+    #[arg(long, env = "SANDERLING_ENABLE_DEBUG_COMMAND", value_name = "WHO")]
+    enable_debug_command: Option<Debuggers>,
     /// A file of users and what they may do, as `ACL SAVE` writes it.
     #[arg(long, env = "SANDERLING_ACLFILE", value_name = "FILE")]
     aclfile: Option<PathBuf>,
@@ -432,6 +460,7 @@ impl Settings {
             compact_min: self.compact_min.or(other.compact_min),
             busy_reply_threshold: self.busy_reply_threshold.or(other.busy_reply_threshold),
             lua_memory_max: self.lua_memory_max.or(other.lua_memory_max),
+            enable_debug_command: self.enable_debug_command.or(other.enable_debug_command),
             aclfile: self.aclfile.or(other.aclfile),
         }
     }
@@ -469,6 +498,7 @@ impl Settings {
             compact_min: self.compact_min.unwrap_or(Bytes(64 << 20)),
             busy_reply_threshold: self.busy_reply_threshold.unwrap_or(5000),
             lua_memory_max: self.lua_memory_max.unwrap_or(Bytes(256 << 20)),
+            enable_debug_command: self.enable_debug_command.unwrap_or(Debuggers::No),
             aclfile: self.aclfile,
             redis: None,
             repair,
@@ -533,7 +563,7 @@ mod tests {
         let text = "resp='a'\nhttp='b'\ndir='c'\nappendonly=false\nsave='60 1'\nfsync='no'\nwww='d'\nrequirepass='e'\nproto-max-bulk-len=1\n\
                     maxclients=2\nmax-replicas=12\norigin=['f','g']\ncompact-min=3\ntrust-forwarded=true\ntoken-key=['h','i']\n\
                     token-audience='j'\ntoken-issuer='k'\ntoken-connections=4\ntoken-messages=5\ntoken-bytes=6\n\
-                    token-pending=7\ntoken-patterns=8\naddress-connections=9\naddress-messages=10\naddress-bytes=11\naclfile='k'";
+                    token-pending=7\ntoken-patterns=8\naddress-connections=9\naddress-messages=10\naddress-bytes=11\naclfile='k'\nenable-debug-command='local'";
         let flags = [
             "--resp=a",
             "--http=b",
@@ -562,6 +592,7 @@ mod tests {
             "--address-messages=10",
             "--address-bytes=11",
             "--aclfile=k",
+            "--enable-debug-command=local",
         ];
         assert_eq!(format!("{:?}", serve(&flags)), format!("{:?}", parse_file(text).unwrap()));
     }

@@ -233,6 +233,10 @@ impl Reader {
                 let value = checked(name, one()?)?;
                 self.flag(name, &value);
             }
+            "enable-debug-command" => {
+                let value = checked(name, one()?)?;
+                self.flag(name, &value);
+            }
             "busy-reply-threshold" | "lua-time-limit" => {
                 let value = checked(name, one()?)?;
                 self.flag("busy-reply-threshold", &value);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use anyhow::Result;
+use sanderling_core::facts::Facts;
 use sanderling_core::sync::Hub;
 use sanderling_core::{Engine, UnixMillis};
 use tracing::{error, info};
@@ -22,16 +23,16 @@ pub(super) struct Compaction {
     /// Their number.
     older_segments: usize,
     running: Option<JoinHandle<Result<u64>>>,
+    /// How often the data had changed when the one that is running began, and the last one that was finished.
+    running_changes: u64,
+    saved_changes: u64,
+    /// Snapshots that were written, and whether the last attempt failed.
+    saves: u64,
+    failed: bool,
     /// Somebody has asked for a snapshot.
     requested: bool,
     /// When the last snapshot was written, or the server started.
     saved_at: UnixMillis,
-    /// Changes of the data that it shows.
-    saved: u64,
-    /// Changes that the running one will show.
-    saving: u64,
-    /// The last one couldn't be written.
-    failed: bool,
     /// Regular calls to wait for after a failure.
     pause: u32,
 }
@@ -44,11 +45,12 @@ impl Compaction {
             older_bytes: recovered.log_bytes,
             older_segments: recovered.segments,
             running: None,
+            running_changes: 0,
+            saved_changes: engine.keyspace().changes(),
+            saves: 0,
+            failed: false,
             requested: false,
             saved_at: clock::now(),
-            saved: engine.keyspace().changes(),
-            saving: 0,
-            failed: false,
             pause: 0,
         }
     }
@@ -64,24 +66,19 @@ impl Compaction {
         self.saved_at
     }
 
-    /// Changes of the data that the last snapshot shows.
-    pub(super) fn saved_changes(&self) -> u64 {
-        self.saved
+    /// Snapshots that were written since the start.
+    pub(super) fn saves(&self) -> u64 {
+        self.saves
     }
 
-    /// Changes of the data since the last snapshot.
-    pub(super) fn unsaved(&self, engine: &Engine) -> u64 {
-        engine.keyspace().changes().saturating_sub(self.saved)
-    }
-
-    /// Whether the last snapshot couldn't be written.
+    /// Whether the last attempt to write one failed.
     pub(super) fn has_failed(&self) -> bool {
         self.failed
     }
 
-    /// Whether one is being written.
-    pub(super) fn is_running(&self) -> bool {
-        self.running.is_some()
+    /// Changes of the data since the last snapshot.
+    pub(super) fn unsaved(&self, engine: &Engine) -> u64 {
+        engine.keyspace().changes().saturating_sub(self.saved_changes)
     }
 
     /// Whether a save point is reached, where there is no log. After a failure it takes a while to be reached again.
@@ -95,10 +92,16 @@ impl Compaction {
         engine.config().save_points().iter().any(|point| unsaved >= point.changes && age >= point.seconds)
     }
 
+    /// Tells the engine whether a snapshot is being written, and what the last one holds.
+    pub(super) fn tell(&self, facts: &mut Facts) {
+        facts.is_saving = self.requested || self.running.is_some();
+        facts.saved_changes = self.saved_changes;
+    }
+
     /// Starts a snapshot if the log has grown past the last one, and takes in the end of one that was running.
     ///
-    /// `settled`: everything that the hub knows was appended.
-    pub(super) fn tick(&mut self, folder: &Path, log: &mut DiskLog, engine: &Engine, hub: &Hub, settled: bool) {
+    /// `settled`: everything that the hub knows was appended; `changes`: how often the data has changed so far.
+    pub(super) fn tick(&mut self, folder: &Path, log: &mut DiskLog, hub: &Hub, settled: bool, changes: u64) {
         if let Some(running) = self.running.take_if(|running| running.is_finished()) {
             self.finish(running);
         }
@@ -107,7 +110,7 @@ impl Compaction {
         let due =
             self.requested || bytes > self.log_bytes_min.max(self.snapshot_bytes) || self.older_segments > SEGMENTS_MAX;
         if due && settled && !hub.has_log() && self.running.is_none() && self.pause == 0 {
-            self.saving = engine.keyspace().changes();
+            self.running_changes = changes;
             self.start(folder, log, hub);
         }
     }
@@ -121,9 +124,7 @@ impl Compaction {
         match write_now(folder, engine, hub) {
             Ok(bytes) => {
                 info!(bytes, "wrote a snapshot");
-                self.saved_at = clock::now();
-                self.saved = engine.keyspace().changes();
-                self.failed = false;
+                self.note_saved(engine.keyspace().changes());
             }
             Err(error) => {
                 error!("cannot write a snapshot: {error:#}");
@@ -161,9 +162,7 @@ impl Compaction {
         match running.join() {
             Ok(Ok(bytes)) => {
                 info!(bytes, "wrote a snapshot");
-                self.saved_at = clock::now();
-                self.saved = self.saving;
-                self.failed = false;
+                self.note_saved(self.running_changes);
                 self.snapshot_bytes = bytes;
                 self.older_bytes = 0;
                 self.older_segments = 0;
@@ -179,6 +178,13 @@ impl Compaction {
                 self.pause = PAUSE_TICKS;
             }
         }
+    }
+
+    fn note_saved(&mut self, changes: u64) {
+        self.saved_at = clock::now();
+        self.saved_changes = changes;
+        self.saves += 1;
+        self.failed = false;
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use sanderling_core::config::ClientLimits;
+use sanderling_core::facts::Traffic;
 use sanderling_core::format::LogSeq;
 use sanderling_core::session::Session;
 use sanderling_core::sync::{CloseReason, Grant, Hub, HubCounts, HubOptions, LogId, Message, PeerId};
@@ -85,6 +86,7 @@ impl Shard {
         let log = config.appendonly.then(begin).transpose()?;
         engine.journal_mut().enable(true);
         engine.keep_garbage();
+        engine.set_stopwatch(Box::new(clock::Stopwatch::start()));
         let scripts = Scripts::open(folder.path())?;
         let watch = scripts.watch();
         engine.set_interpreter(Box::new(scripts));
@@ -150,6 +152,17 @@ impl Shard {
         flow
     }
 
+    /// Says that calls follow which come right after each other, up to [`Shard::end_batch`]: what comes between two of
+    /// them counts as time of the latter.
+    pub(crate) fn begin_batch(&mut self) {
+        self.engine.begin_batch();
+    }
+
+    /// Ends what [`Shard::begin_batch`] began.
+    pub(crate) fn end_batch(&mut self) {
+        self.engine.end_batch();
+    }
+
     /// Whether a session's waiting is over.
     pub(crate) fn has_woken(&self) -> bool {
         self.engine.has_woken()
@@ -197,6 +210,7 @@ impl Shard {
             self.compaction.write_requested(self.folder.path(), &self.engine, &self.hub);
             self.refresh_facts();
         }
+        self.compaction.tell(self.engine.facts_mut());
     }
 
     /// Whether the log takes what is written.
@@ -275,6 +289,7 @@ impl Shard {
         let writable = self.is_writable();
         let log_bytes = self.log.as_ref().map_or(0, DiskLog::bytes);
         facts::refresh(&mut self.engine, &self.hub, log_bytes, writable, &self.compaction);
+        self.engine.sample();
     }
 
     /// The regular work: writes a snapshot where the log has grown enough.
@@ -290,7 +305,9 @@ impl Shard {
             return;
         };
         let failed = log.has_failed();
-        self.compaction.tick(self.folder.path(), log, &self.engine, &self.hub, self.unwritten.is_empty());
+        let changes = self.engine.keyspace().changes();
+        self.compaction.tick(self.folder.path(), log, &self.hub, self.unwritten.is_empty(), changes);
+        self.compaction.tell(self.engine.facts_mut());
         if failed {
             self.refuse_writes(&"an earlier sync of the log failed");
         }
@@ -331,6 +348,11 @@ impl Shard {
     /// What connections may cost.
     pub(crate) fn client_limits(&self) -> ClientLimits {
         self.engine.config().client_limits()
+    }
+
+    /// Takes in what went over the connections of clients so far.
+    pub(crate) fn note_traffic(&mut self, traffic: Traffic) {
+        self.engine.facts_mut().traffic = traffic;
     }
 
     /// Takes in how many bytes wait for a client to read them.

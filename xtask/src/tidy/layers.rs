@@ -10,7 +10,10 @@ use super::{File, Problem};
 const LAYERS: &[(&str, &[&str])] = &[
     (
         "the ground",
-        &["blob", "compress", "env", "error", "facts", "glob", "hash", "limits", "num", "order", "role", "table"],
+        &[
+            "blob", "compress", "env", "error", "facts", "glob", "hash", "limits", "num", "order", "role", "stats",
+            "table",
+        ],
     ),
     ("RESP and the values of the types", &["resp", "types"]),
     ("the keyspace and the settings", &["keyspace", "config"]),
@@ -43,6 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "command/table",
             "command/dispatch",
             "command/script",
+            "command/account",
             "command/busy",
             "command/permit",
             // Containers, whose `HELP` is a family's.

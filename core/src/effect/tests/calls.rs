@@ -95,10 +95,11 @@ pub(crate) fn call_of(rng: &mut Rng, rows: &[&'static Command]) -> Call {
     words
 }
 
-/// The rows that change data. Libraries of functions are data of an interpreter, and there is none here.
+/// The rows that change data. Libraries of functions are data of an interpreter, and there is none here; nor is anybody
+/// who may debug.
 pub(super) fn writing_rows() -> impl Iterator<Item = &'static Command> {
     let all = table::all().flat_map(|row| core::iter::once(row).chain(row.subcommands));
-    all.filter(|row| row.flags.has(Flags::WRITE) && row.container != "function")
+    all.filter(|row| row.flags.has(Flags::WRITE) && !["function", "debug"].contains(&row.container))
 }
 
 struct Words<'a> {

@@ -1,5 +1,9 @@
 //! INFO: what the engine knows of itself and its shell has told it, by sections.
 
+mod calls;
+mod memory;
+mod stats;
+
 use alloc::{
     borrow::Cow,
     format,
@@ -7,13 +11,13 @@ use alloc::{
     vec::Vec,
 };
 
+pub(crate) use memory::Usage;
+
 use crate::{
     command::{Args, Command, Context, Flags, Group, Keys},
     error::Result,
     limits::DATABASES,
-    num,
     role::Role,
-    session::Topic,
 };
 
 /// The family's row.
@@ -31,28 +35,35 @@ type Line = (Cow<'static, str>, String);
 /// What writes a section's lines.
 type Section = fn(&Context<'_>) -> Vec<Line>;
 
-/// The sections, in their order. `INFO` without arguments, `default`, `all` and `everything` show every one: none is
-/// long enough to be left out.
-const SECTIONS: [(&str, Section); 10] = [
+/// The sections, in their order.
+const SECTIONS: [(&str, Section); 13] = [
     ("server", server),
     ("clients", clients),
-    ("memory", memory),
+    ("memory", memory::memory),
     ("persistence", persistence),
-    ("stats", stats),
+    ("stats", stats::stats),
     ("replication", replication),
-    ("cpu", |_| Vec::new()),
-    ("errorstats", errorstats),
+    ("cpu", cpu),
+    ("modules", |_| Vec::new()),
+    ("commandstats", calls::commandstats),
+    ("errorstats", calls::errorstats),
+    ("latencystats", calls::latencystats),
     ("cluster", |_| alloc::vec![line("cluster_enabled", 0)]),
     ("keyspace", keyspace),
 ];
 
+/// The sections that are shown only to those who ask for them: they have a line a command.
+const LONG: [&str; 2] = ["commandstats", "latencystats"];
+
 fn info(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    const ALL: [&str; 3] = ["default", "all", "everything"];
+    ctx.note_memory();
     let named = |name: &str| args.rest().iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
-    let all = args.is_empty() || ALL.into_iter().any(named);
+    let all = ["all", "everything"].into_iter().any(named);
+    let usual = args.is_empty() || named("default");
     let mut text = String::new();
     for (name, lines) in SECTIONS {
-        if !all && !named(name) {
+        let is_usual = usual && !LONG.contains(&name);
+        if !(all || is_usual || named(name)) {
             continue;
         }
         if !text.is_empty() {
@@ -80,11 +91,6 @@ fn with_facts(ctx: &Context<'_>, section: &str, mut lines: Vec<Line>) -> Vec<Lin
     lines
 }
 
-fn errorstats(ctx: &Context<'_>) -> Vec<Line> {
-    let errors = &ctx.stats.errors_by_code;
-    errors.iter().map(|(code, count)| (format!("errorstat_{code}").into(), format!("count={count}"))).collect()
-}
-
 fn line(name: &'static str, value: impl ToString) -> Line {
     (name.into(), value.to_string())
 }
@@ -100,11 +106,16 @@ fn server(ctx: &Context<'_>) -> Vec<Line> {
     let setting = |name: &str| ctx.config.value(name).unwrap_or_default().to_string();
     alloc::vec![
         line("redis_version", super::connection::REDIS_VERSION),
+        // Of which Redis nobody can say: it isn't one.
+        line("redis_git_sha1", "00000000"),
+        line("redis_git_dirty", 0),
+        line("redis_build_id", 0),
         line("sanderling_version", env!("CARGO_PKG_VERSION")),
         line("redis_mode", "standalone"),
         line("os", "unknown"),
         line("arch_bits", usize::BITS),
         line("process_id", 0),
+        line("process_supervised", "no"),
         line("run_id", "0".repeat(40)),
         line("tcp_port", setting("port")),
         line("server_time_usec", now.0.saturating_mul(1000)),
@@ -112,8 +123,22 @@ fn server(ctx: &Context<'_>) -> Vec<Line> {
         line("uptime_in_days", uptime / 86_400),
         line("hz", setting("hz")),
         line("configured_hz", setting("hz")),
+        line("lru_clock", now.0 / 1000 % (1 << 24)),
         line("config_file", ""),
+        line("io_threads_active", 0),
     ]
+}
+
+fn cpu(_: &Context<'_>) -> Vec<Line> {
+    const NAMES: [&str; 6] = [
+        "used_cpu_sys",
+        "used_cpu_user",
+        "used_cpu_sys_children",
+        "used_cpu_user_children",
+        "used_cpu_sys_main_thread",
+        "used_cpu_user_main_thread",
+    ];
+    NAMES.into_iter().map(|name| line(name, "0.000000")).collect()
 }
 
 fn clients(ctx: &Context<'_>) -> Vec<Line> {
@@ -127,77 +152,34 @@ fn clients(ctx: &Context<'_>) -> Vec<Line> {
     ]
 }
 
-fn memory(ctx: &Context<'_>) -> Vec<Line> {
-    let shell_says = |name| fact(ctx, "memory", name).and_then(|text| num::parse_i64(text.as_bytes()));
-    let used = i64::try_from(ctx.used_memory()).unwrap_or(i64::MAX);
-    let resident = shell_says("used_memory_rss").unwrap_or(used);
-    let peak = shell_says("used_memory_peak").unwrap_or(used);
-    let limit = ctx.config.value("maxmemory").unwrap_or("0");
-    let scripts = ctx.interpreter.iter().flat_map(|interpreter| interpreter.facts());
-    let mut lines = alloc::vec![
-        line("used_memory", used),
-        line("used_memory_human", human(used)),
-        line("used_memory_rss", resident),
-        line("used_memory_rss_human", human(resident)),
-        line("used_memory_overhead", ctx.facts.held_bytes),
-        line("used_memory_dataset", ctx.data.keyspace.allocated_bytes()),
-        line("used_memory_peak", peak),
-        line("used_memory_peak_human", human(peak)),
-        line("maxmemory", limit),
-        line("maxmemory_human", human(num::parse_i64(limit.as_bytes()).unwrap_or(0))),
-        line("maxmemory_policy", ctx.config.value("maxmemory-policy").unwrap_or_default()),
-        line("mem_fragmentation_ratio", format!("{:.2}", resident as f64 / used.max(1) as f64)),
-        line("mem_allocator", "unknown"),
-    ];
-    lines.extend(scripts.map(|(name, value)| line(name, value)));
-    lines
-}
-
-/// Bytes as Redis writes them for people: `512B`, `1.50K`, `3.25M`, `2.00G`.
-fn human(bytes: i64) -> String {
-    let steps = [("T", 1_i64 << 40), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)];
-    match steps.into_iter().find(|(_, step)| bytes >= *step) {
-        Some((unit, step)) => format!("{:.2}{unit}", bytes as f64 / step as f64),
-        None => format!("{bytes}B"),
-    }
-}
-
 fn persistence(ctx: &Context<'_>) -> Vec<Line> {
+    let saving = u8::from(ctx.facts.is_saving);
     alloc::vec![
         line("loading", 0),
         line("async_loading", 0),
-        line(
-            "rdb_changes_since_last_save",
-            ctx.data.keyspace.changes().saturating_sub(ctx.facts.saved_changes)
-        ),
-        line("rdb_bgsave_in_progress", 0),
+        // No process is forked to save, so nothing is copied for one.
+        line("current_cow_peak", 0),
+        line("current_cow_size", 0),
+        line("current_cow_size_age", 0),
+        line("current_fork_perc", "0.00"),
+        line("rdb_changes_since_last_save", ctx.data.keyspace.changes().saturating_sub(ctx.facts.saved_changes)),
+        line("rdb_bgsave_in_progress", saving),
         line("rdb_last_save_time", 0),
         line("rdb_last_bgsave_status", "ok"),
+        line("rdb_last_bgsave_time_sec", -1),
+        line("rdb_current_bgsave_time_sec", -1),
+        line("rdb_saves", 0),
+        line("rdb_last_cow_size", 0),
         line("aof_enabled", 0),
-        line("aof_rewrite_in_progress", 0),
+        line("aof_rewrite_in_progress", if ctx.facts.no_log { 0 } else { saving }),
         line("aof_rewrite_scheduled", 0),
+        line("aof_last_rewrite_time_sec", -1),
+        line("aof_current_rewrite_time_sec", -1),
         line("aof_last_bgrewrite_status", "ok"),
         line("aof_last_write_status", "ok"),
-    ]
-}
-
-fn stats(ctx: &Context<'_>) -> Vec<Line> {
-    let stats = &ctx.stats;
-    alloc::vec![
-        line("total_connections_received", ctx.sessions.opened()),
-        line("total_commands_processed", stats.commands),
-        line("instantaneous_ops_per_sec", 0),
-        line("rejected_connections", 0),
-        line("expired_keys", stats.expired_keys),
-        line("evicted_keys", stats.evicted_keys),
-        line("keyspace_hits", stats.hits),
-        line("keyspace_misses", stats.misses),
-        line("pubsub_channels", ctx.sessions.pubsub.of(Topic::Channel).len()),
-        line("pubsub_patterns", ctx.sessions.pubsub.of(Topic::Pattern).len()),
-        line("pubsubshard_channels", ctx.sessions.pubsub.of(Topic::Shard).len()),
-        line("latest_fork_usec", 0),
-        line("total_error_replies", stats.errors),
-        line("unexpected_error_replies", 0),
+        line("aof_last_cow_size", 0),
+        line("module_fork_in_progress", 0),
+        line("module_fork_last_cow_size", 0),
     ]
 }
 
@@ -207,7 +189,14 @@ fn replication(ctx: &Context<'_>) -> Vec<Line> {
         line("connected_slaves", 0),
         line("master_failover_state", "no-failover"),
         line("master_replid", "0".repeat(40)),
+        line("master_replid2", "0".repeat(40)),
         line("master_repl_offset", 0),
+        line("second_repl_offset", -1),
+        // Replicas of Redis's kind, who would go on from a place in it, there are none of.
+        line("repl_backlog_active", 0),
+        line("repl_backlog_size", 0),
+        line("repl_backlog_first_byte_offset", 0),
+        line("repl_backlog_histlen", 0),
     ]
 }
 
