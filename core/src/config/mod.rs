@@ -51,6 +51,9 @@ pub struct Config {
     /// Bytes that may be used; 0 for as many as there are.
     #[cfg(feature = "server")]
     memory_max: usize,
+    /// Keys that may be tracked; 0 for as many as there are.
+    #[cfg(feature = "server")]
+    tracking_keys_max: usize,
     changed: bool,
 }
 
@@ -72,6 +75,8 @@ impl Config {
             file: None,
             #[cfg(feature = "server")]
             memory_max: 0,
+            #[cfg(feature = "server")]
+            tracking_keys_max: 1_000_000,
             changed: false,
         }
     }
@@ -153,6 +158,10 @@ impl Config {
         if name == "maxmemory" {
             self.memory_max = value.parse().unwrap_or(usize::MAX);
         }
+        #[cfg(feature = "server")]
+        if name == "tracking-table-max-keys" {
+            self.tracking_keys_max = value.parse().unwrap_or(0);
+        }
         self.values.insert(name, value);
         self.changed = true;
     }
@@ -167,6 +176,12 @@ impl Config {
     #[cfg(feature = "server")]
     pub(crate) fn memory_max(&self) -> usize {
         self.memory_max
+    }
+
+    /// Keys that may be tracked; 0 for as many as there are.
+    #[cfg(feature = "server")]
+    pub(crate) fn tracking_keys_max(&self) -> usize {
+        self.tracking_keys_max
     }
 
     /// How many keys are drawn for one to be evicted.

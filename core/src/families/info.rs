@@ -123,7 +123,7 @@ fn clients(ctx: &Context<'_>) -> Vec<Line> {
         line("cluster_connections", 0),
         line("maxclients", ctx.config.value("maxclients").unwrap_or_default()),
         line("blocked_clients", ctx.sessions.waiting.len()),
-        line("tracking_clients", 0),
+        line("tracking_clients", ctx.sessions.tracking.clients()),
     ]
 }
 
@@ -193,6 +193,9 @@ fn stats(ctx: &Context<'_>) -> Vec<Line> {
         line("pubsub_patterns", ctx.sessions.pubsub.of(Topic::Pattern).len()),
         line("pubsubshard_channels", ctx.sessions.pubsub.of(Topic::Shard).len()),
         line("latest_fork_usec", 0),
+        line("tracking_total_keys", ctx.sessions.tracking.keys()),
+        line("tracking_total_items", ctx.sessions.tracking.items()),
+        line("tracking_total_prefixes", ctx.sessions.tracking.prefixes()),
         line("total_error_replies", stats.errors),
         line("unexpected_error_replies", 0),
     ]

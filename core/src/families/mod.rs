@@ -32,6 +32,8 @@ pub mod pubsub;
 pub mod scripting;
 pub mod server;
 pub mod sort;
+#[cfg(feature = "server")]
+pub mod tracking;
 pub mod transactions;
 #[cfg(feature = "server")]
 pub mod wait;
