@@ -18,6 +18,8 @@
 mod blocking;
 #[cfg(feature = "server")]
 mod measuring;
+#[cfg(feature = "server")]
+mod observing;
 
 use alloc::{boxed::Box, collections::VecDeque, string::String, vec::Vec};
 
@@ -197,7 +199,6 @@ impl Engine {
         if state.replies == Replies::SkipNext {
             state.replies = Replies::Skip;
         }
-        let start = out.len();
         let found = command::find_row(args);
         let row = match &found {
             Ok((row, _)) => {
@@ -206,6 +207,13 @@ impl Engine {
             }
             Err(_) => &command::UNKNOWN,
         };
+        #[cfg(feature = "server")]
+        let is_observed = self.is_observed();
+        #[cfg(feature = "server")]
+        if is_observed {
+            self.begin_observed(session, serving, out);
+        }
+        let start = out.len();
         let mut context = Context {
             data: Data {
                 keyspace: &mut self.keyspace,
@@ -218,7 +226,7 @@ impl Engine {
                 draws: 0,
                 lookups: Lookups::default(),
                 #[cfg(feature = "server")]
-                happenings: (self.config.events() != 0).then(Vec::new),
+                happenings: is_observed.then(Vec::new),
             },
             reply: Reply::new(out, protocol),
             limits: &self.limits,
@@ -235,6 +243,8 @@ impl Engine {
             session,
             #[cfg(feature = "server")]
             is_over_memory: false,
+            #[cfg(feature = "server")]
+            told_bytes: 0,
             row,
             in_script: false,
             may_wait,
@@ -244,6 +254,8 @@ impl Engine {
         };
         command::dispatch(&mut context, args, found);
         let (closing, lookups, wait) = (context.closing, context.data.lookups, context.wait);
+        #[cfg(feature = "server")]
+        let (is_observed, start) = (context.data.happenings.is_some(), start + context.told_bytes);
         self.stats.hits += lookups.hits;
         self.stats.misses += lookups.misses;
         self.stats.expired_keys += lookups.expired;
@@ -256,6 +268,12 @@ impl Engine {
         if state.replies == Replies::Skip {
             state.replies = Replies::On;
         }
+        #[cfg(feature = "server")]
+        if is_observed {
+            let replies_now = wait.is_none() && serving.is_none();
+            self.end_observed(session, row, replies_now, out);
+        }
+        let state = self.sessions.session_mut(session);
         let closing = closing || state.killed;
         if self.config.take_changed() {
             self.keyspace.encoding = self.config.encoding(self.keyspace.encoding.seed);
@@ -311,9 +329,8 @@ impl Engine {
             {
                 let effect = Effect::new(&key, Change::Delete(Removal::Expired));
                 #[cfg(feature = "server")]
-                if self.config.events() != 0
-                    && let Some(happening) = command::Happening::before(&self.keyspace, db, &effect)
-                {
+                if self.is_observed() {
+                    let happening = command::Happening::before(&self.keyspace, db, &effect);
                     command::notify(&mut self.sessions, self.config.events(), happening);
                 }
                 self.apply(db, &effect);
@@ -328,10 +345,7 @@ impl Engine {
                 removed += fields.len().max(1);
                 let effect = Effect::new(&key, Change::Hash(HashChange::Expire(fields)));
                 #[cfg(feature = "server")]
-                let happening = match self.config.events() {
-                    0 => None,
-                    _ => command::Happening::before(&self.keyspace, db, &effect),
-                };
+                let happening = self.is_observed().then(|| command::Happening::before(&self.keyspace, db, &effect));
                 self.apply(db, &effect);
                 #[cfg(feature = "server")]
                 if let Some(happening) = happening {

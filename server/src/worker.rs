@@ -280,6 +280,7 @@ impl Worker {
             let mut shard = self.shard.borrow_mut();
             shard.tick();
             shard.expire_waits();
+            shard.limit_tracking();
             shard.handle_peer_timeouts();
             if tick % TICKS_PER_SECOND == 0 {
                 shard.note_traffic(self.traffic());

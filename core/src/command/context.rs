@@ -49,6 +49,9 @@ pub struct Context<'a> {
     /// Memory was short when the call began, even after evictions.
     #[cfg(feature = "server")]
     pub(crate) is_over_memory: bool,
+    /// Bytes before the reply that are none of it.
+    #[cfg(feature = "server")]
+    pub(crate) told_bytes: usize,
     /// The row that is running.
     pub(crate) row: &'static Command,
     /// A script makes the call.

@@ -51,6 +51,9 @@ pub(crate) struct Lookups {
     pub(crate) misses: u64,
     /// Keys that were removed because their deadline had passed.
     pub(crate) expired: u64,
+    /// A command of a script has read.
+    #[cfg(feature = "server")]
+    pub(crate) in_script: bool,
 }
 
 impl Data<'_> {
@@ -211,16 +214,18 @@ impl Data<'_> {
     pub fn apply_in(&mut self, db: u8, effect: &Effect<'_>) -> Applied {
         #[cfg(feature = "server")]
         let happening = match self.happenings {
-            Some(_) => Happening::before(self.keyspace, db, effect),
+            Some(_) => Some(Happening::before(self.keyspace, db, effect)),
             None => None,
         };
         let applied = self.keyspace.apply(db, effect, self.undos.as_deref_mut());
         if applied.changed {
             self.journal.record(db, effect);
-            #[cfg(feature = "server")]
-            if let (Some(happening), Some(happenings)) = (happening, &mut self.happenings) {
-                happenings.push(happening.after(self.keyspace));
-            }
+        }
+        #[cfg(feature = "server")]
+        if let (Some(happening), Some(happenings)) = (happening, &mut self.happenings)
+            && (applied.changed || happening.is_told_unchanged())
+        {
+            happenings.push(happening.after(self.keyspace));
         }
         applied
     }

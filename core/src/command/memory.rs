@@ -29,6 +29,7 @@ impl Context<'_> {
             return Ok(());
         }
         self.is_over_memory = !self.make_room();
+        self.tell_before_reply();
         if !self.is_over_memory {
             return Ok(());
         }
@@ -45,6 +46,13 @@ impl Context<'_> {
             return Err(Error::OUT_OF_MEMORY);
         }
         Ok(())
+    }
+
+    /// Lets the caller know of what has gone before its call.
+    fn tell_before_reply(&mut self) {
+        let told = self.sessions.take_told_caller();
+        self.told_bytes += told.len();
+        self.reply.raw(&told);
     }
 
     /// Refuses what may take memory when there was none as the call began.
@@ -74,9 +82,8 @@ impl Context<'_> {
             let Some((db, key)) = self.victim() else { return false };
             let effect = Effect::new(&key, Change::Delete(Removal::Evicted));
             let happenings = self.data.happenings.take();
-            if happenings.is_some()
-                && let Some(happening) = Happening::before(self.data.keyspace, db, &effect)
-            {
+            if happenings.is_some() {
+                let happening = Happening::before(self.data.keyspace, db, &effect);
                 notify(self.sessions, self.config.events(), happening);
             }
             self.data.apply_in(db, &effect);

@@ -2,11 +2,12 @@
 //! event (`__keyevent@0__:del`).
 //!
 //! They follow from the effects, so no handler knows of them: an effect says what kind of change it was, and where one
-//! kind has several names in Redis, the command that made it says which.
+//! kind has several names in Redis, the command that made it says which. What clients that cache keys are told follows
+//! from them in the same place.
 
 use alloc::{boxed::Box, format, vec::Vec};
 
-use super::{Command, Context};
+use super::{Command, Context, Flags, Group};
 use crate::{
     effect::{Change, Effect, Removal},
     keyspace::{Keyspace, Value},
@@ -34,36 +35,51 @@ pub(crate) struct Happening {
     is_gone: bool,
     /// It has a deadline now.
     expires: bool,
+    /// The database was emptied, and all of its keys are gone.
+    is_flush: bool,
 }
 
 impl Happening {
-    /// What an effect is going to do; `None` if it concerns no key.
-    pub(crate) fn before(keyspace: &Keyspace, db: u8, effect: &Effect<'_>) -> Option<Self> {
+    /// What an effect is going to do.
+    pub(crate) fn before(keyspace: &Keyspace, db: u8, effect: &Effect<'_>) -> Self {
+        let is_flush = matches!(effect.change, Change::Flush);
         let value = keyspace.db(db).find(&effect.key).map(|entry| entry.value);
-        let (class, event) = event_of(&effect.change, value)?;
+        let (class, event) = event_of(&effect.change, value);
         let expires = matches!(effect.change, Change::String(StringChange::Set { expiry: Expiry::At(_), .. }));
-        Some(Self {
+        Self {
             db,
             key: effect.key.as_ref().into(),
             class,
             event,
-            is_new: value.is_none(),
+            is_new: value.is_none() && !is_flush,
             is_gone: false,
             expires,
-        })
+            is_flush,
+        }
     }
 
     /// What it has done.
     pub(crate) fn after(mut self, keyspace: &Keyspace) -> Self {
-        self.is_gone = self.event != "del" && keyspace.db(self.db).find(&self.key).is_none();
+        self.is_gone = !self.is_flush && self.event != "del" && keyspace.db(self.db).find(&self.key).is_none();
         self
+    }
+
+    /// Whether those who track keys are to be told, though nothing may have changed: a cache that holds a key's absence
+    /// drops that, too, when all is emptied.
+    pub(super) fn is_told_unchanged(&self) -> bool {
+        self.is_flush
+    }
+
+    /// Whether it came of itself: no command's doing, whichever met it.
+    fn is_of_itself(&self) -> bool {
+        self.class == EXPIRED || self.class == EVICTED || self.event == "hexpired"
     }
 }
 
 /// The kind of a change and what it is called, if the command doesn't know better. An empty name is told to nobody.
-fn event_of(change: &Change<'_>, value: Option<Value<'_>>) -> Option<(u16, &'static str)> {
-    Some(match change {
-        Change::Flush => return None,
+fn event_of(change: &Change<'_>, value: Option<Value<'_>>) -> (u16, &'static str) {
+    match change {
+        Change::Flush => (0, ""),
         Change::Delete(Removal::Deleted) => (GENERIC, "del"),
         Change::Delete(Removal::Expired) => (EXPIRED, "expired"),
         Change::Delete(Removal::Evicted) => (EVICTED, "evicted"),
@@ -91,7 +107,7 @@ fn event_of(change: &Change<'_>, value: Option<Value<'_>>) -> Option<(u16, &'sta
         Change::ZSet(ZSetChange::Set(_)) => (ZSET, "zadd"),
         Change::ZSet(ZSetChange::Remove(_)) => (ZSET, "zrem"),
         Change::Stream(change) => (STREAM, event_of_stream(change, value)),
-    })
+    }
 }
 
 fn event_of_stream(change: &StreamChange<'_>, value: Option<Value<'_>>) -> &'static str {
@@ -156,19 +172,64 @@ fn named(row: &Command, words: &[&[u8]], happening: &Happening) -> (u16, &'stati
 impl Context<'_> {
     /// Tells whoever listens what a command did.
     pub(super) fn notify(&mut self, row: &Command, words: &[&[u8]]) {
-        let Some(happenings) = self.data.happenings.as_mut().filter(|list| !list.is_empty()) else { return };
+        let Some(happenings) = &mut self.data.happenings else { return };
         let happenings = core::mem::take(happenings);
+        if self.sessions.tracking.is_active() {
+            self.invalidate(&happenings);
+            self.remember_reads(row, words);
+        }
+        if happenings.is_empty() {
+            return;
+        }
         let wanted = self.config.events();
         tell(self.sessions, wanted, happenings.into_iter().map(|happening| (named(row, words, &happening), happening)));
+    }
+
+    /// Tells those who track what the command changed, before it is remembered what it has read.
+    fn invalidate(&mut self, happenings: &[Happening]) {
+        let me = self.session().id;
+        if happenings.iter().any(|happening| happening.is_flush) {
+            self.sessions.invalidate_all();
+        }
+        for happening in happenings.iter().filter(|happening| !happening.is_flush) {
+            self.sessions.invalidate(&happening.key, Some(me).filter(|_| !happening.is_of_itself()));
+        }
+    }
+
+    /// Remembers which keys the command has read, for whom tracks them. What a script's command reads the script has
+    /// read, and with it all keys that the script was given: what it makes of one may depend on the others.
+    fn remember_reads(&mut self, row: &Command, words: &[&[u8]]) {
+        let reads = match row.group {
+            Group::Scripting => core::mem::take(&mut self.data.lookups.in_script),
+            _ => row.flags.has(Flags::READ),
+        };
+        if !reads || !self.sessions.tracks_reads(self.session) {
+            return;
+        }
+        let names = [row.container.as_bytes(), row.name.as_bytes()];
+        let names = names.into_iter().filter(|name| !name.is_empty());
+        let call: Vec<&[u8]> = names.chain(words.iter().copied()).collect();
+        for position in row.key_positions(&call) {
+            if let Some(key) = call.get(position) {
+                self.sessions.remember_read(self.session, key);
+            }
+        }
+        self.data.lookups.in_script |= self.in_script;
     }
 }
 
 /// Tells whoever listens what happened of itself.
 pub(crate) fn notify(sessions: &mut Sessions, wanted: u16, happening: Happening) {
+    if sessions.tracking.is_active() {
+        sessions.invalidate(&happening.key, None);
+    }
     tell(sessions, wanted, core::iter::once(((happening.class, happening.event), happening)));
 }
 
 fn tell(sessions: &mut Sessions, wanted: u16, happenings: impl Iterator<Item = ((u16, &'static str), Happening)>) {
+    if wanted == 0 {
+        return;
+    }
     // One command changes a key in several steps, and that is one event.
     let mut told: Vec<(u8, Box<[u8]>, &str)> = Vec::new();
     for ((class, event), Happening { db, key, is_new, is_gone, expires, .. }) in happenings {

@@ -62,6 +62,9 @@ pub struct Config {
     /// What is measured.
     #[cfg(feature = "server")]
     pub(crate) measures: Measures,
+    /// Keys that may be tracked; 0 for as many as there are.
+    #[cfg(feature = "server")]
+    tracking_keys_max: usize,
     changed: bool,
 }
 
@@ -85,6 +88,8 @@ impl Config {
             memory_max: 0,
             #[cfg(feature = "server")]
             measures: Measures::default(),
+            #[cfg(feature = "server")]
+            tracking_keys_max: 1_000_000,
             changed: false,
         }
     }
@@ -168,6 +173,10 @@ impl Config {
         }
         #[cfg(feature = "server")]
         self.measures.set(name, &value);
+        #[cfg(feature = "server")]
+        if name == "tracking-table-max-keys" {
+            self.tracking_keys_max = value.parse().unwrap_or(0);
+        }
         self.values.insert(name, value);
         self.changed = true;
     }
@@ -182,6 +191,12 @@ impl Config {
     #[cfg(feature = "server")]
     pub(crate) fn memory_max(&self) -> usize {
         self.memory_max
+    }
+
+    /// Keys that may be tracked; 0 for as many as there are.
+    #[cfg(feature = "server")]
+    pub(crate) fn tracking_keys_max(&self) -> usize {
+        self.tracking_keys_max
     }
 
     /// How many keys are drawn for one to be evicted.

@@ -286,6 +286,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::integer("stream-node-max-entries", "100", 0, i64::MAX),
     Setting::integer("tcp-keepalive", "300", 0, i32::MAX as i64),
     Setting::integer("timeout", "0", 0, i32::MAX as i64),
+    #[cfg(feature = "server")]
+    Setting::integer("tracking-table-max-keys", "1000000", 0, i64::MAX),
     Setting::integer("zset-max-listpack-entries", "128", 0, i64::MAX),
     Setting::integer("zset-max-listpack-value", "64", 0, i64::MAX),
 ];

@@ -64,13 +64,13 @@ impl Engine {
 
     /// Whether [`Engine::poll_woken`], [`Engine::poll_message`] or [`Engine::poll_published`] has something.
     pub fn has_woken(&self) -> bool {
-        !self.sessions.woken.is_empty() || self.sessions.pubsub.has_messages()
+        !self.sessions.woken.is_empty() || self.sessions.has_messages()
     }
 
     /// The next message to a session that listens, as it is written to its connection. To be polled after each call,
     /// until there is none.
     pub fn poll_message(&mut self) -> Option<Woken> {
-        self.sessions.pubsub.poll_message()
+        self.sessions.poll_message()
     }
 
     /// The next message that a command published, for those who listen elsewhere.

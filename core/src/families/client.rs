@@ -7,7 +7,7 @@ use alloc::{
 };
 use core::fmt::Write;
 
-use super::{connection::check_name, help::reply_help};
+use super::{connection::check_name, help::reply_help, tracking};
 use crate::{
     acl::Users,
     command::{Args, Command, Context, Flags, Group, Keys},
@@ -30,9 +30,11 @@ pub const COMMANDS: &[Command] = &[
     Command::new(Group::Connection, "client", -2, OWN, Keys::None, super::help::container)
         .doc("2.4.0", "Depends on subcommand", "", "A container for client connection commands.")
         .with(&[
+            row("caching", 3, OWN, tracking::caching)
+                .doc("6.0.0", "O(1)", "YES | NO", "Instructs the server whether to track the keys in the next request."),
             row("getname", 2, OWN, getname)
                 .doc("2.6.9", "O(1)", "", "Returns the name of the connection."),
-            row("getredir", 2, OWN, |ctx, _| { ctx.reply.integer(-1); Ok(()) })
+            row("getredir", 2, OWN, tracking::getredir)
                 .doc("6.0.0", "O(1)", "", "Returns the client ID to which the connection's tracking notifications are redirected."),
             row("help", 2, OWN, reply_help)
                 .doc("5.0.0", "O(1)", "", "Returns helpful text about the different subcommands."),
@@ -54,6 +56,10 @@ pub const COMMANDS: &[Command] = &[
                 .doc("7.2.0", "O(1)", "LIB-NAME libname | LIB-VER libver", "Sets information specific to the client or connection."),
             row("setname", 3, OWN, setname)
                 .doc("2.6.9", "O(1)", "connection-name", "Sets the connection name."),
+            row("tracking", -3, OWN, tracking::tracking)
+                .doc("6.0.0", "O(1). Some options may introduce additional complexity.", "ON | OFF [REDIRECT client-id | PREFIX prefix | BCAST | OPTIN | OPTOUT | NOLOOP] ...", "Controls server-assisted client-side caching for the connection."),
+            row("trackinginfo", 2, OWN, tracking::trackinginfo)
+                .doc("6.2.0", "O(1)", "", "Returns information about server-assisted client-side caching for the connection."),
             row("unblock", -3, ADMIN, unblock)
                 .doc("5.0.0", "O(log N) where N is the number of client connections", "client-id [TIMEOUT | ERROR]", "Unblocks a client blocked by a blocking command from a different connection."),
         ]),
@@ -184,13 +190,19 @@ fn list(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     Ok(())
 }
 
-fn flags(ctx: &Context<'_>, id: SessionId, session: &Session) -> &'static str {
-    match (ctx.sessions.waiting.is_waiting(id), session.transaction.is_some()) {
-        _ if !session.listening.is_empty() => "P",
-        (true, _) => "b",
-        (false, true) => "x",
-        (false, false) => "N",
-    }
+/// What a session is and does, a letter each.
+fn flags(ctx: &Context<'_>, id: SessionId, session: &Session) -> String {
+    let tracker = session.tracker.as_ref();
+    let letters = [
+        ('P', session.listens()),
+        ('x', session.transaction.is_some()),
+        ('b', ctx.sessions.waiting.is_waiting(id)),
+        ('t', tracker.is_some()),
+        ('R', tracker.is_some_and(|tracker| tracker.is_broken)),
+        ('B', tracker.is_some_and(|tracker| tracker.options.broadcast)),
+    ];
+    let flags: String = letters.iter().filter(|(_, is)| *is).map(|(letter, _)| letter).collect();
+    if flags.is_empty() { "N".into() } else { flags }
 }
 
 /// One session as `CLIENT LIST` shows it. What a shell buffers isn't known here and is given as 0.
@@ -206,7 +218,7 @@ pub(crate) fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_by
         line,
         "id={id} addr={address} laddr={local} fd=0 name={name} age={age} idle={idle} flags={flags} db={db} \
          sub={channels} psub={patterns} ssub={shards} multi={queued} qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 \
-         oll={lists} omem={output} tot-mem=0 events=r cmd={command} user={user} lib-name={library} lib-ver={version} redir=-1 \
+         oll={lists} omem={output} tot-mem=0 events=r cmd={command} user={user} lib-name={library} lib-ver={version} redir={redirect} \
          resp={protocol}",
         channels = session.listening.of(Topic::Channel).len(),
         patterns = session.listening.of(Topic::Pattern).len(),
@@ -224,6 +236,7 @@ pub(crate) fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_by
         output = session.output_bytes,
         library = session.library.0,
         version = session.library.1,
+        redirect = tracking::redirect_of(session),
         protocol = session.protocol.version(),
     );
     line

@@ -77,6 +77,8 @@ fn reset(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     session.transaction = None;
     #[cfg(feature = "server")]
     ctx.sessions.unsubscribe_all(ctx.session);
+    #[cfg(feature = "server")]
+    ctx.sessions.untrack(ctx.session);
     let session = ctx.sessions.session_mut(ctx.session);
     session.name.clear();
     session.db = 0;

@@ -36,6 +36,8 @@ pub mod server;
 #[cfg(feature = "server")]
 pub mod slowlog;
 pub mod sort;
+#[cfg(feature = "server")]
+pub mod tracking;
 pub mod transactions;
 #[cfg(feature = "server")]
 pub mod wait;

@@ -110,6 +110,12 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// What is written already.
+    #[cfg(feature = "server")]
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
     /// The absence of a value.
     pub fn null(&mut self) {
         self.out.extend_from_slice(match self.protocol {

@@ -7,6 +7,8 @@ mod errand;
 mod guard;
 #[cfg(feature = "server")]
 mod pubsub;
+#[cfg(feature = "server")]
+mod tracking;
 mod transaction;
 #[cfg(feature = "server")]
 mod wait;
@@ -22,6 +24,8 @@ pub use pubsub::Published;
 #[cfg(feature = "server")]
 pub(crate) use pubsub::{Listening, PubSub, Topic};
 use slab::Slab;
+#[cfg(feature = "server")]
+pub(crate) use tracking::{Reads, Tracker, Tracking, TrackingOptions};
 pub use transaction::{Queued, Transaction};
 #[cfg(feature = "server")]
 pub(crate) use wait::{Otherwise, Wait, Waiting};
@@ -86,6 +90,9 @@ pub struct Session {
     /// The channels that it listens to.
     #[cfg(feature = "server")]
     pub(crate) listening: Listening,
+    /// What it is told of keys that change.
+    #[cfg(feature = "server")]
+    pub(crate) tracker: Option<Box<Tracker>>,
     /// Keys under `WATCH`, with their versions then.
     pub(crate) watched: Vec<Watch>,
 }
@@ -141,6 +148,8 @@ pub struct Sessions {
     pub(crate) woken: VecDeque<Woken>,
     #[cfg(feature = "server")]
     pub(crate) pubsub: PubSub,
+    #[cfg(feature = "server")]
+    pub(crate) tracking: Tracking,
 }
 
 impl Sessions {
@@ -171,6 +180,8 @@ impl Sessions {
             transaction: None,
             #[cfg(feature = "server")]
             listening: Listening::default(),
+            #[cfg(feature = "server")]
+            tracker: None,
             watched: Vec::new(),
         }))
     }
@@ -182,6 +193,10 @@ impl Sessions {
             self.waiting.end(id, keyspace);
             #[cfg(feature = "server")]
             self.pubsub.leave_all(id, &session.listening);
+            #[cfg(feature = "server")]
+            if let Some(tracker) = session.tracker.take() {
+                self.tracking.leave(id, &tracker);
+            }
             session.unwatch(keyspace);
         }
     }

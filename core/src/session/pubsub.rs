@@ -31,7 +31,7 @@ pub(crate) struct PubSub {
     listeners: [Listeners; 3],
     /// How many patterns have a literal beginning of which length: what can match a channel is looked up by each of these.
     beginnings: BTreeMap<usize, usize>,
-    messages: VecDeque<Woken>,
+    pub(super) messages: VecDeque<Woken>,
     published: VecDeque<Published>,
 }
 
@@ -168,15 +168,6 @@ impl PubSub {
         }
     }
 
-    /// Whether a message waits to be written or passed on.
-    pub(crate) fn has_messages(&self) -> bool {
-        !self.messages.is_empty() || !self.published.is_empty()
-    }
-
-    pub(crate) fn poll_message(&mut self) -> Option<Woken> {
-        self.messages.pop_front()
-    }
-
     pub(crate) fn poll_published(&mut self) -> Option<Published> {
         self.published.pop_front()
     }
@@ -188,6 +179,19 @@ impl PubSub {
 }
 
 impl Sessions {
+    /// Whether a message waits to be written or passed on.
+    pub(crate) fn has_messages(&self) -> bool {
+        !self.pubsub.messages.is_empty() || !self.pubsub.published.is_empty() || self.tracking.has_broadcast()
+    }
+
+    /// The next message to a session.
+    pub(crate) fn poll_message(&mut self) -> Option<Woken> {
+        if self.pubsub.messages.is_empty() && self.tracking.has_broadcast() {
+            self.broadcast();
+        }
+        self.pubsub.messages.pop_front()
+    }
+
     /// Lets a session listen.
     pub(crate) fn subscribe(&mut self, id: SessionId, topic: Topic, name: &[u8]) {
         if self.session_mut(id).listening.of_mut(topic).insert(name.into()) {

@@ -187,6 +187,11 @@ impl Shard {
         self.engine.expire_waits(env);
     }
 
+    /// Lets go of keys that clients track beyond what may be.
+    pub(crate) fn limit_tracking(&mut self) {
+        self.engine.limit_tracking();
+    }
+
     /// What a command has asked for beyond its reply.
     pub(crate) fn poll_errand(&mut self) -> Option<Errand> {
         self.engine.poll_errand()

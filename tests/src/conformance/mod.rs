@@ -44,6 +44,7 @@ pub const FAST: &[&str] = &[
     "unit/multi",
     "unit/scripting",
     "unit/functions",
+    "unit/tracking",
     "internal/unit/auth",
     "internal/unit/acl",
     "internal/unit/acl-v2",

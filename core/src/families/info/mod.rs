@@ -148,7 +148,7 @@ fn clients(ctx: &Context<'_>) -> Vec<Line> {
         line("cluster_connections", 0),
         line("maxclients", ctx.config.value("maxclients").unwrap_or_default()),
         line("blocked_clients", ctx.sessions.waiting.len()),
-        line("tracking_clients", 0),
+        line("tracking_clients", ctx.sessions.tracking.clients()),
     ]
 }
 
