@@ -91,21 +91,29 @@ impl<K: Keyed> Records<K> {
             *place = (at, index, last);
         }
         let drawn = drawn.get(..rngs.len()).unwrap_or_default();
-        let mut hashes = [(0, 0); WARMED_MAX];
+        let touch = |at: usize, index: usize| {
+            let record = self.segments.get(at).and_then(|segment| segment.entries.get(index));
+            record.and_then(<[u8]>::first).map_or(0, |byte| usize::from(*byte))
+        };
+        sum += drawn.iter().map(|(at, index, last)| touch(*at, *index) + touch(*at, *last)).sum::<usize>();
+        let mut hashes = [0; WARMED_MAX];
         for (place, (at, index, last)) in hashes.iter_mut().zip(drawn) {
             let Some(segment) = self.segments.get(*at) else { continue };
-            let hash = |index| segment.entries.hash(self.seed, index).unwrap_or_default();
-            *place = (hash(*index), hash(*last));
+            let [hash, last_hash] =
+                [*index, *last].map(|index| segment.entries.hash(self.seed, index).unwrap_or_default());
+            sum += [hash, last_hash].into_iter().filter_map(|hash| segment.guess(hash)).sum::<usize>();
+            *place = hash;
         }
-        for ((at, ..), (hash, last_hash)) in drawn.iter().zip(hashes) {
-            let Some(segment) = self.segments.get(*at) else { continue };
-            sum += segment.guess(last_hash).unwrap_or_default();
-            // Those that stand behind in the index may have to move up, which takes their hashes.
-            sum += segment
-                .run(hash)
-                .filter_map(|index| Some(usize::from(*segment.entries.get(index)?.first()?)))
-                .sum::<usize>();
+        // Those that stand behind it in the index may have to move up, which takes their hashes.
+        let runs = drawn.iter().zip(hashes).filter_map(|((at, ..), hash)| Some((*at, self.segments.get(*at)?, hash)));
+        let mut behind = Vec::with_capacity(4 * WARMED_MAX);
+        for (at, segment, hash) in runs {
+            for index in segment.run(hash) {
+                sum += segment.entries.starts.get(index).map_or(0, |start| *start as usize);
+                behind.push((at, index));
+            }
         }
+        sum += behind.into_iter().map(|(at, index)| touch(at, index)).sum::<usize>();
         core::hint::black_box(sum);
     }
 
@@ -394,6 +402,11 @@ impl<K: Keyed> Column for Packed<K> {
 
     fn hash(&self, seed: u64, index: usize) -> Option<u64> {
         self.get(index).map(|record| hash(seed, K::key(record)))
+    }
+
+    fn touch_end(&self) -> usize {
+        let start = self.starts.last().map_or(0, |start| *start as usize);
+        start + self.pages.last().and_then(|page| page.last()).map_or(0, |byte| usize::from(*byte))
     }
 
     fn push(&mut self, _: u64, (head, tail): (&[u8], &[u8])) {
