@@ -18,6 +18,7 @@ mod records;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod warm;
 
 use alloc::{vec, vec::Vec};
 
@@ -140,12 +141,15 @@ impl<C: Column> Segmented<C> {
         if self.segments.len() < WARMED_SEGMENTS_MIN {
             return;
         }
+        let mut sum = 0;
+        for hash in hashes {
+            sum += self.segments.get(self.segment_of(*hash)).map_or(0, |segment| segment.touch_home(*hash));
+        }
         let mut guesses = [(usize::MAX, None); WARMED_MAX];
         for (guess, hash) in guesses.iter_mut().zip(hashes) {
             let segment = self.segment_of(*hash);
             *guess = (segment, self.segments.get(segment).and_then(|segment| segment.guess(*hash)));
         }
-        let mut sum = 0;
         for (segment, index) in guesses.into_iter().take(hashes.len()) {
             let Some(segment) = self.segments.get(segment) else { continue };
             match index {

@@ -62,6 +62,12 @@ impl<C: Column> Segment<C> {
         (unindexed..self.entries.len()).find(|index| self.entries.get(*index).is_some_and(&mut eq))
     }
 
+    /// Reads the place where the index begins to look for a hash, without looking at what is there: nothing waits for it.
+    #[inline]
+    pub(super) fn touch_home(&self, hash: u64) -> usize {
+        self.slots.get(hash as usize & self.slots.len().wrapping_sub(1)).map_or(0, |slot| usize::from(*slot))
+    }
+
     /// Which entry [`Segment::find`] would look at first: a guess, read from the index alone. Nearly always it is the one,
     /// and there's none if there is no such entry.
     #[inline]

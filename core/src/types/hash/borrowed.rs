@@ -9,7 +9,6 @@ use alloc::vec::Vec;
 use super::Hash;
 use super::value::{Fields, Pair, Timed};
 use crate::{
-    effect::{StoredField, StoredValue},
     env::UnixMillis,
     hash::Rng,
     table,
@@ -152,19 +151,6 @@ impl<'a> HashRef<'a> {
             Self::Timed(timed) if matches!(timed.fields.borrowed(), Self::Packed(_)) => "listpackex",
             Self::Timed(_) => "hashtable",
         }
-    }
-
-    /// The content, for a snapshot.
-    pub(crate) fn stored(self) -> StoredValue<'a> {
-        if self.next_expiry().is_none() {
-            return StoredValue::Hash(self.iter().map(|(field, value)| (field.into(), value.into())).collect());
-        }
-        let stored = |(field, value): (&'a [u8], &'a [u8])| StoredField {
-            field: field.into(),
-            value: value.into(),
-            expires_at: self.expires_at(field),
-        };
-        StoredValue::TimedHash(self.iter().map(stored).collect())
     }
 }
 

@@ -80,6 +80,21 @@ impl Hash {
     }
 }
 
+impl<'a> HashRef<'a> {
+    /// The content, for a snapshot.
+    pub(crate) fn stored(self) -> StoredValue<'a> {
+        if self.next_expiry().is_none() {
+            return StoredValue::Hash(self.iter().map(|(field, value)| (field.into(), value.into())).collect());
+        }
+        let stored = |(field, value): (&'a [u8], &'a [u8])| StoredField {
+            field: field.into(),
+            value: value.into(),
+            expires_at: self.expires_at(field),
+        };
+        StoredValue::TimedHash(self.iter().map(stored).collect())
+    }
+}
+
 impl Collection for Hash {
     type Change<'a> = HashChange<'a>;
     type Undo = HashUndo;
