@@ -120,9 +120,9 @@ impl Data<'_> {
     ///
     /// # Errors
     /// [`Error::WRONG_TYPE`].
-    pub fn get<C: Collection + 'static>(&mut self, key: &[u8]) -> Result<Option<&C>> {
+    pub fn get<C: Collection + 'static>(&mut self, key: &[u8]) -> Result<Option<C::Borrowed<'_>>> {
         self.settle(key);
-        self.peek_as(key)
+        self.peek_as::<C>(key)
     }
 
     /// The hash at a key, without the fields whose deadline has passed.
@@ -196,7 +196,7 @@ impl Data<'_> {
     ///
     /// # Errors
     /// [`Error::WRONG_TYPE`].
-    pub fn peek_as<C: Collection + 'static>(&self, key: &[u8]) -> Result<Option<&C>> {
+    pub fn peek_as<C: Collection + 'static>(&self, key: &[u8]) -> Result<Option<C::Borrowed<'_>>> {
         match self.peek(key) {
             None => Ok(None),
             Some(entry) => C::of(entry.value).map(Some).ok_or(Error::WRONG_TYPE),

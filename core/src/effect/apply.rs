@@ -37,6 +37,9 @@ pub trait Collection: Sized {
     /// What takes a change back.
     type Undo: Into<TypeUndo>;
 
+    /// The value where it lies.
+    type Borrowed<'a>;
+
     /// A value without elements.
     fn empty() -> Self;
     /// Elements in the value.
@@ -46,7 +49,7 @@ pub trait Collection: Sized {
         self.len() == 0
     }
     /// The value as this type, if it is of this type.
-    fn of(value: Value<'_>) -> Option<&Self>;
+    fn of(value: Value<'_>) -> Option<Self::Borrowed<'_>>;
     /// The same, to change it.
     fn of_mut(value: &mut ValueBuf) -> Option<&mut Self>;
     /// The value of a key.

@@ -16,7 +16,10 @@ use crate::{
     env::UnixMillis,
     hash::{Rng, hash},
     table::Records,
-    types::string::{Expiry, Str, StrBuf},
+    types::{
+        hash::{Hash, HashRef},
+        string::{Expiry, Str, StrBuf},
+    },
 };
 
 /// A logical database.
@@ -274,7 +277,7 @@ impl Db {
     ) -> Option<R> {
         let record = Record::parse(self.table.get(key)?);
         let expires_at = record.expires_at;
-        let mut value = ValueBuf::String(match record.payload {
+        let mut value = match record.payload {
             Payload::Object(number) => {
                 let (result, before, after) = self.objects.change(number, |value| {
                     let before = value.next_expiry();
@@ -283,9 +286,8 @@ impl Db {
                 self.note_parts(key, before, after);
                 return Some(result);
             }
-            Payload::Integer(value) => StrBuf::Integer(value),
-            Payload::Bytes(bytes) => StrBuf::Bytes(bytes.to_vec()),
-        });
+            payload => owned(payload),
+        };
         let result = change(&mut value, expires_at);
         self.store(key, value, expires_at, false);
         Some(result)
@@ -369,18 +371,23 @@ impl Db {
         if before == expires_at {
             return Some(before);
         }
-        // The bytes of a short string are moved by way of the stack or the heap: they lie in what is being rewritten.
-        let payload = match record.payload {
+        // What lies in the record is moved by way of the heap: it lies in what is being rewritten.
+        let stamp = self.stamp;
+        match record.payload {
             Payload::Bytes(bytes) => {
                 let bytes = bytes.to_vec();
-                self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(&bytes) }, false);
-                None
+                self.put(Record { key, stamp, expires_at, payload: Payload::Bytes(&bytes) }, false);
             }
-            Payload::Integer(value) => Some(Payload::Integer(value)),
-            Payload::Object(number) => Some(Payload::Object(number)),
-        };
-        if let Some(payload) = payload {
-            self.put(Record { key, stamp: self.stamp, expires_at, payload }, false);
+            Payload::Fields(fields) => {
+                let fields = fields.to_packed();
+                self.put(Record { key, stamp, expires_at, payload: Payload::Fields(fields.borrowed()) }, false);
+            }
+            Payload::Integer(value) => {
+                self.put(Record { key, stamp, expires_at, payload: Payload::Integer(value) }, false);
+            }
+            Payload::Object(number) => {
+                self.put(Record { key, stamp, expires_at, payload: Payload::Object(number) }, false);
+            }
         }
         self.note_expiry(key, before, expires_at);
         Some(before)
@@ -420,6 +427,7 @@ impl Db {
         let value = match record.payload {
             Payload::Bytes(bytes) => Value::String(Str::Bytes(bytes)),
             Payload::Integer(value) => Value::String(Str::Integer(value)),
+            Payload::Fields(fields) => Value::Hash(HashRef::Packed(fields)),
             Payload::Object(number) => match self.objects.get(number) {
                 Some(value) => {
                     is_raw = true;
@@ -434,12 +442,19 @@ impl Db {
 
     /// Stores a value under a key, in the place of the record that may be there. What that referred to is gone.
     fn store(&mut self, key: &[u8], value: ValueBuf, expires_at: Option<UnixMillis>, is_new: bool) {
+        if let ValueBuf::Hash(hash) = &value
+            && let HashRef::Packed(fields) = hash.borrowed()
+            && is_short(key, 1 + fields.bytes().len())
+        {
+            let record = Record { key, stamp: self.stamp, expires_at, payload: Payload::Fields(fields) };
+            return self.put(record, is_new);
+        }
         match value {
             ValueBuf::String(StrBuf::Integer(value)) => {
                 self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Integer(value) }, is_new);
             }
             // A string with room to grow is one that grows.
-            ValueBuf::String(StrBuf::Bytes(bytes)) if is_short(key, &bytes) && bytes.capacity() == bytes.len() => {
+            ValueBuf::String(StrBuf::Bytes(bytes)) if is_short(key, bytes.len()) && bytes.capacity() == bytes.len() => {
                 self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(&bytes) }, is_new);
             }
             value => {
@@ -456,7 +471,7 @@ impl Db {
             Some(value) => {
                 self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Integer(value) }, is_new)
             }
-            None if is_short(key, value) => {
+            None if is_short(key, value.len()) => {
                 self.put(Record { key, stamp: self.stamp, expires_at, payload: Payload::Bytes(value) }, is_new)
             }
             None => self.store(key, ValueBuf::String(StrBuf::Bytes(value.to_vec())), expires_at, is_new),
@@ -546,17 +561,18 @@ fn note_of(at: UnixMillis) -> u64 {
     at.0.min(u64::MAX - 1)
 }
 
-/// Whether a string lies in its key's record.
-fn is_short(key: &[u8], value: &[u8]) -> bool {
-    Record::overhead(key) + value.len() <= usize::from(u8::MAX)
+/// Whether so many bytes lie in their key's record.
+fn is_short(key: &[u8], bytes: usize) -> bool {
+    Record::overhead(key) + bytes <= usize::from(u8::MAX)
 }
 
 fn owned(payload: Payload<'_>) -> ValueBuf {
-    ValueBuf::String(match payload {
-        Payload::Bytes(bytes) => StrBuf::Bytes(bytes.to_vec()),
-        Payload::Integer(value) => StrBuf::Integer(value),
-        Payload::Object(_) => StrBuf::default(),
-    })
+    match payload {
+        Payload::Bytes(bytes) => ValueBuf::String(StrBuf::Bytes(bytes.to_vec())),
+        Payload::Integer(value) => ValueBuf::String(StrBuf::Integer(value)),
+        Payload::Fields(fields) => ValueBuf::Hash(Hash::of_packed(fields)),
+        Payload::Object(_) => ValueBuf::String(StrBuf::default()),
+    }
 }
 
 /// Segments that are drawn for a key with a deadline, before all are looked at.

@@ -6,7 +6,7 @@ use crate::{
     env::UnixMillis,
     table::allocation,
     types::{
-        hash::Hash,
+        hash::{Hash, HashRef},
         list::List,
         set::Set,
         stream::Stream,
@@ -87,7 +87,7 @@ pub enum Value<'a> {
     /// Distinct byte strings.
     Set(&'a Set),
     /// Fields with values.
-    Hash(&'a Hash),
+    Hash(HashRef<'a>),
     /// Distinct byte strings ordered by score.
     ZSet(&'a ZSet),
     /// A log of entries, with the groups that read it.
@@ -169,7 +169,7 @@ impl ValueBuf {
             Self::String(value) => Value::String(value.as_str()),
             Self::List(value) => Value::List(value),
             Self::Set(value) => Value::Set(value),
-            Self::Hash(value) => Value::Hash(value),
+            Self::Hash(value) => Value::Hash(value.borrowed()),
             Self::ZSet(value) => Value::ZSet(value),
             Self::Stream(value) => Value::Stream(value),
         }

@@ -1,4 +1,5 @@
-//! Values that don't fit in a record: collections, and strings that are long or were changed in place.
+//! Values that don't fit in a record: collections but the smallest hashes, and strings that are long or were changed in
+//! place.
 //!
 //! They stand in chunks that never move, so growing by one is never more than one chunk's allocation. A number stays
 //! good until its value is taken; then it is given out again.

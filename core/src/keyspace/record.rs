@@ -1,4 +1,4 @@
-//! How an entry lies in the table: key, deadline and a short string in one run of bytes.
+//! How an entry lies in the table: key, deadline and a short string or a small hash in one run of bytes.
 //!
 //! ```text
 //! │ flags │ stamp │ deadline, if there is one │ length of the key, if it is 31 or more │ key │ payload │
@@ -15,7 +15,7 @@ use super::aging::Stamp;
 use crate::{
     env::UnixMillis,
     table::Keyed,
-    types::packed::{decode_length, encode_length},
+    types::packed::{PackedRef, decode_length, encode_length},
 };
 
 /// The records of a database's table.
@@ -48,6 +48,8 @@ pub(super) struct Record<'a> {
 pub(super) enum Payload<'a> {
     Bytes(&'a [u8]),
     Integer(i64),
+    /// The fields and values of a small hash.
+    Fields(PackedRef<'a>),
     /// Anything else, by its number among the objects.
     Object(u32),
 }
@@ -87,6 +89,10 @@ impl<'a> Record<'a> {
         let (key, payload) = rest.split_at_checked(length)?;
         let payload = match flags & PAYLOAD {
             INTEGER => Payload::Integer(i64::from_le_bytes(payload.try_into().ok()?)),
+            FIELDS => {
+                let (&count, fields) = payload.split_first()?;
+                Payload::Fields(PackedRef::new(fields, u32::from(count)))
+            }
             OBJECT => Payload::Object(u32::from_le_bytes(payload.try_into().ok()?)),
             _ => Payload::Bytes(payload),
         };
@@ -98,6 +104,8 @@ impl<'a> Record<'a> {
         let (flags, number) = match &self.payload {
             Payload::Bytes(_) => (BYTES, [0; 8]),
             Payload::Integer(value) => (INTEGER, value.to_le_bytes()),
+            // Two bytes a field at least: a byte counts those of a record.
+            Payload::Fields(fields) => (FIELDS, [fields.len() as u8, 0, 0, 0, 0, 0, 0, 0]),
             Payload::Object(index) => {
                 let [a, b, c, d] = index.to_le_bytes();
                 (OBJECT, [a, b, c, d, 0, 0, 0, 0])
@@ -106,6 +114,7 @@ impl<'a> Record<'a> {
         let payload = match &self.payload {
             Payload::Bytes(bytes) => bytes,
             Payload::Integer(_) => &number[..],
+            Payload::Fields(fields) => fields.bytes(),
             Payload::Object(_) => number.get(..4).unwrap_or_default(),
         };
         let is_long = self.key.len() >= usize::from(KEY_LONG);
@@ -126,6 +135,9 @@ impl<'a> Record<'a> {
             head.push(length.get(..size).unwrap_or_default());
         }
         head.push(self.key);
+        if let Payload::Fields(_) = &self.payload {
+            head.push(number.get(..1).unwrap_or_default());
+        }
         put(head.bytes(), payload)
     }
 
@@ -182,6 +194,7 @@ const PAYLOAD: u8 = 0b11;
 const BYTES: u8 = 0;
 const INTEGER: u8 = 1;
 const OBJECT: u8 = 2;
+const FIELDS: u8 = 3;
 const HAS_DEADLINE: u8 = 0b100;
 const KEY_SHIFT: u32 = 3;
 
@@ -209,11 +222,12 @@ mod tests {
             expires_at in prop::option::of(prop_oneof![any::<u64>(), EPOCH_MS - 2..EPOCH_MS + 2, FAR - 2..FAR + 2].prop_map(UnixMillis)),
             value in prop::collection::vec(any::<u8>(), 0..40),
             number: i64,
-            which in 0..3,
+            which in 0..4,
         ) {
             let payload = match which {
                 0 => Payload::Bytes(&value),
                 1 => Payload::Integer(number),
+                2 => Payload::Fields(PackedRef::new(&value, u32::from(number as u8))),
                 _ => Payload::Object(number as u32),
             };
             let bytes: Vec<u8> = Record { key: &key, stamp: [1, 2, 3], expires_at, payload }.write(|head, tail| [head, tail].concat());
@@ -223,6 +237,9 @@ mod tests {
             match (parsed.payload, payload) {
                 (Payload::Bytes(one), Payload::Bytes(other)) => prop_assert_eq!(one, other),
                 (Payload::Integer(one), Payload::Integer(other)) => prop_assert_eq!(one, other),
+                (Payload::Fields(one), Payload::Fields(other)) => {
+                    prop_assert_eq!((one.bytes(), one.len()), (other.bytes(), other.len()));
+                }
                 (Payload::Object(one), Payload::Object(other)) => prop_assert_eq!(one, other),
                 (one, other) => prop_assert!(false, "{one:?} instead of {other:?}"),
             }

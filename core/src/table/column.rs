@@ -23,6 +23,10 @@ pub trait Column: Default {
     fn get(&self, index: usize) -> Option<&Self::Entry>;
     /// Returns the hash of an entry, as it was added under it.
     fn hash(&self, seed: u64, index: usize) -> Option<u64>;
+    /// Reads what an entry that is added will be written next to.
+    fn touch_end(&self) -> usize {
+        0
+    }
     /// Adds an entry at the end.
     fn push(&mut self, hash: u64, entry: Self::Item<'_>);
     /// Removes an entry; the last one takes its place.

@@ -18,6 +18,7 @@ mod records;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod warm;
 
 use alloc::{vec, vec::Vec};
 
@@ -140,16 +141,25 @@ impl<C: Column> Segmented<C> {
         if self.segments.len() < WARMED_SEGMENTS_MIN {
             return;
         }
-        let mut guesses = [(usize::MAX, usize::MAX); WARMED_MAX];
+        let mut sum = 0;
+        for hash in hashes {
+            sum += self.segments.get(self.segment_of(*hash)).map_or(0, |segment| segment.touch_home(*hash));
+        }
+        let mut guesses = [(usize::MAX, None); WARMED_MAX];
         for (guess, hash) in guesses.iter_mut().zip(hashes) {
             let segment = self.segment_of(*hash);
-            let index = self.segments.get(segment).and_then(|segment| segment.guess(*hash));
-            *guess = (segment, index.unwrap_or(usize::MAX));
+            *guess = (segment, self.segments.get(segment).and_then(|segment| segment.guess(*hash)));
         }
         for (segment, index) in guesses.into_iter().take(hashes.len()) {
-            let entry = self.segments.get(segment).and_then(|segment| segment.entries.get(index));
-            entry.into_iter().for_each(&mut touch);
+            let Some(segment) = self.segments.get(segment) else { continue };
+            match index {
+                Some(index) => segment.entries.get(index).into_iter().for_each(&mut touch),
+                // It isn't there, and may be about to be.
+                None => sum += segment.entries.touch_end(),
+            }
         }
+        // Else the compiler would see that nobody wants to know.
+        core::hint::black_box(sum);
     }
 
     /// Adds an entry that isn't in the table yet (else there are two, and lookups find either).

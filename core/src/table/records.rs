@@ -17,11 +17,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::marker::PhantomData;
 
-use super::{Column, Records, WARMED_MAX, allocation};
-#[cfg(feature = "server")]
-use super::{Segment, WARMED_SEGMENTS_MIN};
-#[cfg(feature = "server")]
-use crate::hash::Rng;
+use super::{Column, Records, allocation};
 use crate::hash::hash;
 
 /// Where the key stands in a record.
@@ -47,66 +43,6 @@ impl<K: Keyed> Records<K> {
         let segment = self.segments.get_mut(index)?;
         let index = segment.find(hash, |record| K::key(record) == key)?;
         segment.entries.get_mut(index)
-    }
-
-    /// As [`Self::warm`], for keys: [`WARMED_MAX`] at most.
-    pub fn warm_keys<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
-        let mut hashes = [0; WARMED_MAX];
-        let mut count = 0;
-        for (place, key) in hashes.iter_mut().zip(keys) {
-            *place = hash(self.seed, key);
-            count += 1;
-        }
-        let mut sum = 0_usize;
-        self.warm(hashes.get(..count).unwrap_or_default(), |record| {
-            // Both ends: a record may lie across two lines of the cache.
-            let (first, last) = (record.first().copied(), record.last().copied());
-            sum += usize::from(first.unwrap_or_default()) + usize::from(last.unwrap_or_default());
-        });
-        // Else the compiler would see that nobody wants to know.
-        core::hint::black_box(sum);
-    }
-
-    /// Brings the records that [`Segmented::sample`](super::Segmented::sample) will draw by these generators,
-    /// [`WARMED_MAX`] at most, near the processor, and what it takes to remove them: a step of all before the next of any.
-    #[cfg(feature = "server")]
-    pub fn warm_drawn(&self, rngs: impl Iterator<Item = Rng>) {
-        if self.segments.len() < WARMED_SEGMENTS_MIN {
-            return;
-        }
-        let mut rngs: Vec<Rng> = rngs.take(WARMED_MAX).collect();
-        let mut sum = 0_usize;
-        for mut rng in rngs.iter().cloned() {
-            // More than one try is rare enough.
-            sum += self.segments.get(rng.index(self.segments.len())).map_or(0, Segment::len);
-        }
-        let mut drawn = [(0, 0, 0); WARMED_MAX];
-        for (place, rng) in drawn.iter_mut().zip(&mut rngs) {
-            let Some((at, index)) = self.draw(rng) else { continue };
-            let Some(segment) = self.segments.get(at) else { continue };
-            // The last record is to take the place of the one that goes.
-            let last = segment.len().saturating_sub(1);
-            let starts = [index, last].map(|index| segment.entries.starts.get(index).copied());
-            sum += starts.into_iter().flatten().map(|start| start as usize).sum::<usize>();
-            *place = (at, index, last);
-        }
-        let drawn = drawn.get(..rngs.len()).unwrap_or_default();
-        let mut hashes = [(0, 0); WARMED_MAX];
-        for (place, (at, index, last)) in hashes.iter_mut().zip(drawn) {
-            let Some(segment) = self.segments.get(*at) else { continue };
-            let hash = |index| segment.entries.hash(self.seed, index).unwrap_or_default();
-            *place = (hash(*index), hash(*last));
-        }
-        for ((at, ..), (hash, last_hash)) in drawn.iter().zip(hashes) {
-            let Some(segment) = self.segments.get(*at) else { continue };
-            sum += segment.guess(last_hash).unwrap_or_default();
-            // Those that stand behind in the index may have to move up, which takes their hashes.
-            sum += segment
-                .run(hash)
-                .filter_map(|index| Some(usize::from(*segment.entries.get(index)?.first()?)))
-                .sum::<usize>();
-        }
-        core::hint::black_box(sum);
     }
 
     /// Adds a record, given in two parts, whose key isn't in the table yet. Cost: as [`Self::insert_unique`].
@@ -174,7 +110,7 @@ impl<K: Keyed> Records<K> {
 pub struct Packed<K> {
     pages: Vec<Vec<u8>>,
     /// Which page a record stands on and where; from [`LONG`] on, which one of `long` it is.
-    starts: Vec<u32>,
+    pub(super) starts: Vec<u32>,
     /// Records too long for the buffer, each with its index.
     long: Vec<(u32, Box<[u8]>)>,
     /// Bytes in the pages that no record has any more, and those that one has.
@@ -394,6 +330,11 @@ impl<K: Keyed> Column for Packed<K> {
 
     fn hash(&self, seed: u64, index: usize) -> Option<u64> {
         self.get(index).map(|record| hash(seed, K::key(record)))
+    }
+
+    fn touch_end(&self) -> usize {
+        let start = self.starts.last().map_or(0, |start| *start as usize);
+        start + self.pages.last().and_then(|page| page.last()).map_or(0, |byte| usize::from(*byte))
     }
 
     fn push(&mut self, _: u64, (head, tail): (&[u8], &[u8])) {

@@ -62,12 +62,28 @@ impl<C: Column> Segment<C> {
         (unindexed..self.entries.len()).find(|index| self.entries.get(*index).is_some_and(&mut eq))
     }
 
-    /// Where [`Segment::find`] would look first, as an entry's index: a guess, read from the index alone.
+    /// Reads the place where the index begins to look for a hash, without looking at what is there: nothing waits for it.
+    #[inline]
+    pub(super) fn touch_home(&self, hash: u64) -> usize {
+        self.slots.get(hash as usize & self.slots.len().wrapping_sub(1)).map_or(0, |slot| usize::from(*slot))
+    }
+
+    /// Which entry [`Segment::find`] would look at first: a guess, read from the index alone. Nearly always it is the one,
+    /// and there's none if there is no such entry.
     #[inline]
     pub(super) fn guess(&self, hash: u64) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
-        let slot = *self.slots.get(hash as usize & mask)?;
-        (slot != EMPTY).then_some(usize::from(slot) & mask)
+        let wanted = tag(hash, mask);
+        let mut at = hash as usize & mask;
+        while let Some(&slot) = self.slots.get(at)
+            && slot != EMPTY
+        {
+            if slot & !(mask as u16) == wanted {
+                return Some(usize::from(slot) & mask);
+            }
+            at = (at + 1) & mask;
+        }
+        None
     }
 
     /// The entries that the index has from the home of a hash on, without a gap.

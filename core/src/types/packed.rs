@@ -28,6 +28,13 @@ pub struct Packed {
     count: u32,
 }
 
+/// Entries of a [`Packed`], or kept elsewhere in the same layout.
+#[derive(Debug, Clone, Copy)]
+pub struct PackedRef<'a> {
+    bytes: &'a [u8],
+    count: u32,
+}
+
 /// Where an entry starts. Any change before it makes it meaningless (though never unsafe to use).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position(usize);
@@ -62,68 +69,51 @@ impl Packed {
         self.count += 1;
     }
 
+    /// The entries, borrowed.
+    #[must_use]
+    pub fn borrowed(&self) -> PackedRef<'_> {
+        PackedRef { bytes: &self.bytes, count: self.count }
+    }
+
     /// Yields the entries in order.
     pub fn iter(&self) -> Iter<'_> {
-        Iter { rest: &self.bytes, left: self.len() }
+        self.borrowed().iter()
     }
 
-    /// Returns the position of the first entry among every `step`-th (0, `step`, 2·`step`, …) that equals `needle`.
-    ///
-    /// Cost: O(bytes).
+    /// As [`PackedRef::find`].
     #[must_use]
     pub fn find(&self, needle: &[u8], step: usize) -> Option<Position> {
-        let mut rest = &*self.bytes;
-        let mut until_candidate = 0;
-        while !rest.is_empty() {
-            let (entry, after) = split_entry(rest)?;
-            if until_candidate == 0 {
-                if entry == needle {
-                    return Some(Position(self.bytes.len() - rest.len()));
-                }
-                until_candidate = step;
-            }
-            until_candidate = until_candidate.saturating_sub(1);
-            rest = after;
-        }
-        None
+        self.borrowed().find(needle, step)
     }
 
-    /// Returns the position of the entry with this index; the end for one past the last. Cost: O(index).
+    /// As [`PackedRef::position`].
     #[must_use]
     pub fn position(&self, index: usize) -> Option<Position> {
-        if index > self.len() {
-            return None;
-        }
-        let mut rest = &*self.bytes;
-        for _ in 0..index {
-            rest = split_entry(rest)?.1;
-        }
-        Some(Position(self.bytes.len() - rest.len()))
+        self.borrowed().position(index)
     }
 
-    /// Returns the entry at a position. Cost: O(1).
+    /// As [`PackedRef::at`].
     #[must_use]
     pub fn at(&self, position: Position) -> Option<&[u8]> {
-        split_entry(self.bytes.get(position.0..)?).map(|(entry, _)| entry)
+        self.borrowed().at(position)
     }
 
-    /// Returns the entry after the one at a position. Cost: O(1).
+    /// As [`PackedRef::after`].
     #[must_use]
     pub fn after(&self, position: Position) -> Option<&[u8]> {
-        self.at(self.next(position)?)
+        self.borrowed().after(position)
     }
 
-    /// Returns the position after the one given: the next entry's, or the end. Cost: O(1).
+    /// As [`PackedRef::next`].
     #[must_use]
     pub fn next(&self, position: Position) -> Option<Position> {
-        let (_, after) = split_entry(self.bytes.get(position.0..)?)?;
-        Some(Position(self.bytes.len() - after.len()))
+        self.borrowed().next(position)
     }
 
-    /// Returns the entry with this index. Cost: O(index).
+    /// As [`PackedRef::get`].
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&[u8]> {
-        self.at(self.position(index)?)
+        self.borrowed().get(index)
     }
 
     /// Inserts an entry before a position (or at the end). Cost: O(bytes).
@@ -189,6 +179,100 @@ impl Packed {
         let mut bytes = core::mem::take(&mut self.bytes).into_vec();
         change(&mut bytes);
         self.bytes = bytes.into_boxed_slice();
+    }
+}
+
+impl<'a> PackedRef<'a> {
+    /// Entries whose bytes are kept elsewhere: what [`Self::bytes`] gave, and their number.
+    pub(crate) const fn new(bytes: &'a [u8], count: u32) -> Self {
+        Self { bytes, count }
+    }
+
+    /// Returns the number of entries.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.count as usize
+    }
+
+    /// Tells whether there are no entries.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.count == 0
+    }
+
+    /// The bytes of the entries.
+    pub(crate) const fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The same in an allocation of their own.
+    #[must_use]
+    pub fn to_packed(self) -> Packed {
+        Packed { bytes: self.bytes.into(), count: self.count }
+    }
+
+    /// Yields the entries in order.
+    pub fn iter(self) -> Iter<'a> {
+        Iter { rest: self.bytes, left: self.len() }
+    }
+
+    /// Returns the position of the first entry among every `step`-th (0, `step`, 2·`step`, …) that equals `needle`.
+    ///
+    /// Cost: O(bytes).
+    #[must_use]
+    pub fn find(self, needle: &[u8], step: usize) -> Option<Position> {
+        let mut rest = self.bytes;
+        let mut until_candidate = 0;
+        while !rest.is_empty() {
+            let (entry, after) = split_entry(rest)?;
+            if until_candidate == 0 {
+                if entry == needle {
+                    return Some(Position(self.bytes.len() - rest.len()));
+                }
+                until_candidate = step;
+            }
+            until_candidate = until_candidate.saturating_sub(1);
+            rest = after;
+        }
+        None
+    }
+
+    /// Returns the position of the entry with this index; the end for one past the last. Cost: O(index).
+    #[must_use]
+    pub fn position(self, index: usize) -> Option<Position> {
+        if index > self.len() {
+            return None;
+        }
+        let mut rest = self.bytes;
+        for _ in 0..index {
+            rest = split_entry(rest)?.1;
+        }
+        Some(Position(self.bytes.len() - rest.len()))
+    }
+
+    /// Returns the entry at a position. Cost: O(1).
+    #[must_use]
+    pub fn at(self, position: Position) -> Option<&'a [u8]> {
+        split_entry(self.bytes.get(position.0..)?).map(|(entry, _)| entry)
+    }
+
+    /// Returns the entry after the one at a position. Cost: O(1).
+    #[must_use]
+    pub fn after(self, position: Position) -> Option<&'a [u8]> {
+        self.at(self.next(position)?)
+    }
+
+    /// Returns the position after the one given: the next entry's, or the end. Cost: O(1).
+    #[must_use]
+    pub fn next(self, position: Position) -> Option<Position> {
+        let (_, after) = split_entry(self.bytes.get(position.0..)?)?;
+        Some(Position(self.bytes.len() - after.len()))
+    }
+
+    /// Returns the entry with this index. Cost: O(index).
+    #[must_use]
+    pub fn get(self, index: usize) -> Option<&'a [u8]> {
+        self.at(self.position(index)?)
     }
 }
 

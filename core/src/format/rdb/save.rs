@@ -13,7 +13,7 @@ use crate::{
     env::UnixMillis,
     keyspace::Value,
     num::f64_text,
-    types::{hash::Hash, list::List, set::Set, zset::ZSet},
+    types::{hash::HashRef, list::List, set::Set, zset::ZSet},
 };
 
 /// Appends a value, and returns the type that is to stand in front of it. Cost: O(size of the value).
@@ -72,7 +72,7 @@ fn intset(integers: &[i64]) -> Vec<u8> {
     bytes
 }
 
-fn save_hash(hash: &Hash, out: &mut Vec<u8>) -> Type {
+fn save_hash(hash: HashRef<'_>, out: &mut Vec<u8>) -> Type {
     if let Some(first) = hash.next_expiry() {
         save_timed(hash, first, out);
         return Type::HashTimed;
@@ -95,7 +95,7 @@ fn save_hash(hash: &Hash, out: &mut Vec<u8>) -> Type {
 }
 
 /// The earliest deadline, and each field with its own counted from it: 1 is the earliest, 0 is none.
-fn save_timed(hash: &Hash, first: UnixMillis, out: &mut Vec<u8>) {
+fn save_timed(hash: HashRef<'_>, first: UnixMillis, out: &mut Vec<u8>) {
     out.extend(first.0.to_le_bytes());
     put_length(hash.len() as u64, out);
     for (field, value) in hash.iter() {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::Hash;
+use super::{Hash, HashRef};
 use crate::{
     blob::Blob,
     effect::{Applied, Collection, StoredField, StoredValue},
@@ -80,9 +80,25 @@ impl Hash {
     }
 }
 
+impl<'a> HashRef<'a> {
+    /// The content, for a snapshot.
+    pub(crate) fn stored(self) -> StoredValue<'a> {
+        if self.next_expiry().is_none() {
+            return StoredValue::Hash(self.iter().map(|(field, value)| (field.into(), value.into())).collect());
+        }
+        let stored = |(field, value): (&'a [u8], &'a [u8])| StoredField {
+            field: field.into(),
+            value: value.into(),
+            expires_at: self.expires_at(field),
+        };
+        StoredValue::TimedHash(self.iter().map(stored).collect())
+    }
+}
+
 impl Collection for Hash {
     type Change<'a> = HashChange<'a>;
     type Undo = HashUndo;
+    type Borrowed<'a> = HashRef<'a>;
 
     fn empty() -> Self {
         Self::new()
@@ -92,7 +108,7 @@ impl Collection for Hash {
         self.len()
     }
 
-    fn of(value: Value<'_>) -> Option<&Self> {
+    fn of(value: Value<'_>) -> Option<HashRef<'_>> {
         if let Value::Hash(value) = value { Some(value) } else { None }
     }
 
@@ -166,17 +182,6 @@ impl Collection for Hash {
     }
 
     fn stored(&self) -> StoredValue<'_> {
-        if self.next_expiry().is_none() {
-            return StoredValue::Hash(self.iter().map(|(field, value)| (field.into(), value.into())).collect());
-        }
-        StoredValue::TimedHash(
-            self.iter()
-                .map(|(field, value)| StoredField {
-                    field: field.into(),
-                    value: value.into(),
-                    expires_at: self.expires_at(field),
-                })
-                .collect(),
-        )
+        self.borrowed().stored()
     }
 }

@@ -1,5 +1,6 @@
 //! The hash type: its value, its changes, its commands.
 
+mod borrowed;
 mod change;
 mod commands;
 mod deadlines;
@@ -10,7 +11,8 @@ mod tests;
 mod value;
 mod view;
 
+pub use borrowed::{HashRef, Iter};
 pub use change::{HashChange, HashUndo};
 pub use commands::COMMANDS;
-pub use value::{Hash, Iter};
+pub use value::Hash;
 pub use view::HashView;

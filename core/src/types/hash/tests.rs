@@ -94,13 +94,16 @@ fn contents(hash: &Hash) -> Model {
 fn check_deadlines(hash: &Hash, model: &Model, due: &Due, now: UnixMillis) {
     assert!(model.keys().all(|field| hash.expires_at(field) == due.get(field).copied()));
     assert_eq!(hash.next_expiry(), due.values().min().copied());
-    assert_eq!(hash.encoding().ends_with("ex"), !due.is_empty() && hash.encoding() != "hashtable");
+    assert_eq!(
+        hash.borrowed().encoding().ends_with("ex"),
+        !due.is_empty() && hash.borrowed().encoding() != "hashtable"
+    );
     let hidden: BTreeSet<&[u8]> = due.iter().filter(|(_, at)| **at <= now).map(|(field, _)| field.as_slice()).collect();
-    assert_eq!(hash.due(now, usize::MAX).into_iter().collect::<BTreeSet<_>>(), hidden);
-    assert_eq!(hash.due_count(now), hidden.len());
-    assert_eq!(hash.due(now, 2).len(), hidden.len().min(2));
-    assert_eq!(hash.is_all_due(now), !model.is_empty() && hidden.len() == model.len());
-    let view = HashView::new(hash, now);
+    assert_eq!(hash.borrowed().due(now, usize::MAX).into_iter().collect::<BTreeSet<_>>(), hidden);
+    assert_eq!(hash.borrowed().due_count(now), hidden.len());
+    assert_eq!(hash.borrowed().due(now, 2).len(), hidden.len().min(2));
+    assert_eq!(hash.borrowed().is_all_due(now), !model.is_empty() && hidden.len() == model.len());
+    let view = HashView::new(hash.borrowed(), now);
     let shown: Model = view.iter().map(|(field, value)| (field.to_vec(), value.to_vec())).collect();
     assert_eq!(view.len(), shown.len());
     assert_eq!(model.len(), shown.len() + hidden.len());
@@ -131,18 +134,18 @@ proptest! {
                 prop_assert_eq!(hash.get(field), Some(value.as_slice()));
             }
             prop_assert!(!hash.contains(b"never inserted"));
-            let (field, value) = hash.sample(&mut Rng::new(seed)).unzip();
+            let (field, value) = hash.borrowed().sample(&mut Rng::new(seed)).unzip();
             prop_assert_eq!(value, field.and_then(|field| model.get(field).map(Vec::as_slice)));
             prop_assert_eq!(field.is_none(), model.is_empty());
 
             let has_long = model.iter().any(|(field, value)| field.len().max(value.len()) > 64);
-            was_table |= hash.encoding() == "hashtable";
-            prop_assert!(!(model.len() > 128 || has_long) || hash.encoding() == "hashtable", "{}", hash.encoding());
-            prop_assert!(!was_table || hash.encoding() == "hashtable", "a table stays a table");
+            was_table |= hash.borrowed().encoding() == "hashtable";
+            prop_assert!(!(model.len() > 128 || has_long) || hash.borrowed().encoding() == "hashtable", "{}", hash.borrowed().encoding());
+            prop_assert!(!was_table || hash.borrowed().encoding() == "hashtable", "a table stays a table");
 
             let (mut scanned, mut cursor) = (Vec::new(), 0);
             loop {
-                cursor = hash.scan(cursor, 10, |field, value| scanned.push((field.to_vec(), value.to_vec())));
+                cursor = hash.borrowed().scan(cursor, 10, |field, value| scanned.push((field.to_vec(), value.to_vec())));
                 if cursor == 0 {
                     break;
                 }
@@ -180,7 +183,7 @@ fn every_field_is_drawn() {
         let mut hash = Hash::new();
         (0..count).for_each(|n| _ = hash.insert(&n.to_be_bytes(), b"", &Encoding::default()));
         let mut rng = Rng::new(1);
-        let drawn: BTreeSet<&[u8]> = (0..count * 20).map(|_| hash.sample(&mut rng).unwrap().0).collect();
+        let drawn: BTreeSet<&[u8]> = (0..count * 20).map(|_| hash.borrowed().sample(&mut rng).unwrap().0).collect();
         assert_eq!(drawn.len(), count as usize);
     }
 }

@@ -6,14 +6,16 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use super::deadlines::Deadlines;
+use super::{
+    borrowed::{HashRef, Iter},
+    deadlines::Deadlines,
+};
 use crate::{
     env::UnixMillis,
-    hash::Rng,
-    table::{self, Keyed, Records, allocation},
+    table::{Keyed, Records, allocation},
     types::{
         encoding::Encoding,
-        packed::{self, Packed, encode_length, split_pair},
+        packed::{Packed, PackedRef, encode_length, split_pair},
     },
 };
 
@@ -40,17 +42,17 @@ enum Repr {
 }
 
 #[derive(Debug, Clone)]
-struct Timed {
+pub struct Timed {
     /// The fields with their values, in one of the other forms.
-    fields: Hash,
-    deadlines: Deadlines,
+    pub(super) fields: Hash,
+    pub(super) deadlines: Deadlines,
 }
 
 /// Field and value in one record, the field behind its length.
-type Fields = Records<Pair>;
+pub(super) type Fields = Records<Pair>;
 
 #[derive(Debug, Clone)]
-struct Pair;
+pub struct Pair;
 
 impl Keyed for Pair {
     fn key(record: &[u8]) -> &[u8] {
@@ -65,14 +67,26 @@ impl Hash {
         Self { repr: Repr::Packed(Packed::new()) }
     }
 
+    /// The hash, borrowed: all reading is done there.
+    #[inline]
+    #[must_use]
+    pub fn borrowed(&self) -> HashRef<'_> {
+        match &self.repr {
+            Repr::Packed(packed) => HashRef::Packed(packed.borrowed()),
+            Repr::Table(fields) => HashRef::Table(fields),
+            Repr::Timed(timed) => HashRef::Timed(timed),
+        }
+    }
+
+    /// Returns a hash of fields and values by turns.
+    pub(crate) fn of_packed(packed: PackedRef<'_>) -> Self {
+        Self { repr: Repr::Packed(packed.to_packed()) }
+    }
+
     /// Returns the number of fields.
     #[must_use]
     pub fn len(&self) -> usize {
-        match &self.repr {
-            Repr::Packed(packed) => packed.len() / 2,
-            Repr::Table(fields) => fields.len(),
-            Repr::Timed(timed) => timed.fields.len(),
-        }
+        self.borrowed().len()
     }
 
     /// Tells whether there are no fields.
@@ -84,25 +98,32 @@ impl Hash {
     /// Returns the value of a field. Cost: O(1); O(bytes) while packed.
     #[must_use]
     pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
-        match &self.repr {
-            Repr::Packed(packed) => packed.after(packed.find(field, 2)?),
-            Repr::Table(fields) => fields.get(field).map(|pair| split_pair(pair).1),
-            Repr::Timed(timed) => timed.fields.get(field),
-        }
-    }
-
-    /// Brings fields that are about to be looked up near the processor; see [`Segmented::warm`](table::Segmented::warm).
-    #[cfg(feature = "server")]
-    pub(crate) fn warm<'k>(&self, fields: impl Iterator<Item = &'k [u8]>) {
-        if let Repr::Table(table) = &self.repr {
-            table.warm_keys(fields);
-        }
+        self.borrowed().get(field)
     }
 
     /// Tells whether the field exists. Cost: as [`Self::get`].
     #[must_use]
     pub fn contains(&self, field: &[u8]) -> bool {
         self.get(field).is_some()
+    }
+
+    /// When a field expires; `None` if it doesn't, or isn't there. Cost: O(1).
+    #[must_use]
+    pub fn expires_at(&self, field: &[u8]) -> Option<UnixMillis> {
+        self.borrowed().expires_at(field)
+    }
+
+    /// The earliest deadline of a field. Cost: O(1) without deadlines.
+    #[inline]
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<UnixMillis> {
+        self.borrowed().next_expiry()
+    }
+
+    /// Yields fields and values: in the order of their insertion while packed, then in the table's.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        self.borrowed().iter()
     }
 
     /// Sets a field, which has no deadline then, and returns whether it is new. Cost: as [`Self::get`]; O(n) once, when
@@ -153,12 +174,6 @@ impl Hash {
         }
     }
 
-    /// When a field expires; `None` if it doesn't, or isn't there. Cost: O(1).
-    #[must_use]
-    pub fn expires_at(&self, field: &[u8]) -> Option<UnixMillis> {
-        self.timed()?.deadlines.get(field)
-    }
-
     /// Sets or clears the deadline of a field, and returns the one before. There's none for a field that isn't there.
     /// Cost: O(log n).
     pub fn set_expiry(&mut self, field: &[u8], at: Option<UnixMillis>, encoding: &Encoding) -> Option<UnixMillis> {
@@ -173,97 +188,12 @@ impl Hash {
         before
     }
 
-    /// The earliest deadline of a field. Cost: O(1) without deadlines.
-    #[inline]
-    #[must_use]
-    pub fn next_expiry(&self) -> Option<UnixMillis> {
-        self.timed()?.deadlines.first()
-    }
-
-    /// Whether all fields are due at `now`. Cost: O(1) without deadlines.
-    #[must_use]
-    pub fn is_all_due(&self, now: UnixMillis) -> bool {
-        self.timed().is_some_and(|Timed { fields, deadlines }| {
-            deadlines.len() == fields.len() && deadlines.last().is_some_and(|last| last <= now)
-        })
-    }
-
-    /// The fields that are due at `now`, the earliest first, `count_max` at most. Cost: O(fields that are due).
-    #[must_use]
-    pub fn due(&self, now: UnixMillis, count_max: usize) -> Vec<&[u8]> {
-        self.timed().map(|timed| timed.deadlines.due(now, count_max)).unwrap_or_default()
-    }
-
-    /// How many fields are due at `now`. Cost: O(fields that are due).
-    #[must_use]
-    pub fn due_count(&self, now: UnixMillis) -> usize {
-        self.timed().map_or(0, |timed| timed.deadlines.due_count(now))
-    }
-
-    fn timed(&self) -> Option<&Timed> {
-        if let Repr::Timed(timed) = &self.repr { Some(timed) } else { None }
-    }
-
     /// Gives up the place for deadlines once there are none.
     fn settle_form(&mut self) {
         if let Repr::Timed(timed) = &mut self.repr
             && timed.deadlines.is_empty()
         {
             self.repr = core::mem::take(&mut timed.fields.repr);
-        }
-    }
-
-    /// Yields fields and values: in the order of their insertion while packed, then in the table's.
-    #[must_use]
-    pub fn iter(&self) -> Iter<'_> {
-        match &self.repr {
-            Repr::Packed(packed) => Iter(IterRepr::Packed(packed.iter())),
-            Repr::Table(fields) => Iter(IterRepr::Table(fields.iter())),
-            Repr::Timed(timed) => timed.fields.iter(),
-        }
-    }
-
-    /// Visits about `count` fields from a cursor on, and returns the next; see [`Segmented::scan`](table::Segmented::scan). All at once while packed.
-    pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(&'a [u8], &'a [u8])) -> u64 {
-        match &self.repr {
-            Repr::Packed(_) => {
-                self.iter().for_each(|(field, value)| visit(field, value));
-                0
-            }
-            Repr::Table(fields) => fields.scan(cursor, count, |pair| {
-                let (field, value) = split_pair(pair);
-                visit(field, value);
-            }),
-            Repr::Timed(timed) => timed.fields.scan_dyn(cursor, count, &mut visit),
-        }
-    }
-
-    /// The same for any visitor: a form within another would be a type within another without end.
-    fn scan_dyn<'a>(&'a self, cursor: u64, count: usize, visit: &mut dyn FnMut(&'a [u8], &'a [u8])) -> u64 {
-        self.scan(cursor, count, visit)
-    }
-
-    /// Returns a field drawn at random, each equally likely. Cost: O(1) expected; O(n) while packed.
-    #[must_use]
-    pub fn sample(&self, rng: &mut Rng) -> Option<(&[u8], &[u8])> {
-        match &self.repr {
-            Repr::Packed(packed) => {
-                let position = packed.position(rng.index(self.len()) * 2)?;
-                Some((packed.at(position)?, packed.after(position)?))
-            }
-            Repr::Table(fields) => fields.sample(rng).map(split_pair),
-            Repr::Timed(timed) => timed.fields.sample(rng),
-        }
-    }
-
-    /// Returns how `OBJECT ENCODING` calls the present representation.
-    #[must_use]
-    pub fn encoding(&self) -> &'static str {
-        match &self.repr {
-            Repr::Packed(_) => "listpack",
-            Repr::Table(_) => "hashtable",
-            Repr::Timed(timed) if matches!(timed.fields.repr, Repr::Packed(_)) => "listpackex",
-            Repr::Timed(_) => "hashtable",
         }
     }
 
@@ -341,34 +271,3 @@ fn set(fields: &mut Fields, field: &[u8], value: &[u8]) -> bool {
     fields.insert(field, &head, value);
     true
 }
-
-/// The fields and values of a [`struct@Hash`].
-#[derive(Debug, Clone)]
-pub struct Iter<'a>(IterRepr<'a>);
-
-#[derive(Debug, Clone)]
-enum IterRepr<'a> {
-    Packed(packed::Iter<'a>),
-    Table(table::Iter<'a, table::Packed<Pair>>),
-}
-
-impl<'a> Iterator for Iter<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.0 {
-            IterRepr::Packed(entries) => Some((entries.next()?, entries.next()?)),
-            IterRepr::Table(pairs) => pairs.next().map(split_pair),
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = match &self.0 {
-            IterRepr::Packed(entries) => entries.len() / 2,
-            IterRepr::Table(pairs) => pairs.len(),
-        };
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for Iter<'_> {}

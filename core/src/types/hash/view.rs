@@ -4,13 +4,13 @@
 
 use alloc::vec::Vec;
 
-use super::Hash;
+use super::HashRef;
 use crate::{env::UnixMillis, hash::Rng};
 
 /// The fields of a hash that are there at a moment.
 #[derive(Clone, Copy, Debug)]
 pub struct HashView<'a> {
-    hash: &'a Hash,
+    hash: HashRef<'a>,
     /// The moment, if anything is due then.
     hides: Option<UnixMillis>,
 }
@@ -18,7 +18,7 @@ pub struct HashView<'a> {
 impl<'a> HashView<'a> {
     /// Looks at a hash at `now`. Cost: O(1) without deadlines.
     #[inline]
-    pub fn new(hash: &'a Hash, now: UnixMillis) -> Self {
+    pub fn new(hash: HashRef<'a>, now: UnixMillis) -> Self {
         Self { hash, hides: hash.next_expiry().filter(|at| *at <= now).map(|_| now) }
     }
 
@@ -32,7 +32,7 @@ impl<'a> HashView<'a> {
         self.len() == 0
     }
 
-    /// The value of a field. Cost: as [`Hash::get`].
+    /// The value of a field. Cost: as [`HashRef::get`].
     #[inline]
     pub fn get(self, field: &[u8]) -> Option<&'a [u8]> {
         self.hash.get(field).filter(|_| self.shows(field))
@@ -53,7 +53,7 @@ impl<'a> HashView<'a> {
         self.hash.iter().filter(move |(field, _)| self.shows(field))
     }
 
-    /// Visits about `count` fields from a cursor on, and returns the next; see [`Hash::scan`].
+    /// Visits about `count` fields from a cursor on, and returns the next; see [`HashRef::scan`].
     pub fn scan(self, cursor: u64, count: usize, mut visit: impl FnMut(&'a [u8], &'a [u8])) -> u64 {
         self.hash.scan(cursor, count, |field, value| {
             if self.shows(field) {
@@ -62,7 +62,7 @@ impl<'a> HashView<'a> {
         })
     }
 
-    /// A field drawn at random, each equally likely. Cost: as [`Hash::sample`]; O(n) while anything is hidden.
+    /// A field drawn at random, each equally likely. Cost: as [`HashRef::sample`]; O(n) while anything is hidden.
     pub fn sample(self, rng: &mut Rng) -> Option<(&'a [u8], &'a [u8])> {
         if self.hides.is_none() {
             return self.hash.sample(rng);

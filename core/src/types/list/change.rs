@@ -103,6 +103,7 @@ impl List {
 impl Collection for List {
     type Change<'a> = ListChange<'a>;
     type Undo = ListUndo;
+    type Borrowed<'a> = &'a Self;
 
     fn empty() -> Self {
         Self::new()

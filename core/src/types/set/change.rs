@@ -42,6 +42,7 @@ impl Set {
 impl Collection for Set {
     type Change<'a> = SetChange<'a>;
     type Undo = SetUndo;
+    type Borrowed<'a> = &'a Self;
 
     fn empty() -> Self {
         Self::new()

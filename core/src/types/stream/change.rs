@@ -284,6 +284,7 @@ impl Stream {
 impl Collection for Stream {
     type Change<'a> = StreamChange<'a>;
     type Undo = StreamUndo;
+    type Borrowed<'a> = &'a Self;
 
     fn empty() -> Self {
         Self::default()

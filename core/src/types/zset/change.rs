@@ -38,6 +38,7 @@ impl ZSet {
 impl Collection for ZSet {
     type Change<'a> = ZSetChange<'a>;
     type Undo = ZSetUndo;
+    type Borrowed<'a> = &'a Self;
 
     fn empty() -> Self {
         Self::new()
