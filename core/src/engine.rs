@@ -275,6 +275,17 @@ impl Engine {
         }
         let state = self.sessions.session_mut(session);
         let closing = closing || state.killed;
+        self.follow_config();
+        let flow = match wait {
+            _ if closing => Flow::Close,
+            Some(_) => Flow::Wait,
+            None => Flow::Continue,
+        };
+        (flow, wait)
+    }
+
+    /// Brings what rests on the settings up to date with them. Commands do so themselves.
+    pub fn follow_config(&mut self) {
         if self.config.take_changed() {
             self.keyspace.encoding = self.config.encoding(self.keyspace.encoding.seed);
             self.keyspace.aging = self.config.aging();
@@ -282,12 +293,6 @@ impl Engine {
             #[cfg(feature = "server")]
             self.users.follow(&mut self.config, &mut self.sessions);
         }
-        let flow = match wait {
-            _ if closing => Flow::Close,
-            Some(_) => Flow::Wait,
-            None => Flow::Continue,
-        };
-        (flow, wait)
     }
 
     /// The next thing that a command asked of the shell, oldest first. To be polled after each call.

@@ -29,6 +29,8 @@ pub enum Target {
     Sanderling,
     /// The `redis-server` on the path, which says whether an expectation is Redis's own.
     Redis,
+    /// The engine of the built wasm module in Node.js, with `tests/conformance/bridge/` between it and the socket.
+    Wasm,
 }
 
 impl Target {
@@ -116,6 +118,7 @@ impl Launch {
         match self.target {
             Target::Sanderling => self.start_sanderling(),
             Target::Redis => self.start_redis(),
+            Target::Wasm => self.start_wasm(),
         }
     }
 
@@ -125,13 +128,30 @@ impl Launch {
         if !self.bare {
             command.args(["--resp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--dir"]).arg(self.folder.path());
         }
+        let (running, [resp, http]) = self.spawn_and_listen(command, ["resp", "http"])?;
+        Ok(Server { running, resp, http: Some(http), folder: self.folder })
+    }
+
+    fn start_wasm(self) -> Result<Server, Ended> {
+        let mut command = Command::new("node");
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/bridge/main.mjs"));
+        let (running, [resp]) = self.spawn_and_listen(command, ["resp"])?;
+        Ok(Server { running, resp, http: None, folder: self.folder })
+    }
+
+    /// Starts a program and waits until it has said where it listens, by these names.
+    fn spawn_and_listen<const N: usize>(
+        &self,
+        command: Command,
+        names: [&str; N],
+    ) -> Result<(Running, [SocketAddr; N]), Ended> {
         let (mut running, lines) = self.spawn(command);
-        let mut addresses = [None, None];
+        let mut addresses = [None; N];
         let deadline = Instant::now() + PATIENCE;
         while addresses.contains(&None) {
             match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    for (slot, name) in addresses.iter_mut().zip(["resp", "http"]) {
+                    for (slot, name) in addresses.iter_mut().zip(names) {
                         if let Some(text) = line.strip_prefix(&format!("{name} listening on ")) {
                             *slot = Some(text.trim().parse().unwrap_or_else(|_| panic!("no address in {line:?}")));
                         }
@@ -144,8 +164,7 @@ impl Launch {
                 }
             }
         }
-        let [resp, http] = addresses.map(Option::unwrap);
-        Ok(Server { running, resp, http: Some(http), folder: self.folder })
+        Ok((running, addresses.map(Option::unwrap)))
     }
 
     fn start_redis(self) -> Result<Server, Ended> {

@@ -4,6 +4,7 @@
 //! calls, or in the out buffer, which it reads afterwards; `words` says where they are.
 
 use sanderling_core::format::ClientId;
+use sanderling_core::resp::Protocol;
 use sanderling_core::sync::{self, Event, ReplicaOptions, State};
 use sanderling_core::{Env, Limits, glob};
 use wasm_bindgen::JsValue;
@@ -18,6 +19,7 @@ use crate::words::{Word, Words, address_of};
 #[derive(Debug)]
 pub struct Replica {
     replica: sync::Replica,
+    protocol: Protocol,
     words: Words,
     scratch: Vec<u8>,
     out: Vec<u8>,
@@ -46,6 +48,7 @@ impl Replica {
         };
         let mut replica = Self {
             replica: sync::Replica::new(options, env),
+            protocol: Protocol::Resp3,
             words: Words::default(),
             scratch: vec![0; SCRATCH_BYTES],
             out: Vec::new(),
@@ -69,14 +72,34 @@ impl Replica {
         self.settle();
     }
 
-    /// Runs the call that is packed in the scratch buffer and leaves the reply, in RESP3, in the out buffer. Returns
-    /// whether it was queued for the server.
+    /// Has `execute` reply in this version of RESP from now on: 3, as it does at first, or 2, for a shell that hands replies
+    /// on to clients of its own.
+    pub fn speak(&mut self, version: u32) {
+        self.protocol = if version == 2 { Protocol::Resp2 } else { Protocol::Resp3 };
+    }
+
+    /// Leaves the value of a setting of the engine in the out buffer; returns whether there is such a one. The packed words
+    /// are its name and, if it is to be changed, the new value.
+    pub fn setting(&mut self, bytes: usize) -> bool {
+        let words = self.scratch.get(..bytes).unwrap_or_default();
+        let value = packed::with_words(words, |words| {
+            let text = |index: usize| str::from_utf8(words.get(index)?).ok();
+            Some(Vec::from(self.replica.setting(text(0)?, text(1))?))
+        });
+        let value = value.flatten();
+        let any = value.is_some();
+        self.put_out(value.unwrap_or_default());
+        any
+    }
+
+    /// Runs the call that is packed in the scratch buffer and leaves the reply in the out buffer. Returns whether it was
+    /// queued for the server.
     pub fn execute(&mut self, bytes: usize, now_ms: f64, entropy_low: u32, entropy_high: u32) -> bool {
         let env = env(now_ms, entropy_low, entropy_high);
         self.out.clear();
-        let (replica, out) = (&mut self.replica, &mut self.out);
+        let (replica, protocol, out) = (&mut self.replica, self.protocol, &mut self.out);
         let call = self.scratch.get(..bytes).unwrap_or_default();
-        let seq = packed::with_words(call, |words| replica.execute(env, words, out)).flatten();
+        let seq = packed::with_words(call, |words| replica.execute_in(protocol, env, words, out)).flatten();
         if let Some(seq) = seq {
             self.words.set_wide(Word::LastSeq, seq.0);
         }

@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use crate::shell::{self, cargo};
-use crate::{build, need};
+use crate::{build, need, wasm};
 
-/// Runs Redis's own test suite; arguments go to it.
+/// Runs Redis's own test suite; arguments go to it. With `--target wasm` it is run on the wasm engine.
 ///
 /// # Errors
 /// When something is missing or a test fails that should pass.
@@ -13,7 +13,12 @@ pub(crate) fn conformance(arguments: &[String]) -> Result<()> {
     let mut suite = tests_binary("conformance");
     if !wants_help(arguments) {
         need::programs(REDIS_TOOLS)?;
-        suite.env("SANDERLING_BIN", build::server("fast")?);
+        if arguments.windows(2).any(|pair| pair == ["--target", "wasm"]) {
+            need::node()?;
+            wasm::build()?;
+        } else {
+            suite.env("SANDERLING_BIN", build::server("fast")?);
+        }
     }
     shell::run(suite.arg("--").args(arguments))
 }

@@ -155,6 +155,15 @@ impl Config {
         core::mem::take(&mut self.sets_password).then(|| self.value("requirepass").unwrap_or_default())
     }
 
+    /// Sets a setting under its own name, immutable or not. Returns whether there is such a one.
+    pub fn replace(&mut self, name: &str, value: &str) -> bool {
+        let known = self.values.get_key_value(name).map(|(name, _)| *name);
+        if let Some(name) = known {
+            self.force(name, value);
+        }
+        known.is_some()
+    }
+
     /// Sets a setting as the shell's configuration says, immutable or not.
     pub fn force(&mut self, name: &'static str, value: impl Into<String>) {
         let value = value.into();

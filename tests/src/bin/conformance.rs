@@ -6,14 +6,14 @@ use sanderling_tests::conformance::{Against, Options, run};
 use sanderling_tests::server::Target;
 
 const USAGE: &str = "\
-usage: conformance [--target sanderling|redis-server|IP:PORT] [--internal] [--all] [--verbose] [--update] [--passed] [FILE…]
+usage: conformance [--target sanderling|wasm|redis-server|IP:PORT] [--internal] [--all] [--verbose] [--update] [--passed] [FILE…]
   FILE       a file of Redis's suite, such as unit/type/string; the fast ones when none is named
-  --target   what to test: a fresh server for each file (sanderling is the default), or one that runs already
-             (it is flushed)
+  --target   what to test: a fresh server for each file (sanderling is the default; wasm is the engine of the npm
+             package, alone), or one that runs already (it is flushed)
   --internal the files start their servers themselves (`internal/FILE` says the same)
   --all      every file of the baseline
   --verbose  shows why each failing test fails
-  --update   rewrites the part of not-yet.txt that belongs to the files that were run
+  --update   rewrites the part of not-yet.txt (of wasm.txt) that belongs to the files that were run
   --passed   prints what passes as baseline.txt has it";
 
 fn main() -> ExitCode {
@@ -52,6 +52,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
                 let target = arguments.next().ok_or("--target wants a value")?;
                 options.against = match target.as_str() {
                     "sanderling" => Against::Fresh(Target::Sanderling),
+                    "wasm" => Against::Fresh(Target::Wasm),
                     "redis-server" => Against::Fresh(Target::Redis),
                     address => Against::Running(
                         address.parse().map_err(|_| format!("--target {address}: no server and no IP:PORT"))?,

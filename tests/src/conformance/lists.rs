@@ -1,9 +1,9 @@
-//! The two committed lists: what Redis passes, and what does not pass here yet.
+//! The committed lists: what Redis passes, and what does not pass here, on the server and in the wasm engine.
 //!
 //! ```text
 //! [unit/type/list]                                  [unit/type/list]
 //! LPOS basic usage                                  no LPOS yet <TAB> LPOS basic usage
-//! baseline.txt                                      not-yet.txt
+//! baseline.txt                                      not-yet.txt, wasm.txt
 //! ```
 //! A name stands in the baseline as often as there are tests of that name.
 
@@ -13,9 +13,11 @@ use std::path::PathBuf;
 
 use super::drive::Outcome;
 
-/// Both lists, by file and test name.
+/// Both lists of a target, by file and test name.
 #[derive(Debug)]
 pub(super) struct Lists {
+    /// The file of the second.
+    listed_in: &'static str,
     baseline: BTreeMap<String, BTreeMap<String, usize>>,
     /// The reason that each listed test does not pass.
     not_yet: BTreeMap<String, BTreeMap<String, String>>,
@@ -39,25 +41,25 @@ pub(super) struct Verdict {
 }
 
 impl Lists {
-    /// Reads both lists.
+    /// Reads what Redis passes, and what the list in this file says of ours: [`NOT_YET`] or [`WASM`].
     ///
     /// # Errors
     /// When a file cannot be read or has a line that does not belong to it.
-    pub(super) fn read() -> Result<Self, String> {
+    pub(super) fn read(listed_in: &'static str) -> Result<Self, String> {
         let mut baseline: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
         each_line("baseline.txt", |file, line| {
             *baseline.entry(file.into()).or_default().entry(line.into()).or_default() += 1;
             Ok(())
         })?;
         let mut not_yet: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-        each_line("not-yet.txt", |file, line| {
+        each_line(listed_in, |file, line| {
             let (reason, name) = line.split_once('\t').ok_or("expected a reason, a tab and the test's name")?;
             match not_yet.entry(file.into()).or_default().insert(name.into(), reason.trim().into()) {
                 None => Ok(()),
                 Some(_) => Err("listed twice"),
             }
         })?;
-        Ok(Self { baseline, not_yet })
+        Ok(Self { listed_in, baseline, not_yet })
     }
 
     /// Returns the files of the baseline, in its order.
@@ -116,21 +118,37 @@ impl Lists {
         }
     }
 
-    /// Writes `not-yet.txt`.
+    /// Returns the name of the file that says what does not pass.
+    pub(super) fn listed_in(&self) -> &'static str {
+        self.listed_in
+    }
+
+    /// Writes the list of what does not pass.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub(super) fn write(&self) -> Result<(), String> {
-        let mut text = String::from(NOT_YET_HEAD);
+        let mut text = String::from(if self.listed_in == WASM { WASM_HEAD } else { NOT_YET_HEAD });
         for (file, tests) in &self.not_yet {
             text.push_str(&format!("\n[{file}]\n"));
             let mut lines: Vec<_> = tests.iter().map(|(name, reason)| format!("{reason}\t{name}\n")).collect();
             lines.sort();
             text.extend(lines);
         }
-        fs::write(path("not-yet.txt"), text).map_err(|error| format!("not-yet.txt: {error}"))
+        fs::write(path(self.listed_in), text).map_err(|error| format!("{}: {error}", self.listed_in))
     }
 }
+
+/// The list of the server.
+pub(super) const NOT_YET: &str = "not-yet.txt";
+/// The list of the wasm engine.
+pub(super) const WASM: &str = "wasm.txt";
+
+const WASM_HEAD: &str = "\
+# Tests of Redis's suite that do not pass on the wasm engine alone, in Node and without a server: the reason, a tab, the
+# test's name. A test that is listed and passes fails the run, just as one that is not listed and fails.
+# `cargo xtask conformance --target wasm --update FILE` rewrites a file's part and keeps the reasons that still apply.
+";
 
 const NOT_YET_HEAD: &str = "\
 # Tests of Redis's suite that do not pass here yet: the reason, a tab, the test's name.
@@ -190,6 +208,7 @@ mod tests {
         let tests = [("once", 1), ("twice", 2)].map(|(name, count)| (name.to_owned(), count));
         let listed = not_yet.iter().map(|&(name, why)| (name.to_owned(), why.to_owned())).collect();
         Lists {
+            listed_in: NOT_YET,
             baseline: BTreeMap::from([("unit/x".to_owned(), BTreeMap::from(tests))]),
             not_yet: BTreeMap::from([("unit/x".to_owned(), listed)]),
         }

@@ -52,6 +52,29 @@ pub const FAST: &[&str] = &[
     "internal/unit/pubsubshard",
 ];
 
+/// The files that the wasm engine is checked with: the data types and what they rest on.
+pub const IN_WASM: &[&str] = &[
+    "unit/type/string",
+    "unit/type/incr",
+    "unit/type/hash",
+    "unit/type/list",
+    "unit/type/list-3",
+    "unit/type/set",
+    "unit/type/zset",
+    "unit/type/stream",
+    "unit/type/stream-cgroups",
+    "unit/geo",
+    "unit/hyperloglog",
+    "unit/expire",
+    "unit/keyspace",
+    "unit/dump",
+    "unit/sort",
+    "unit/bitops",
+    "unit/bitfield",
+    "unit/scan",
+    "unit/multi",
+];
+
 /// What stands before the name of a file that starts its servers itself.
 const INTERNAL: &str = "internal/";
 
@@ -63,17 +86,17 @@ const SHOWN_MAX: usize = 25;
 pub struct Options {
     /// The server: one that the run starts for each file, or one that runs already.
     pub against: Against,
-    /// The files, such as `unit/type/string`; [`FAST`] when empty.
+    /// The files, such as `unit/type/string`; [`FAST`] or [`IN_WASM`] when empty.
     pub files: Vec<String>,
     /// Lets the files start their servers themselves.
     pub internal: bool,
     /// Prints what passes, as a part of `baseline.txt`.
     pub passed: bool,
-    /// Every file that the baseline knows, instead of [`FAST`].
+    /// Every file that the baseline knows, instead.
     pub all: bool,
     /// Shows why each failing test fails.
     pub verbose: bool,
-    /// Rewrites `not-yet.txt` for the files that were run.
+    /// Rewrites the list of what does not pass, for the files that were run.
     pub update: bool,
 }
 
@@ -84,6 +107,12 @@ pub enum Against {
     Fresh(Target),
     /// A server that somebody else runs. It is flushed!
     Running(SocketAddr),
+}
+
+impl Against {
+    fn is_wasm(&self) -> bool {
+        matches!(self, Self::Fresh(Target::Wasm))
+    }
 }
 
 impl Default for Against {
@@ -97,7 +126,7 @@ impl Default for Against {
 /// # Errors
 /// When the suite cannot be fetched or the lists cannot be read or written.
 pub fn run(options: &Options) -> Result<bool, String> {
-    let mut lists = Lists::read()?;
+    let mut lists = Lists::read(if options.against.is_wasm() { lists::WASM } else { lists::NOT_YET })?;
     let files = chosen(options, &lists);
     let suite = suite::prepare()?;
     let started = Instant::now();
@@ -107,7 +136,7 @@ pub fn run(options: &Options) -> Result<bool, String> {
     for file in &files {
         let file_started = Instant::now();
         let mut run = run_file(&suite, file, options)?;
-        if !options.update && judged(file, &lists) && !lists.judge(file, &run.outcomes).broken.is_empty() {
+        if !options.update && judged(file, options, &lists) && !lists.judge(file, &run.outcomes).broken.is_empty() {
             // Some of the tests measure time, and the machine may have been busy: what passes now passes.
             run.add(run_file(&suite, file, options)?);
         }
@@ -128,8 +157,8 @@ pub fn run(options: &Options) -> Result<bool, String> {
             file_started.elapsed().as_secs_f64(),
             run.note
         );
-        explain(&run, &verdict, options.verbose);
-        if judged(file, &lists) {
+        explain(&run, &verdict, &lists, options.verbose);
+        if judged(file, options, &lists) {
             surprises += verdict.broken.len() + verdict.stale.len() + verdict.unknown.len();
         }
         passed += verdict.passed;
@@ -145,14 +174,19 @@ pub fn run(options: &Options) -> Result<bool, String> {
         started.elapsed().as_secs_f64()
     );
     if surprises > 0 {
-        println!("{surprises} tests are not as tests/conformance/not-yet.txt says");
+        println!("{surprises} tests are not as tests/conformance/{} says", lists.listed_in());
     }
     Ok(surprises == 0)
 }
 
-/// Whether a file's failures count: of the fast ones, and of those of which anything is listed. The rest is only counted.
-fn judged(file: &str, lists: &Lists) -> bool {
-    FAST.contains(&file) || lists.mentions(file)
+/// Whether a file's failures count: of those that are checked, and of those of which anything is listed. The rest is only
+/// counted.
+fn judged(file: &str, options: &Options, lists: &Lists) -> bool {
+    checked(options).contains(&file) || lists.mentions(file)
+}
+
+fn checked(options: &Options) -> &'static [&'static str] {
+    if options.against.is_wasm() { IN_WASM } else { FAST }
 }
 
 fn chosen(options: &Options, lists: &Lists) -> Vec<String> {
@@ -163,7 +197,7 @@ fn chosen(options: &Options, lists: &Lists) -> Vec<String> {
     } else if options.all {
         lists.files()
     } else {
-        FAST.iter().map(|&file| file.to_owned()).collect()
+        checked(options).iter().map(|&file| file.to_owned()).collect()
     }
 }
 
@@ -176,6 +210,7 @@ fn run_file(suite: &suite::Suite, file: &str, options: &Options) -> Result<FileR
         let server = match target {
             Target::Sanderling => binary().to_owned(),
             Target::Redis => suite::program("redis-server")?,
+            Target::Wasm => return Err(format!("{file} starts servers, and the wasm engine is none")),
         };
         let layout = suite.around(&server)?;
         return drive::run(layout.path(), file, || Host::Internal(port_range()));
@@ -191,7 +226,8 @@ fn port_range() -> u16 {
     20_000 + (std::process::id() % 40) as u16 * 200
 }
 
-fn explain(run: &FileRun, verdict: &Verdict, verbose: bool) {
+fn explain(run: &FileRun, verdict: &Verdict, lists: &Lists, verbose: bool) {
+    let listed_in = lists.listed_in();
     let shown = if verbose { usize::MAX } else { SHOWN_MAX };
     for name in verdict.broken.iter().take(shown) {
         println!("  FAILS   {name}\n          {}", run.why(name));
@@ -200,10 +236,10 @@ fn explain(run: &FileRun, verdict: &Verdict, verbose: bool) {
         println!("  … and {} more: --verbose shows all", verdict.broken.len() - shown);
     }
     for name in &verdict.stale {
-        println!("  PASSES  {name}\n          it is listed in not-yet.txt: take it out");
+        println!("  PASSES  {name}\n          it is listed in {listed_in}: take it out");
     }
     for name in &verdict.unknown {
-        println!("  UNKNOWN {name}\n          it is listed in not-yet.txt, but the baseline has no such test");
+        println!("  UNKNOWN {name}\n          it is listed in {listed_in}, but the baseline has no such test");
     }
     if verbose {
         for (name, outcome) in run.outcomes.iter().filter(|(_, outcome)| !outcome.why.is_empty()) {

@@ -126,6 +126,16 @@ pub(super) const MEANT: &[Meant] = &[
     },
     Meant {
         parts: false,
+        reason: "SORT refuses what is no number; Redis everything, too, once a call before it has read a number as near to 0 as 1e-320",
+        covers: |case| {
+            let is_sort = is_any_word(case, "sort") || is_any_word(case, "sort_ro");
+            is_sort
+                && contains(case.redis, b"-ERR One or more scores can't be converted into double")
+                && !contains(case.ours, b"-ERR")
+        },
+    },
+    Meant {
+        parts: false,
         reason: "a value that has shrunk is in its small encoding again once it was renamed, moved or copied",
         covers: |case| {
             let is_large = |reply: &[u8]| matches!(reply, b"$8\r\nskiplist\r\n" | b"$9\r\nhashtable\r\n");

@@ -8,7 +8,7 @@ use super::calls::Call;
 use super::check::{Check, differs};
 use super::meant::{self, Case};
 use super::units::Unit;
-use super::wire::{Line, Replies, elements};
+use super::wire::{Line, Replies, Unanswered, elements};
 use crate::client::encode;
 use crate::reply::decode;
 
@@ -128,14 +128,16 @@ impl Pair {
         let (redis, ours) = match replies {
             (Ok(redis), Ok(ours)) => (redis, ours),
             (redis, ours) => {
-                log.extend(batch.units);
-                let state =
-                    |replies: io::Result<Replies>| replies.err().map_or("answers".into(), |error| error.to_string());
+                let state = |replies: io::Result<Replies>| match replies {
+                    Ok(_) => "answers".to_owned(),
+                    Err(error) => unanswered(&batch.units, &error),
+                };
                 let text = format!(
                     "a server doesn't answer as it should\n  redis: {}\n  ours:  {}",
                     state(redis),
                     state(ours)
                 );
+                log.extend(batch.units);
                 return Some(Found { name: "(broken)".into(), text });
             }
         };
@@ -158,6 +160,16 @@ impl Pair {
             }
         }
         None
+    }
+}
+
+/// What a socket reports, and the first call of a batch that it didn't answer.
+fn unanswered(units: &[Unit], error: &io::Error) -> String {
+    let answered = error.get_ref().and_then(|inner| inner.downcast_ref::<Unanswered>()).map(|inner| inner.answered);
+    let call = answered.and_then(|answered| units.iter().flat_map(|unit| &unit.calls).nth(answered));
+    match call {
+        Some(call) => format!("{error}, after {}", shown(&call.words)),
+        None => error.to_string(),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Replies are told apart, not decoded: most of them are equal on both servers, byte for byte, and need no more. Each
 //! connection has a thread, so that both servers work on a batch at once while the next one is made up.
 
+use std::error::Error;
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
@@ -28,6 +30,22 @@ impl Replies {
     /// The reply to the call at `index` of the batch.
     pub(super) fn get(&self, index: usize) -> &[u8] {
         self.places.get(index).and_then(|place| self.bytes.get(place.clone())).unwrap_or_default()
+    }
+}
+
+/// A batch that wasn't answered to its end.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    /// How many of its calls were.
+    pub(super) answered: usize,
+    error: io::Error,
+}
+
+impl Error for Unanswered {}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(formatter)
     }
 }
 
@@ -107,14 +125,16 @@ fn read(mut stream: &TcpStream, count: usize) -> io::Result<Replies> {
     let mut replies = Replies::default();
     let mut start = 0;
     let mut chunk = vec![0; CHUNK];
+    // What isn't answered is named by its place in the batch.
+    let unanswered = |error: io::Error, answered: usize| io::Error::new(error.kind(), Unanswered { answered, error });
     while replies.places.len() < count {
         match reply_end(&replies.bytes, start) {
             Ok(Some(end)) => {
                 replies.places.push(start..end);
                 start = end;
             }
-            Ok(None) => match stream.read(&mut chunk)? {
-                0 => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(None) => match stream.read(&mut chunk).map_err(|error| unanswered(error, replies.places.len()))? {
+                0 => return Err(unanswered(ErrorKind::UnexpectedEof.into(), replies.places.len())),
                 length => replies.bytes.extend_from_slice(&chunk[..length]),
             },
             Err(line) => return Err(io::Error::new(ErrorKind::InvalidData, line)),

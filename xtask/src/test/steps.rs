@@ -162,6 +162,17 @@ pub(crate) const STEPS: &[Step] = &[
         action: Action::NpmScript("tests/bench", "test"),
     },
     Step {
+        name: "redis-in-wasm",
+        proves: "Redis's own tests of the data types, on the wasm engine in Node",
+        needs: &[Need::Node, Need::NpmPackage, Need::Programs(REDIS_TOOLS)],
+        // The rest takes minutes, most of them spent in Tcl: `cargo xtask conformance --target wasm` runs it.
+        action: Action::Built(
+            "conformance",
+            "--target wasm unit/type/string unit/type/incr unit/type/hash unit/type/list unit/type/set unit/type/zset \
+             unit/type/stream-cgroups unit/expire unit/keyspace unit/bitops unit/bitfield unit/multi",
+        ),
+    },
+    Step {
         name: "conformance",
         proves: "Redis's own tests for the commands that exist",
         needs: &[Need::Server, Need::Programs(REDIS_TOOLS)],

@@ -20,7 +20,31 @@ impl Replica {
     ///
     /// `env.now` is the replica's own clock.
     pub fn execute(&mut self, env: Env, args: &[&[u8]], out: &mut Vec<u8>) -> Option<ClientSeq> {
+        self.execute_in(Protocol::Resp3, env, args, out)
+    }
+
+    /// Runs a call like [`execute`](Self::execute), with the reply in a version of the protocol, for a shell that hands it
+    /// on. If that isn't RESP3, in which the server replies, no event will compare the two.
+    pub fn execute_in(&mut self, protocol: Protocol, env: Env, args: &[&[u8]], out: &mut Vec<u8>) -> Option<ClientSeq> {
         self.settle();
+        self.engine.session_mut(self.session).protocol = protocol;
+        let seq = self.answer(protocol, env, args, out);
+        self.engine.session_mut(self.session).protocol = Protocol::Resp3;
+        seq
+    }
+
+    /// What a setting of this replica's engine is, under Redis's name for it; `value` is what it is from now on. Those about
+    /// the encoding of values have an effect here, and nobody else is told.
+    pub fn setting(&mut self, name: &str, value: Option<&str>) -> Option<&str> {
+        if let Some(value) = value
+            && self.engine.config_mut().replace(name, value)
+        {
+            self.engine.follow_config();
+        }
+        self.engine.config().value(name)
+    }
+
+    fn answer(&mut self, protocol: Protocol, env: Env, args: &[&[u8]], out: &mut Vec<u8>) -> Option<ClientSeq> {
         let env = Env { now: self.clock.server_time(env.now), entropy: env.entropy };
         match self.classify(env, args) {
             Ok(Intent::Local) => {
@@ -29,21 +53,21 @@ impl Replica {
             }
             Ok(Intent::Watch) => {
                 self.watch(env, args.get(1..).unwrap_or_default());
-                Reply::new(out, Protocol::Resp3).ok();
+                Reply::new(out, protocol).ok();
                 None
             }
             Ok(Intent::Abort) => {
                 self.engine.execute(env, self.session, &[b"DISCARD"], &mut Vec::new());
-                Reply::new(out, Protocol::Resp3).null();
+                Reply::new(out, protocol).null_array();
                 None
             }
-            Ok(Intent::Write(write)) => self.execute_optimistically(env, write, args, out),
+            Ok(Intent::Write(write)) => self.execute_optimistically(protocol, env, write, args, out),
             Err(error) => {
                 let state = self.engine.session_mut(self.session);
                 if let Some(transaction) = &mut state.transaction {
                     transaction.aborted = true;
                 }
-                Reply::new(out, Protocol::Resp3).error(&error);
+                Reply::new(out, protocol).error(&error);
                 None
             }
         }
@@ -55,7 +79,7 @@ impl Replica {
         if row.flags.has(Flags::SERVER_ONLY) || row.flags.has(Flags::ADMIN) {
             return Err(Error::owned(format!("ERR '{}' runs on a server only, not in a replica", row.name)));
         }
-        if matches!(row.name, "select" | "reset" | "hello" | "auth" | "quit" | "swapdb" | "move" | "copy") {
+        if matches!(row.name, "select" | "reset" | "hello" | "auth" | "quit" | "swapdb" | "move") {
             return Err(Error::owned(format!("ERR '{}' isn't available in a replica", row.name)));
         }
         self.check_interest(row, args)?;
@@ -133,6 +157,7 @@ impl Replica {
 
     fn execute_optimistically(
         &mut self,
+        protocol: Protocol,
         env: Env,
         write: Write,
         args: &[&[u8]],
@@ -145,7 +170,7 @@ impl Replica {
             if transaction {
                 self.engine.execute(env, self.session, &[b"DISCARD"], &mut Vec::new());
             }
-            Reply::new(out, Protocol::Resp3).error(&error);
+            Reply::new(out, protocol).error(&error);
             return None;
         }
         let start = out.len();
@@ -161,9 +186,9 @@ impl Replica {
         }
         self.next_seq = seq.next();
         self.next_order += 1;
-        let reply = Some(Box::from(reply));
+        let told = (protocol == Protocol::Resp3).then(|| Box::from(reply));
         self.tell_pending(&command);
-        self.pending.push(command, reply, Some(outcome));
+        self.pending.push(command, told, Some(outcome));
         Some(seq)
     }
 

@@ -3,6 +3,7 @@
 mod claims;
 mod limits;
 mod losses;
+mod shells;
 mod store;
 mod successions;
 mod tabs;

@@ -18,14 +18,20 @@ type Listed = BTreeMap<String, Vec<String>>;
 pub(crate) fn page(root: &Path) -> Result<String> {
     let read = |path: &str| fs::read(root.join(path)).with_context(|| format!("cannot read {path}"));
     let baseline = listed(&read("tests/conformance/baseline.txt")?);
-    let not_yet = listed(&read("tests/conformance/not-yet.txt")?);
-    let files = checked_files(&String::from_utf8_lossy(&read("tests/src/conformance/mod.rs")?));
-    ensure!(!files.is_empty(), "the conformance run checks no file");
-    Ok(text(&files, &baseline, &not_yet))
+    let run = read("tests/src/conformance/mod.rs")?;
+    let mut text = String::from(HEAD);
+    for (head, constant, list) in [("", "FAST", "not-yet.txt"), (WASM_HEAD, "IN_WASM", "wasm.txt")] {
+        let files = checked_files(&String::from_utf8_lossy(&run), constant);
+        ensure!(!files.is_empty(), "the conformance run checks no file of {constant}");
+        text += head;
+        text += &part(&files, &baseline, &listed(&read(&format!("tests/conformance/{list}"))?));
+    }
+    Ok(text)
 }
 
-fn text(files: &[String], baseline: &Listed, not_yet: &Listed) -> String {
-    let mut text = String::from(HEAD);
+/// The table of the files, and what doesn't pass of them.
+fn part(files: &[String], baseline: &Listed, not_yet: &Listed) -> String {
+    let mut text = String::new();
     let (mut all, mut pass) = (0, 0);
     text += "\n| file | tests | pass | listed |\n|---|---|---|---|\n";
     for file in files {
@@ -38,7 +44,7 @@ fn text(files: &[String], baseline: &Listed, not_yet: &Listed) -> String {
         pass += tests.len() - listed;
     }
     text += &format!("| together | {all} | {pass} | {} |\n", all - pass);
-    text += "\n## Listed\n\nEach test that doesn't pass, under the reason.\n";
+    text += "\nEach test that doesn't pass, under the reason:\n";
     let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for file in files {
         for line in not_yet.get(file).into_iter().flatten() {
@@ -67,9 +73,13 @@ fn listed(bytes: &[u8]) -> Listed {
     listed
 }
 
-/// The files that every run checks, as the source of the run names them.
-fn checked_files(source: &str) -> Vec<String> {
-    let list = source.split("pub const FAST").nth(1).and_then(|rest| rest.split("];").next()).unwrap_or_default();
+/// The files that every run checks, as a constant of the run's source names them.
+fn checked_files(source: &str, constant: &str) -> Vec<String> {
+    let list = source
+        .split(&format!("pub const {constant}:"))
+        .nth(1)
+        .and_then(|rest| rest.split("];").next())
+        .unwrap_or_default();
     list.split('"').filter(|word| word.contains('/')).map(str::to_owned).collect()
 }
 
@@ -96,9 +106,19 @@ const HEAD: &str = "\
 
 # Redis's own tests
 
-Redis comes with a test suite. It is run against the server as it is, file by file; *tests* counts those that a real
-redis-server 7.0.15 passes when they are run in the same way. What doesn't pass is listed with the reason, and the lists
-are checked at each run: a test that fails without being listed fails the run, and so does one that passes although it is.
+Redis comes with a test suite. It is run as it is, file by file; *tests* counts those that a real redis-server 7.0.15 passes
+when they are run in the same way. What doesn't pass is listed with the reason, and the lists are checked at each run: a
+test that fails without being listed fails the run, and so does one that passes although it is.
+
+## On the server
+";
+
+const WASM_HEAD: &str = "
+## In the wasm engine
+
+The same tests of the data types, run on the engine of the npm package: the very module that a page loads, in Node.js and
+without a server, with a small bridge that speaks RESP between it and the suite. The replies are the engine's own. What
+needs a server (calls that wait, scripts, `CONFIG`, `DEBUG`, `INFO`) is listed.
 ";
 
 #[cfg(test)]
@@ -109,8 +129,8 @@ mod tests {
     fn what_is_listed_is_counted_and_explained() {
         let baseline = listed(b"# Head\n\n[unit/a]\none\ntwo\ntwo\n\n[unit/b]\nthree\n");
         let not_yet = listed(b"[unit/a]\nno X yet\ttwo\n");
-        let files = checked_files("pub const FAST: &[&str] = &[\n    \"unit/a\",\n    \"unit/b\",\n];");
-        let text = text(&files, &baseline, &not_yet);
+        let files = checked_files("pub const FAST: &[&str] = &[\n    \"unit/a\",\n    \"unit/b\",\n];", "FAST");
+        let text = part(&files, &baseline, &not_yet);
         assert!(
             text.contains("| `unit/a` | 3 | 1 | 2 |\n| `unit/b` | 1 | 1 | 0 |\n| together | 4 | 2 | 2 |\n"),
             "{text}"
