@@ -21,7 +21,10 @@ fn main() -> ExitCode {
             }
             _ => {
                 let names: Vec<&str> = SITUATIONS.iter().map(|(name, _)| *name).collect();
-                eprintln!("usage: cargo xtask bench load [--quick] [--replicas N] [--keys N] [--only {}]", names.join("|"));
+                eprintln!(
+                    "usage: cargo xtask bench load [--quick] [--replicas N] [--keys N] [--only {}]",
+                    names.join("|")
+                );
                 return ExitCode::FAILURE;
             }
         }
