@@ -20,7 +20,9 @@ export function digits(number) {
 }
 
 /** A number in three digits. */
+/** A number in three digits, or two if it is small. */
 export function short(number) {
+  if (number > 0 && number < 0.1) return number.toPrecision(2);
   const places = number >= 99.95 ? 0 : number >= 9.995 ? 1 : 2;
   return number.toFixed(places);
 }

@@ -1,12 +1,16 @@
-//! `cargo xtask bench load [--replicas N] [--keys N] [--only SITUATION]`: thousands of replicas on one server.
+//! `cargo xtask bench load [--quick] [--replicas N] [--keys N] [--only SITUATION]`: thousands of replicas on one server.
 
 use std::{env, process::ExitCode};
 
 use sanderling_tests::load::{Options, SITUATIONS, run};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let mut arguments: Vec<String> = env::args().skip(1).collect();
     let mut options = Options::default();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--quick") {
+        arguments.remove(at);
+        options = Options { replicas: options.replicas / 20, keys: options.keys / 20, ..options };
+    }
     for pair in arguments.chunks(2) {
         let number = pair.get(1).and_then(|value| value.parse().ok());
         match (pair[0].as_str(), pair.get(1), number) {
@@ -17,7 +21,10 @@ fn main() -> ExitCode {
             }
             _ => {
                 let names: Vec<&str> = SITUATIONS.iter().map(|(name, _)| *name).collect();
-                eprintln!("usage: cargo xtask bench load [--replicas N] [--keys N] [--only {}]", names.join("|"));
+                eprintln!(
+                    "usage: cargo xtask bench load [--quick] [--replicas N] [--keys N] [--only {}]",
+                    names.join("|")
+                );
                 return ExitCode::FAILURE;
             }
         }

@@ -105,7 +105,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "load",
-        arguments: "[--replicas N] [--keys N] [--only WHAT]",
+        arguments: "[--quick] [--replicas N] [--only WHAT] …",
         summary: "the server under thousands of replicas",
         run: suites::load,
     },

@@ -3,9 +3,9 @@
 //! Of a key stands here what it hashes to: should two keys share that, the commands on one are taken back for the other's
 //! sake, and run again.
 
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
-use super::pending::Command;
+use super::{orders::Orders, pending::Command};
 use crate::{
     command::{self, Flags},
     effect::{Change, Effect},
@@ -20,7 +20,7 @@ use crate::{
 pub(super) struct Index {
     slots: Table<Slot>,
     /// Those that may touch any key, ascending.
-    everything: VecDeque<u64>,
+    everything: Orders,
     round: u64,
 }
 
@@ -28,8 +28,7 @@ pub(super) struct Index {
 #[derive(Debug)]
 struct Slot {
     hash: u64,
-    /// Ascending.
-    orders: VecDeque<u64>,
+    orders: Orders,
     /// The search that was here last, and from where on it has found all.
     round: u64,
     found_from: u64,
@@ -58,12 +57,12 @@ impl Index {
     }
 
     /// The commands that may touch any key, ascending.
-    pub(super) fn everything(&self) -> &VecDeque<u64> {
+    pub(super) fn everything(&self) -> &Orders {
         &self.everything
     }
 
     /// The commands on keys that share what a key hashes to, ascending.
-    pub(super) fn sharing(&self, key: &[u8]) -> Option<&VecDeque<u64>> {
+    pub(super) fn sharing(&self, key: &[u8]) -> Option<&Orders> {
         let hash = hash_of(key);
         self.slots.find(hash, |slot| slot.hash == hash).map(|slot| &slot.orders)
     }
@@ -71,13 +70,13 @@ impl Index {
     /// Puts a command in.
     pub(super) fn enter(&mut self, order: u64, footprint: &Footprint) {
         match footprint {
-            Footprint::Everything => insert(&mut self.everything, order),
+            Footprint::Everything => self.everything.insert(order),
             Footprint::Keys(keys) => {
                 for hash in keys.iter().map(|key| hash_of(key)) {
                     match self.slots.find_mut(hash, |slot| slot.hash == hash) {
-                        Some(slot) => insert(&mut slot.orders, order),
+                        Some(slot) => slot.orders.insert(order),
                         None => {
-                            let slot = Slot { hash, orders: [order].into(), round: 0, found_from: 0 };
+                            let slot = Slot { hash, orders: Orders::one(order), round: 0, found_from: 0 };
                             self.slots.insert_unique(hash, slot);
                         }
                     }
@@ -89,11 +88,11 @@ impl Index {
     /// Takes a command out, if it stands here, and where `for_good` the keys that nobody touches any more.
     pub(super) fn leave(&mut self, order: u64, footprint: &Footprint, for_good: bool) {
         match footprint {
-            Footprint::Everything => remove(&mut self.everything, order),
+            Footprint::Everything => self.everything.remove(order),
             Footprint::Keys(keys) => {
                 for hash in keys.iter().map(|key| hash_of(key)) {
                     let Some(slot) = self.slots.find_mut(hash, |slot| slot.hash == hash) else { continue };
-                    remove(&mut slot.orders, order);
+                    slot.orders.remove(order);
                     if for_good && slot.orders.is_empty() {
                         self.slots.remove(hash, |slot| slot.hash == hash);
                     }
@@ -116,8 +115,7 @@ impl Index {
             (slot.round, slot.found_from) = (round, u64::MAX);
         }
         if order < slot.found_from {
-            let behind = |order: u64| slot.orders.partition_point(|other| *other < order);
-            found.extend(slot.orders.range(behind(order)..behind(slot.found_from)));
+            found.extend(slot.orders.between(order, slot.found_from));
             slot.found_from = order;
         }
     }
@@ -125,24 +123,6 @@ impl Index {
 
 fn hash_of(key: &[u8]) -> u64 {
     hash(0, key)
-}
-
-/// Adds a number to ascending ones; mostly it is the last.
-fn insert(orders: &mut VecDeque<u64>, order: u64) {
-    if orders.back().is_none_or(|last| *last < order) {
-        return orders.push_back(order);
-    }
-    let at = orders.partition_point(|other| *other < order);
-    orders.insert(at, order);
-}
-
-/// Removes a number from ascending ones; mostly it is the first or the last.
-fn remove(orders: &mut VecDeque<u64>, order: u64) {
-    if orders.back() == Some(&order) {
-        orders.pop_back();
-    } else if let Ok(at) = orders.binary_search(&order) {
-        orders.remove(at);
-    }
 }
 
 impl Touch {
@@ -169,9 +149,11 @@ impl Touch {
         effects(bytes).flatten().for_each(|(_, effect)| self.add(&effect));
     }
 
-    /// Adds a key.
+    /// Adds a key, unless it was the one added last: most commands name the one key that they change.
     pub(super) fn add_key(&mut self, key: &[u8]) {
-        self.keys.push(key.into());
+        if self.keys.last().is_none_or(|last| **last != *key) {
+            self.keys.push(key.into());
+        }
     }
 
     fn add(&mut self, effect: &Effect<'_>) {

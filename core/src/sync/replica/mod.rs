@@ -13,6 +13,7 @@ mod incoming;
 mod index;
 mod interest;
 mod order;
+mod orders;
 mod pending;
 mod push;
 mod rebase;

@@ -5,7 +5,10 @@
 
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
-use super::index::{Footprint, Index, Touch};
+use super::{
+    index::{Footprint, Index, Touch},
+    orders::Orders,
+};
 use crate::{
     effect::Undo,
     env::{Env, UnixMillis},
@@ -95,6 +98,9 @@ impl PendingQueue {
         }
         let pending =
             Pending { command, told, outcome, refusal: None, pushed_effects: None, applied, footprint, found: 0 };
+        if self.queue.back().is_none_or(|last| last.command.order < order) {
+            return self.queue.push_back(pending);
+        }
         let place = self.queue.partition_point(|other| other.command.order < order);
         self.queue.insert(place, pending);
     }
@@ -195,13 +201,13 @@ impl PendingQueue {
     /// stands. (What isn't applied has taken back with it all that came later and shared a key.)
     pub(super) fn stands_first(&self, order: u64) -> bool {
         let Some(pending) = self.get(order).filter(|pending| pending.applied) else { return false };
-        if self.index.everything().front().is_some_and(|first| *first < order) {
+        if self.index.everything().first().is_some_and(|first| first < order) {
             return false;
         }
         match &pending.footprint {
             Footprint::Everything => self.queue.front().is_some_and(|first| first.command.order == order),
             Footprint::Keys(keys) => {
-                keys.iter().all(|key| self.index.sharing(key).and_then(VecDeque::front).is_some_and(|at| *at == order))
+                keys.iter().all(|key| self.index.sharing(key).and_then(Orders::first).is_some_and(|at| at == order))
             }
         }
     }
@@ -215,7 +221,7 @@ impl PendingQueue {
             return applied.map(|pending| pending.command.order).collect();
         }
         let search = self.index.begin_search();
-        let mut found: Vec<u64> = self.index.everything().iter().copied().filter(|order| *order >= from).collect();
+        let mut found: Vec<u64> = self.index.everything().iter().filter(|order| *order >= from).collect();
         touch.keys.iter().for_each(|key| self.index.search(key, from, &mut found));
         let mut disturbed: Vec<u64> = Vec::with_capacity(found.len());
         let mut all_after = u64::MAX;
@@ -240,7 +246,7 @@ impl PendingQueue {
 
     /// Whether an applied command comes after this one that shares a key with it. Cost: O(its keys).
     pub(super) fn is_overtaken(&self, order: u64) -> bool {
-        let is_later = |orders: &VecDeque<u64>| orders.back().is_some_and(|last| *last > order);
+        let is_later = |orders: &Orders| orders.last().is_some_and(|last| last > order);
         is_later(self.index.everything())
             || match self.get(order).map(|pending| &pending.footprint) {
                 Some(Footprint::Keys(keys)) => keys.iter().any(|key| self.index.sharing(key).is_some_and(is_later)),
@@ -342,7 +348,7 @@ impl PendingQueue {
     /// The applied commands that touch a key by its name, ascending.
     pub(super) fn touching(&self, key: &[u8]) -> impl Iterator<Item = u64> {
         let touches = |order: &u64| self.get(*order).is_some_and(|pending| pending.footprint.names(key));
-        self.index.sharing(key).into_iter().flatten().copied().filter(touches)
+        self.index.sharing(key).into_iter().flat_map(Orders::iter).filter(touches)
     }
 
     /// The keys that commands touch by their names, ascending.

@@ -3,6 +3,8 @@
  * is sent and acknowledged; stored as well, or not.
  */
 
+import { turn } from '../turn.js';
+
 export async function open({ load, storage, url, WebSocket }) {
   const { open } = await load();
   const options = { name: 'bench', storage: storage ?? 'memory', url, WebSocket };
@@ -48,19 +50,21 @@ class Store {
     return this.db.zrange('scores', 0, 9, 'REV');
   }
 
-  load(keys, values) {
+  async load(keys, values) {
     for (let from = 0; from < keys.length; from += BATCH) {
       const words = [];
       for (let index = from; index < Math.min(keys.length, from + BATCH); index++) words.push(keys[index], values[index]);
       this.db.mset(words);
+      await turn();
     }
   }
 
-  zload(members, scores) {
+  async zload(members, scores) {
     for (let from = 0; from < members.length; from += BATCH) {
       const words = [];
       for (let index = from; index < Math.min(members.length, from + BATCH); index++) words.push(scores[index], members[index]);
       this.db.zadd('scores', words);
+      await turn();
     }
   }
 
