@@ -94,7 +94,7 @@ impl Context<'_> {
                 let db = self.data.db;
                 let mut inner = self.inner(out, protocol);
                 inner.session = session;
-                let outcome = run(&mut inner, row, rest);
+                let outcome = run(&mut inner, row, words);
                 self.data.db = db;
                 outcome.map(|()| if closes { BusyCall::Close } else { BusyCall::Answered })
             }

@@ -49,12 +49,16 @@ pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) {
         // An EXEC that isn't admitted ends the transaction all the same.
         if args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"exec")) {
             outcome = Err(transactions::abort(ctx, why));
+            #[cfg(feature = "server")]
+            ctx.tell_monitors(&ABORTED, args);
         } else if let Some(transaction) = &mut ctx.session().transaction {
             transaction.aborted = true;
         }
     }
     let outcome = match outcome {
-        Ok(Some((row, words))) => run(ctx, row, words),
+        Ok(Some(row)) => run(ctx, row, args),
+        // It waits for the end of a pause.
+        Ok(None) if ctx.wait.is_some() => Ok(()),
         Ok(None) => {
             ctx.reply.simple("QUEUED");
             Ok(())
@@ -67,12 +71,9 @@ pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) {
     }
 }
 
-/// A row and the words to call it with, the name not among them.
-type Call<'a> = (&'static Command, &'a [&'a [u8]]);
-
-/// What is to run now, or `None` if the call was queued.
-fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]], found: Found) -> Result<Option<Call<'a>>> {
-    let (row, name_words) = found?;
+/// What is to run now, or `None` if the call was queued or has to wait.
+fn admit(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) -> Result<Option<&'static Command>> {
+    let (row, _) = found?;
     let limit = ctx.limits.queued_bytes_max;
     #[cfg(feature = "server")]
     if !ctx.session().trusted {
@@ -83,6 +84,10 @@ fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]], found: Found) -> Resul
     ctx.admit_memory(row)?;
     #[cfg(feature = "server")]
     check_listening(ctx, row)?;
+    #[cfg(feature = "server")]
+    if ctx.data.is_paused && ctx.postpone(row, args) {
+        return Ok(None);
+    }
     let session = ctx.session();
     match &mut session.transaction {
         Some(transaction) if !row.flags.has(Flags::NO_QUEUE) => {
@@ -92,19 +97,32 @@ fn admit<'a>(ctx: &mut Context<'_>, args: &'a [&'a [u8]], found: Found) -> Resul
             transaction.queue(Queued::new(args), limit)?;
             Ok(None)
         }
-        _ => Ok(Some((row, args.get(name_words..).unwrap_or_default()))),
+        _ => Ok(Some(row)),
     }
 }
 
-/// Runs a row's handler; `words` don't include the name.
-pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, words: &[&[u8]]) -> Result<()> {
+/// Runs a row's handler for a call, the name first.
+pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, call: &[&[u8]]) -> Result<()> {
     check_writable(ctx, row)?;
     ctx.row = row;
     ctx.data.writing = row.flags.has(Flags::WRITE);
     ctx.stats.commands += 1;
+    let words = call.get(if row.container.is_empty() { 1 } else { 2 }..).unwrap_or_default();
+    // What a script calls comes after the script itself.
+    #[cfg(feature = "server")]
+    let comes_first = row.group == Group::Scripting;
+    #[cfg(feature = "server")]
+    if comes_first && ctx.data.happenings.is_some() {
+        ctx.tell_monitors(row, call);
+    }
     let outcome = (row.handler)(ctx, &mut Args::new(words));
     #[cfg(feature = "server")]
-    ctx.notify(row, words);
+    if ctx.data.happenings.is_some() {
+        if !comes_first {
+            ctx.tell_monitors(row, call);
+        }
+        ctx.notify(row, call);
+    }
     outcome
 }
 
@@ -148,6 +166,11 @@ fn unknown_command(args: &[&[u8]]) -> Error {
 fn shown(word: &[u8], bytes_max: usize) -> String {
     String::from_utf8_lossy(word.get(..word.len().min(bytes_max)).unwrap_or_default()).into_owned()
 }
+
+/// An `EXEC` that didn't come to run, as those who are told of calls see it.
+#[cfg(feature = "server")]
+static ABORTED: Command =
+    Command::new(Group::Transactions, "exec", 1, Flags(0), Keys::None, |_, _| Err(Error::EXEC_ABORTED));
 
 /// The row that stands in the context while a name that is no command is answered.
 pub(crate) static UNKNOWN: Command =

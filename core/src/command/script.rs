@@ -28,11 +28,10 @@ impl Context<'_> {
     /// # Errors
     /// If the command can't be called by a script, or by this one, or fails. Nothing is appended then.
     pub fn call_from_script(&mut self, words: &[&[u8]], rules: ScriptRules, out: &mut Vec<u8>) -> Result<()> {
-        let (row, name_words) =
-            find_row(words).map_err(|error| match error.text().contains("wrong number of arg") {
-                true => Error::new("ERR Wrong number of args calling Redis command from script"),
-                false => Error::new("ERR Unknown Redis command called from script"),
-            })?;
+        let (row, _) = find_row(words).map_err(|error| match error.text().contains("wrong number of arg") {
+            true => Error::new("ERR Wrong number of args calling Redis command from script"),
+            false => Error::new("ERR Unknown Redis command called from script"),
+        })?;
         if row.flags.has(Flags::NO_SCRIPT) && !self.config.scripts_call_all {
             return Err(Error::new("ERR This Redis command is not allowed from script"));
         }
@@ -40,7 +39,8 @@ impl Context<'_> {
             guard.check(words)?;
         }
         self.check_allowed(row, words, Occasion::Script)?;
-        if rules.access == ScriptAccess::ReadOnly && row.flags.has(Flags::WRITE) {
+        let tells = matches!(row.name, "publish" | "spublish");
+        if rules.access == ScriptAccess::ReadOnly && (row.flags.has(Flags::WRITE) || tells) {
             return Err(Error::new("ERR Write commands are not allowed from read-only scripts."));
         }
         if !rules.allows_oom {
@@ -48,7 +48,7 @@ impl Context<'_> {
         }
         let start = out.len();
         let mut inner = self.inner(out, rules.protocol);
-        let outcome = run(&mut inner, row, words.get(name_words..).unwrap_or_default());
+        let outcome = run(&mut inner, row, words);
         let (db, draws, lookups) = (inner.data.db, inner.data.draws, inner.data.lookups);
         self.data.db = db;
         self.data.draws = draws;
@@ -107,6 +107,8 @@ impl Context<'_> {
                 writing: false,
                 draws: self.data.draws,
                 lookups: self.data.lookups,
+                is_paused: self.data.is_paused,
+                touches: self.data.touches,
                 happenings: self.data.happenings.is_some().then(Vec::new),
             },
             reply: Reply::new(out, protocol),

@@ -27,6 +27,8 @@ const FAMILIES: &[&[Command]] = &[
     families::info::COMMANDS,
     families::keys::COMMANDS,
     families::memory::COMMANDS,
+    #[cfg(feature = "server")]
+    families::monitor::COMMANDS,
     families::object::COMMANDS,
     #[cfg(feature = "server")]
     families::persistence::COMMANDS,

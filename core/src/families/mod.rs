@@ -23,7 +23,11 @@ pub(crate) mod help;
 pub mod info;
 pub mod keys;
 pub mod memory;
+#[cfg(feature = "server")]
+pub mod monitor;
 pub mod object;
+#[cfg(feature = "server")]
+pub mod pause;
 #[cfg(feature = "server")]
 pub mod persistence;
 #[cfg(feature = "server")]

@@ -78,10 +78,10 @@ fn exec(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     for command in &transaction.commands {
         let words = command.words();
         let before = ctx.reply.position();
-        let mut outcome = find_row(&words).and_then(|(row, name_words)| {
+        let mut outcome = find_row(&words).and_then(|(row, _)| {
             #[cfg(feature = "server")]
             ctx.check_queued(row, &words)?;
-            run(ctx, row, words.get(name_words..).unwrap_or_default())
+            run(ctx, row, &words)
         });
         // It has run, as all of them do; only what it says is left out.
         if outcome.is_ok() && before - start > REPLY_BYTES_MAX {
