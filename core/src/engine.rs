@@ -195,6 +195,8 @@ impl Engine {
         }
         state.active_at = env.now;
         let (db, protocol) = (state.db, state.protocol);
+        #[cfg(feature = "server")]
+        let touches = !state.no_touch;
         let may_wait = state.may_wait && self.role == Role::Primary;
         if state.replies == Replies::SkipNext {
             state.replies = Replies::Skip;
@@ -208,7 +210,7 @@ impl Engine {
             Err(_) => &command::UNKNOWN,
         };
         #[cfg(feature = "server")]
-        let is_observed = self.is_observed();
+        let is_observed = self.is_observed(env.now);
         #[cfg(feature = "server")]
         if is_observed {
             self.begin_observed(session, serving, out);
@@ -227,6 +229,10 @@ impl Engine {
                 lookups: Lookups::default(),
                 #[cfg(feature = "server")]
                 happenings: is_observed.then(Vec::new),
+                #[cfg(feature = "server")]
+                is_paused: is_observed && self.sessions.pause.is_on(env.now),
+                #[cfg(feature = "server")]
+                touches,
             },
             reply: Reply::new(out, protocol),
             limits: &self.limits,
@@ -266,7 +272,8 @@ impl Engine {
             out.truncate(start);
         }
         if state.replies == Replies::Skip {
-            state.replies = Replies::On;
+            // A call that waits is answered later.
+            state.replies = if wait.is_some() { Replies::SkipNext } else { Replies::On };
         }
         #[cfg(feature = "server")]
         if is_observed {
@@ -326,6 +333,10 @@ impl Engine {
             return 0;
         }
         #[cfg(feature = "server")]
+        if self.sessions.pause.is_on(env.now) {
+            return 0;
+        }
+        #[cfg(feature = "server")]
         let start = self.begin_cycle();
         let mut removed = 0;
         for db in 0..DATABASES {
@@ -334,7 +345,7 @@ impl Engine {
             {
                 let effect = Effect::new(&key, Change::Delete(Removal::Expired));
                 #[cfg(feature = "server")]
-                if self.is_observed() {
+                if self.is_observed(env.now) {
                     let happening = command::Happening::before(&self.keyspace, db, &effect);
                     command::notify(&mut self.sessions, self.config.events(), happening);
                 }
@@ -350,7 +361,8 @@ impl Engine {
                 removed += fields.len().max(1);
                 let effect = Effect::new(&key, Change::Hash(HashChange::Expire(fields)));
                 #[cfg(feature = "server")]
-                let happening = self.is_observed().then(|| command::Happening::before(&self.keyspace, db, &effect));
+                let happening =
+                    self.is_observed(env.now).then(|| command::Happening::before(&self.keyspace, db, &effect));
                 self.apply(db, &effect);
                 #[cfg(feature = "server")]
                 if let Some(happening) = happening {

@@ -40,6 +40,12 @@ pub struct Data<'a> {
     /// What became of keys, if somebody is to be told.
     #[cfg(feature = "server")]
     pub(crate) happenings: Option<Vec<Happening>>,
+    /// Clients are paused: nothing goes of itself.
+    #[cfg(feature = "server")]
+    pub(crate) is_paused: bool,
+    /// Reading a key counts as a use of it.
+    #[cfg(feature = "server")]
+    pub(crate) touches: bool,
 }
 
 /// What the reads of a call met.
@@ -146,7 +152,11 @@ impl Data<'_> {
     ///
     /// Call it for each key before reading several at once with [`Data::peek`].
     pub fn settle(&mut self, key: &[u8]) {
-        self.settle_with(key, true);
+        #[cfg(feature = "server")]
+        let touches = self.touches;
+        #[cfg(not(feature = "server"))]
+        let touches = true;
+        self.settle_with(key, touches);
     }
 
     /// The entry of a key, without that counting as a use of it.
@@ -172,6 +182,10 @@ impl Data<'_> {
             self.lookups.misses += u64::from(!hit);
         }
         if self.role != Role::Primary && !self.writing {
+            return;
+        }
+        #[cfg(feature = "server")]
+        if self.is_paused && !self.writing {
             return;
         }
         match found {

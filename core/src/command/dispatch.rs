@@ -51,12 +51,16 @@ pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) {
         // An EXEC that isn't admitted ends the transaction all the same.
         if args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"exec")) {
             outcome = Err(transactions::abort(ctx, why));
+            #[cfg(feature = "server")]
+            ctx.tell_monitors(&ABORTED, args);
         } else if let Some(transaction) = &mut ctx.session().transaction {
             transaction.aborted = true;
         }
     }
     let outcome = match outcome {
         Ok(Some(row)) => run(ctx, row, args),
+        // It waits for the end of a pause.
+        Ok(None) if ctx.wait.is_some() => Ok(()),
         Ok(None) => {
             ctx.reply.simple("QUEUED");
             Ok(())
@@ -72,7 +76,7 @@ pub(crate) fn dispatch(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) {
     }
 }
 
-/// What is to run now, or `None` if the call was queued.
+/// What is to run now, or `None` if the call was queued or has to wait.
 fn admit(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) -> Result<Option<&'static Command>> {
     let (row, _) = found?;
     let limit = ctx.limits.queued_bytes_max;
@@ -89,6 +93,10 @@ fn admit(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) -> Result<Option<&
     ctx.admit_memory(row)?;
     #[cfg(feature = "server")]
     check_listening(ctx, row)?;
+    #[cfg(feature = "server")]
+    if ctx.data.is_paused && ctx.postpone(row, args) {
+        return Ok(None);
+    }
     let session = ctx.session();
     match &mut session.transaction {
         Some(transaction) if !row.flags.has(Flags::NO_QUEUE) => {
@@ -102,20 +110,32 @@ fn admit(ctx: &mut Context<'_>, args: &[&[u8]], found: Found) -> Result<Option<&
     }
 }
 
-/// Runs a row's handler for a call; the name is among its words.
-pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, args: &[&[u8]]) -> Result<()> {
+/// Runs a row's handler for a call, the name first.
+pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, call: &[&[u8]]) -> Result<()> {
     check_writable(ctx, row)?;
     ctx.row = row;
     ctx.data.writing = row.flags.has(Flags::WRITE);
     ctx.stats.commands += 1;
-    let words = args.get(row.name_words()..).unwrap_or_default();
+    let words = call.get(row.name_words()..).unwrap_or_default();
+    // What a script calls comes after the script itself.
+    #[cfg(feature = "server")]
+    let comes_first = row.group == Group::Scripting;
+    #[cfg(feature = "server")]
+    if comes_first && ctx.data.happenings.is_some() {
+        ctx.tell_monitors(row, call);
+    }
     #[cfg(feature = "server")]
     let start = ctx.begin();
     let outcome = (row.handler)(ctx, &mut Args::new(words));
     #[cfg(feature = "server")]
     {
-        ctx.notify(row, words);
-        ctx.account(row, args, start, outcome.is_err());
+        if ctx.data.happenings.is_some() {
+            if !comes_first {
+                ctx.tell_monitors(row, call);
+            }
+            ctx.notify(row, call);
+        }
+        ctx.account(row, call, start, outcome.is_err());
     }
     outcome
 }
@@ -160,6 +180,11 @@ fn unknown_command(args: &[&[u8]]) -> Error {
 fn shown(word: &[u8], bytes_max: usize) -> String {
     String::from_utf8_lossy(word.get(..word.len().min(bytes_max)).unwrap_or_default()).into_owned()
 }
+
+/// An `EXEC` that didn't come to run, as those who are told of calls see it.
+#[cfg(feature = "server")]
+static ABORTED: Command =
+    Command::new(Group::Transactions, "exec", 1, Flags(0), Keys::None, |_, _| Err(Error::EXEC_ABORTED));
 
 /// The row that stands in the context while a name that is no command is answered.
 pub(crate) static UNKNOWN: Command =

@@ -19,6 +19,10 @@ pub trait Interpreter: fmt::Debug {
     /// What the caller is answered with instead of a reply; nothing may have been written to it then.
     fn run(&mut self, command: ScriptCommand, ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()>;
 
+    /// Whether a call, the name first, may write: not if it runs a script that says that it doesn't. `command` is its row's
+    /// name.
+    fn may_write(&self, command: &str, call: &[&[u8]]) -> bool;
+
     /// Lines for the section on memory of `INFO`.
     fn facts(&self) -> Vec<(&'static str, String)>;
 }

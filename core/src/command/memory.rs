@@ -25,7 +25,7 @@ impl Context<'_> {
     /// # Errors
     /// [`Error::OUT_OF_MEMORY`]; of an `EXEC` too, whose transaction is gone then.
     pub(super) fn admit_memory(&mut self, row: &'static Command) -> Result<()> {
-        if self.config.memory_max() == 0 || self.data.role == Role::Replica {
+        if self.config.memory_max() == 0 || self.data.role == Role::Replica || self.data.is_paused {
             return Ok(());
         }
         self.is_over_memory = !self.make_room();

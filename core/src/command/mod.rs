@@ -24,6 +24,8 @@ mod memory;
 #[cfg(feature = "server")]
 mod notify;
 #[cfg(feature = "server")]
+mod observe;
+#[cfg(feature = "server")]
 mod permit;
 mod row;
 mod scan;

@@ -134,8 +134,8 @@ fn event_of_stream(change: &StreamChange<'_>, value: Option<Value<'_>>) -> &'sta
 }
 
 /// What the command that made a change calls it.
-fn named(row: &Command, words: &[&[u8]], happening: &Happening) -> (u16, &'static str) {
-    let has = |option: &str| words.iter().any(|word| word.eq_ignore_ascii_case(option.as_bytes()));
+fn named(row: &Command, call: &[&[u8]], happening: &Happening) -> (u16, &'static str) {
+    let has = |option: &str| call.iter().skip(1).any(|word| word.eq_ignore_ascii_case(option.as_bytes()));
     let (class, event) = (happening.class, happening.event);
     match (event, row.name) {
         ("del", "rename" | "renamenx") => (GENERIC, "rename_from"),
@@ -171,18 +171,18 @@ fn named(row: &Command, words: &[&[u8]], happening: &Happening) -> (u16, &'stati
 
 impl Context<'_> {
     /// Tells whoever listens what a command did.
-    pub(super) fn notify(&mut self, row: &Command, words: &[&[u8]]) {
+    pub(super) fn notify(&mut self, row: &Command, call: &[&[u8]]) {
         let Some(happenings) = &mut self.data.happenings else { return };
         let happenings = core::mem::take(happenings);
         if self.sessions.tracking.is_active() {
             self.invalidate(&happenings);
-            self.remember_reads(row, words);
+            self.remember_reads(row, call);
         }
         if happenings.is_empty() {
             return;
         }
         let wanted = self.config.events();
-        tell(self.sessions, wanted, happenings.into_iter().map(|happening| (named(row, words, &happening), happening)));
+        tell(self.sessions, wanted, happenings.into_iter().map(|happening| (named(row, call, &happening), happening)));
     }
 
     /// Tells those who track what the command changed, before it is remembered what it has read.
@@ -198,7 +198,7 @@ impl Context<'_> {
 
     /// Remembers which keys the command has read, for whom tracks them. What a script's command reads the script has
     /// read, and with it all keys that the script was given: what it makes of one may depend on the others.
-    fn remember_reads(&mut self, row: &Command, words: &[&[u8]]) {
+    fn remember_reads(&mut self, row: &Command, call: &[&[u8]]) {
         let reads = match row.group {
             Group::Scripting => core::mem::take(&mut self.data.lookups.in_script),
             _ => row.flags.has(Flags::READ),
@@ -206,10 +206,7 @@ impl Context<'_> {
         if !reads || !self.sessions.tracks_reads(self.session) {
             return;
         }
-        let names = [row.container.as_bytes(), row.name.as_bytes()];
-        let names = names.into_iter().filter(|name| !name.is_empty());
-        let call: Vec<&[u8]> = names.chain(words.iter().copied()).collect();
-        for position in row.key_positions(&call) {
+        for position in row.key_positions(call) {
             if let Some(key) = call.get(position) {
                 self.sessions.remember_read(self.session, key);
             }

@@ -39,7 +39,8 @@ impl Context<'_> {
             guard.check(words)?;
         }
         self.check_allowed(row, words, Occasion::Script)?;
-        if rules.access == ScriptAccess::ReadOnly && row.flags.has(Flags::WRITE) {
+        let tells = matches!(row.name, "publish" | "spublish");
+        if rules.access == ScriptAccess::ReadOnly && (row.flags.has(Flags::WRITE) || tells) {
             return Err(Error::new("ERR Write commands are not allowed from read-only scripts."));
         }
         if !rules.allows_oom {
@@ -106,6 +107,8 @@ impl Context<'_> {
                 writing: false,
                 draws: self.data.draws,
                 lookups: self.data.lookups,
+                is_paused: self.data.is_paused,
+                touches: self.data.touches,
                 happenings: self.data.happenings.is_some().then(Vec::new),
             },
             reply: Reply::new(out, protocol),

@@ -29,6 +29,8 @@ const FAMILIES: &[&[Command]] = &[
     #[cfg(feature = "server")]
     families::latency::COMMANDS,
     families::memory::COMMANDS,
+    #[cfg(feature = "server")]
+    families::monitor::COMMANDS,
     families::object::COMMANDS,
     #[cfg(feature = "server")]
     families::persistence::COMMANDS,

@@ -3,11 +3,11 @@
 
 use alloc::vec::Vec;
 
-use super::Engine;
+use super::{Engine, Flow};
 use crate::{
     command::WaitFor,
     env::{Env, UnixMillis},
-    session::{Published, Queued, SessionId, Topic, Wait, Woken},
+    session::{Errand, Published, Queued, SessionId, Topic, Wait, Woken},
 };
 
 impl Engine {
@@ -18,13 +18,38 @@ impl Engine {
 
     /// Lets a session wait if its call asked for that, and serves whom the call concerned.
     pub(super) fn wait_and_serve(&mut self, env: Env, session: SessionId, args: &[&[u8]], wait: Option<WaitFor>) {
+        self.begin_wait(session, args, wait);
+        self.serve_waiting(env);
+        if self.sessions.waiting.has_postponed() {
+            self.resume(env);
+        }
+    }
+
+    fn begin_wait(&mut self, session: SessionId, args: &[&[u8]], wait: Option<WaitFor>) {
         if let Some(WaitFor { keys, kind, deadline, call, otherwise }) = wait {
             let db = self.sessions.session_mut(session).db;
             let call = call.unwrap_or_else(|| Queued::new(args));
             let wait = Wait { call, db, keys, kind, deadline, otherwise };
             self.sessions.waiting.begin(session, wait, &mut self.keyspace);
         }
-        self.serve_waiting(env);
+    }
+
+    /// Makes the calls that waited for the end of a pause, if it is over.
+    fn resume(&mut self, env: Env) {
+        while !self.sessions.pause.is_on(env.now)
+            && let Some((session, call)) = self.sessions.waiting.pop_postponed(&mut self.keyspace)
+        {
+            let (words, mut reply) = (call.words(), Vec::new());
+            let (flow, wait) = self.call(env, session, &words, None, &mut reply);
+            if wait.is_none() {
+                self.sessions.woken.push_back(Woken { session, reply });
+            }
+            if flow == Flow::Close {
+                self.errands.push_back(Errand::Close(session));
+            }
+            self.begin_wait(session, &words, wait);
+            self.serve_waiting(env);
+        }
     }
 
     /// Serves the calls that wait for keys which have changed, and those that wait for what serving them changed.
@@ -50,8 +75,11 @@ impl Engine {
         }
     }
 
-    /// Answers the calls whose time to wait is over.
+    /// Answers the calls whose time to wait is over, and makes those for which a pause is.
     pub fn expire_waits(&mut self, env: Env) {
+        if self.sessions.waiting.has_postponed() {
+            self.resume(env);
+        }
         while let Some((session, otherwise)) = self.sessions.waiting.due(env.now) {
             self.sessions.wake_with(session, &mut self.keyspace, |reply| otherwise.write(reply));
         }

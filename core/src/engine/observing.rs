@@ -1,15 +1,16 @@
-//! Those who look on: what is done around a call while somebody tracks keys or is told of events. While nobody does,
-//! a call costs one test.
+//! Those who look on: what is done around a call while somebody tracks keys, is told of events or calls, or clients are
+//! paused. Otherwise that costs a call a few tests.
 
 use alloc::vec::Vec;
 
 use super::Engine;
-use crate::{command::Command, session::SessionId};
+use crate::{command::Command, env::UnixMillis, session::SessionId};
 
 impl Engine {
-    /// Whether what calls do is of interest to anybody.
-    pub(super) fn is_observed(&self) -> bool {
-        self.config.events() != 0 || self.sessions.tracking.is_active()
+    /// Whether what calls do is of interest to anybody, or may have to wait.
+    pub(super) fn is_observed(&self, now: UnixMillis) -> bool {
+        let is_heard = self.config.events() != 0 || self.sessions.tracking.is_active();
+        is_heard || !self.sessions.monitors.is_empty() || self.sessions.pause.is_on(now)
     }
 
     /// Begins a call that is looked on.
@@ -202,6 +203,111 @@ mod tests {
         assert!(world.call(1, "INFO stats").contains("tracking_total_keys:0 tracking_total_items:0"));
         world.engine.limit_tracking();
         assert!(world.call(1, "INFO clients").contains("tracking_clients:0"));
+    }
+
+    #[test]
+    fn every_call_is_told_as_it_ran_and_without_secrets() {
+        let mut world = World::new(2);
+        world.setup(0, &["MONITOR"]);
+        for line in
+            ["SeT k \"v", "SELECT 3", "MULTI", "GET k", "EXEC", "MULTI", "NONE", "EXEC", "AUTH a b", "CONFIG GET port"]
+        {
+            world.call(1, line);
+        }
+        world.call(1, "HELLO 3 AUTH a b");
+        let told: Vec<String> = world.told().into_iter().map(|(client, text)| format!("{client} {text}")).collect();
+        let lines = [
+            (0, r#""SeT" "k" "\"v""#),
+            (3, r#""SELECT" "3""#),
+            (3, r#""MULTI""#),
+            (3, r#""GET" "k""#),
+            (3, r#""EXEC""#),
+            (3, r#""MULTI""#),
+            (3, r#""EXEC""#),
+            (3, r#""AUTH" "(redacted)" "(redacted)""#),
+            (3, r#""HELLO" "3" "AUTH" "(redacted)" "(redacted)""#),
+        ];
+        let expected = lines.map(|(db, call)| format!("0 +0.001000 [{db} 127.0.0.1:1] {call}"));
+        assert_eq!(told, expected);
+        assert!(world.call(1, "CLIENT LIST").contains(" flags=O "));
+        world.setup(0, &["RESET"]);
+        world.setup(1, &["MULTI", "MONITOR"]);
+        assert_eq!(world.call(1, "EXEC"), "*1 -ERR MONITOR isn't allowed for DENY BLOCKING client");
+        assert_eq!(world.told(), []);
+    }
+
+    #[test]
+    fn a_pause_keeps_writes_in_order_and_lets_reads_pass() {
+        let mut world = World::new(4);
+        world.setup(0, &["RPUSH l a"]);
+        world.setup(3, &["MULTI"]);
+        assert_eq!(world.call(3, "INCR n"), "+QUEUED");
+        world.setup(0, &["CLIENT PAUSE 1000 WRITE"]);
+        for (client, line) in [(1, "RPUSH l b"), (2, "RPUSH l c"), (3, "EXEC")] {
+            assert_eq!(world.call(client, line), "", "{line}");
+        }
+        assert_eq!(world.call(0, "LRANGE l 0 -1"), "*1 $1 a");
+        assert_eq!(world.call(0, "RPUSH l"), "-ERR wrong number of arguments for 'rpush' command");
+        assert!(world.call(0, "INFO clients").contains("blocked_clients:3"));
+        assert_eq!(world.call(0, "CLIENT UNBLOCK 2"), ":0");
+        let closed = world.sessions[2];
+        world.engine.close_session(closed);
+        assert_eq!(world.told(), []);
+        world.setup(0, &["CLIENT UNPAUSE"]);
+        assert_eq!(world.told(), [(1, ":2".to_string()), (3, "*1 :1".to_string())]);
+    }
+
+    #[test]
+    fn a_pause_ends_by_itself_and_the_longer_and_stricter_holds() {
+        let mut world = World::new(2);
+        world.setup(0, &["CLIENT PAUSE 100 ALL"]);
+        // Nobody gets past a pause of everything, not even to end it.
+        assert_eq!(world.call(0, "CLIENT UNPAUSE"), "");
+        world.now_ms = 101;
+        world.engine.expire_waits(Env::new(world.now_ms, 1));
+        assert_eq!(world.told(), [(0, "+OK".to_string())]);
+        world.setup(0, &["CLIENT PAUSE 400 WRITE"]);
+        world.setup(1, &["CLIENT PAUSE 100 ALL"]);
+        assert_eq!(world.call(0, "PING"), "");
+        assert_eq!(world.call(1, "QUIT"), "+OK");
+        world.now_ms = 500;
+        world.engine.expire_waits(Env::new(world.now_ms, 1));
+        assert_eq!(world.told(), []);
+        world.now_ms = 501;
+        world.engine.expire_waits(Env::new(world.now_ms, 1));
+        assert_eq!(world.told(), [(0, "+PONG".to_string())]);
+        world.setup(0, &["SET k 1"]);
+    }
+
+    #[test]
+    fn nothing_expires_during_a_pause_though_it_seems_so() {
+        let mut world = World::new(1);
+        world.setup(0, &["SET k 1 PX 10", "CLIENT PAUSE 1000 WRITE"]);
+        world.now_ms = 100;
+        assert_eq!(world.call(0, "GET k"), "$-1");
+        assert_eq!(world.engine.expire(Env::new(100, 1), 10), 0);
+        assert_eq!(world.call(0, "DBSIZE"), ":1");
+        world.setup(0, &["CLIENT UNPAUSE"]);
+        assert_eq!(world.engine.expire(Env::new(100, 1), 10), 1);
+    }
+
+    #[test]
+    fn a_waiting_call_that_isn_t_to_be_answered_stays_unanswered() {
+        let mut world = World::new(2);
+        for (line, woken) in [("CLIENT REPLY SKIP", ""), ("CLIENT REPLY OFF", "")] {
+            world.call(0, line);
+            world.call(0, "BLPOP l 0.1");
+            world.now_ms += 1000;
+            world.engine.expire_waits(Env::new(world.now_ms, 1));
+            assert_eq!(world.told(), [(0, woken.to_string())], "{line}");
+        }
+        assert_eq!(world.call(0, "CLIENT REPLY ON"), "+OK");
+        world.setup(0, &["SET k v", "CLIENT NO-TOUCH ON"]);
+        world.now_ms += 5000;
+        world.setup(0, &["GET k"]);
+        assert_eq!(world.call(1, "OBJECT IDLETIME k"), ":5");
+        world.setup(0, &["TOUCH k"]);
+        assert_eq!(world.call(1, "OBJECT IDLETIME k"), ":0");
     }
 
     /// What a client does with what it is sent: drops the keys that it is told of.

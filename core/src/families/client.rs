@@ -7,7 +7,7 @@ use alloc::{
 };
 use core::fmt::Write;
 
-use super::{connection::check_name, help::reply_help, tracking};
+use super::{connection::check_name, help::reply_help, pause, tracking};
 use crate::{
     acl::Users,
     command::{Args, Command, Context, Flags, Group, Keys},
@@ -43,13 +43,15 @@ pub const COMMANDS: &[Command] = &[
             row("info", 2, OWN, info)
                 .doc("6.2.0", "O(1)", "", "Returns information about the connection."),
             row("kill", -3, ADMIN, kill)
-                .doc("2.4.0", "O(N) where N is the number of client connections", "ip:port | <ID client-id | TYPE <NORMAL | MASTER | REPLICA | PUBSUB> | USER username | ADDR ip:port | LADDR ip:port | SKIPME <YES | NO>> ...", "Terminates open connections."),
+                .doc("2.4.0", "O(N) where N is the number of client connections", "ip:port | <ID client-id | TYPE <NORMAL | MASTER | REPLICA | PUBSUB> | USER username | ADDR ip:port | LADDR ip:port | SKIPME <YES | NO> | MAXAGE maxage> ...", "Terminates open connections."),
             row("list", -2, ADMIN, list)
                 .doc("2.4.0", "O(N) where N is the number of client connections", "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]", "Lists open connections."),
             row("no-evict", 3, ADMIN, switch)
                 .doc("7.0.0", "O(1)", "ON | OFF", "Sets the client eviction mode of the connection."),
-            row("no-touch", 3, OWN, switch)
+            row("no-touch", 3, OWN, no_touch)
                 .doc("7.2.0", "O(1)", "ON | OFF", "Controls whether commands sent by the client affect the access times of keys."),
+            row("pause", -3, ADMIN, pause::pause)
+                .doc("3.0.0", "O(1)", "timeout [WRITE | ALL]", "Suspends commands processing."),
             row("reply", 3, OWN, reply)
                 .doc("3.2.0", "O(1)", "ON | OFF | SKIP", "Instructs the server whether to reply to commands."),
             row("setinfo", 4, OWN, setinfo)
@@ -62,6 +64,8 @@ pub const COMMANDS: &[Command] = &[
                 .doc("6.2.0", "O(1)", "", "Returns information about server-assisted client-side caching for the connection."),
             row("unblock", -3, ADMIN, unblock)
                 .doc("5.0.0", "O(log N) where N is the number of client connections", "client-id [TIMEOUT | ERROR]", "Unblocks a client blocked by a blocking command from a different connection."),
+            row("unpause", 2, ADMIN, pause::unpause)
+                .doc("6.2.0", "O(N) Where N is the number of paused clients", "", "Resumes processing commands from paused clients."),
         ]),
 ];
 
@@ -93,6 +97,7 @@ fn unblock(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     }
     args.end()?;
     let found = ctx.sessions.iter().find(|(_, session)| i64::try_from(session.id) == Ok(id)).map(|(found, _)| found);
+    let found = found.filter(|session| !ctx.sessions.waiting.is_postponed(*session));
     const UNBLOCKED: Error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
     if let Some(session) = found.filter(|_| with_error) {
         ctx.account_unblocked(session, &UNBLOCKED);
@@ -126,7 +131,17 @@ fn setinfo(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Takes a switch that has no effect: no connection is closed to save memory, and reading doesn't age keys.
+fn no_touch(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let is_on = args.take_if("ON");
+    if !is_on && !args.take_if("OFF") {
+        return Err(Error::SYNTAX);
+    }
+    ctx.session().no_touch = is_on;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Takes a switch that has no effect: no connection is closed to save memory.
 fn switch(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     if !args.take_if("ON") && !args.take_if("OFF") {
         return Err(Error::SYNTAX);
@@ -194,12 +209,14 @@ fn list(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 fn flags(ctx: &Context<'_>, id: SessionId, session: &Session) -> String {
     let tracker = session.tracker.as_ref();
     let letters = [
+        ('O', ctx.sessions.monitors.contains(&id)),
         ('P', session.listens()),
         ('x', session.transaction.is_some()),
         ('b', ctx.sessions.waiting.is_waiting(id)),
         ('t', tracker.is_some()),
         ('R', tracker.is_some_and(|tracker| tracker.is_broken)),
         ('B', tracker.is_some_and(|tracker| tracker.options.broadcast)),
+        ('T', session.no_touch),
     ];
     let flags: String = letters.iter().filter(|(_, is)| *is).map(|(letter, _)| letter).collect();
     if flags.is_empty() { "N".into() } else { flags }
@@ -297,11 +314,14 @@ struct Victims<'a> {
     kind: Option<Kind>,
     user: Option<UserId>,
     skip_me: bool,
+    /// Those that were opened so many seconds ago, or before.
+    age_min: Option<u64>,
 }
 
 impl<'a> Victims<'a> {
     fn read(args: &mut Args<'a>, users: &Users) -> Result<Self> {
-        let mut victims = Self { id: None, address: None, local_address: None, kind: None, user: None, skip_me: true };
+        let mut victims =
+            Self { id: None, address: None, local_address: None, kind: None, user: None, skip_me: true, age_min: None };
         while !args.is_empty() {
             if args.len() < 2 {
                 return Err(Error::SYNTAX);
@@ -321,6 +341,11 @@ impl<'a> Victims<'a> {
                     return Err(Error::owned(format!("ERR No such user '{}'", String::from_utf8_lossy(user))));
                 };
                 victims.user = Some(id);
+            } else if args.take_if("MAXAGE") {
+                let age = num::parse_i64(args.word()?);
+                let age = age.ok_or(Error::new("ERR maxage is not an integer or out of range"))?;
+                let age = u64::try_from(age).ok().filter(|age| *age > 0);
+                victims.age_min = Some(age.ok_or(Error::new("ERR maxage should be greater than 0"))?);
             } else if args.take_if("SKIPME") {
                 victims.skip_me = args.take_if("YES");
                 if !victims.skip_me && !args.take_if("NO") {
@@ -333,11 +358,12 @@ impl<'a> Victims<'a> {
         Ok(victims)
     }
 
-    fn holds(&self, session: &Session, is_me: bool, local_address: &str) -> bool {
+    fn holds(&self, session: &Session, is_me: bool, local_address: &str, now: UnixMillis) -> bool {
         !session.killed
             && self.kind.is_none_or(|kind| kind.holds(session))
             && self.user.is_none_or(|user| session.user == Some(user))
             && !(self.skip_me && is_me)
+            && self.age_min.is_none_or(|age| now.ms_since(session.opened_at) / 1000 >= age)
             && self.id.is_none_or(|id| id == session.id)
             && self.address.is_none_or(|address| address == session.address.as_bytes())
             && self.local_address.is_none_or(|address| address == local_address.as_bytes())
@@ -349,12 +375,12 @@ fn kill(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let victims = match old_form {
         true => {
             let address = Some(args.word()?);
-            Victims { id: None, address, local_address: None, kind: None, user: None, skip_me: false }
+            Victims { id: None, address, local_address: None, kind: None, user: None, skip_me: false, age_min: None }
         }
         false => Victims::read(args, ctx.users)?,
     };
-    let (me, local_address) = (ctx.session, local_address(ctx));
-    let chosen = ctx.sessions.iter().filter(|(id, session)| victims.holds(session, *id == me, &local_address));
+    let (me, local_address, now) = (ctx.session, local_address(ctx), ctx.data.now());
+    let chosen = ctx.sessions.iter().filter(|(id, session)| victims.holds(session, *id == me, &local_address, now));
     let mut chosen: Vec<(u64, SessionId)> = chosen.map(|(id, session)| (session.id, id)).collect();
     order::sort(&mut chosen);
     for (_, id) in &chosen {

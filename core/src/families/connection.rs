@@ -79,7 +79,13 @@ fn reset(ctx: &mut Context<'_>, _: &mut Args<'_>) -> Result<()> {
     ctx.sessions.unsubscribe_all(ctx.session);
     #[cfg(feature = "server")]
     ctx.sessions.untrack(ctx.session);
+    #[cfg(feature = "server")]
+    ctx.sessions.monitors.remove(&ctx.session);
     let session = ctx.sessions.session_mut(ctx.session);
+    #[cfg(feature = "server")]
+    {
+        session.no_touch = false;
+    }
     session.name.clear();
     session.db = 0;
     session.protocol = Protocol::Resp2;

@@ -25,7 +25,11 @@ pub mod keys;
 #[cfg(feature = "server")]
 pub mod latency;
 pub mod memory;
+#[cfg(feature = "server")]
+pub mod monitor;
 pub mod object;
+#[cfg(feature = "server")]
+pub mod pause;
 #[cfg(feature = "server")]
 pub mod persistence;
 #[cfg(feature = "server")]

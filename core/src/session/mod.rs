@@ -6,6 +6,10 @@
 mod errand;
 mod guard;
 #[cfg(feature = "server")]
+mod monitor;
+#[cfg(feature = "server")]
+mod pause;
+#[cfg(feature = "server")]
 mod pubsub;
 #[cfg(feature = "server")]
 mod tracking;
@@ -19,6 +23,10 @@ use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 pub use errand::Errand;
 pub use guard::Guard;
+#[cfg(feature = "server")]
+pub(crate) use monitor::{Monitors, quote};
+#[cfg(feature = "server")]
+pub(crate) use pause::Pause;
 #[cfg(feature = "server")]
 pub use pubsub::Published;
 #[cfg(feature = "server")]
@@ -76,6 +84,9 @@ pub struct Session {
     pub last_command: (&'static str, &'static str),
     /// Whether it is answered.
     pub replies: Replies,
+    /// Its reading doesn't count as a use of keys: `CLIENT NO-TOUCH`.
+    #[cfg(feature = "server")]
+    pub(crate) no_touch: bool,
     /// Bytes that wait for the client to read them, as far as the shell has told.
     #[cfg(feature = "server")]
     pub output_bytes: usize,
@@ -150,6 +161,11 @@ pub struct Sessions {
     pub(crate) pubsub: PubSub,
     #[cfg(feature = "server")]
     pub(crate) tracking: Tracking,
+    /// Who is told of every call.
+    #[cfg(feature = "server")]
+    pub(crate) monitors: Monitors,
+    #[cfg(feature = "server")]
+    pub(crate) pause: Pause,
 }
 
 impl Sessions {
@@ -174,6 +190,8 @@ impl Sessions {
             replies: Replies::On,
             #[cfg(feature = "server")]
             output_bytes: 0,
+            #[cfg(feature = "server")]
+            no_touch: false,
             may_wait: true,
             killed: false,
             guard: None,
@@ -193,6 +211,8 @@ impl Sessions {
             self.waiting.end(id, keyspace);
             #[cfg(feature = "server")]
             self.pubsub.leave_all(id, &session.listening);
+            #[cfg(feature = "server")]
+            self.monitors.remove(&id);
             #[cfg(feature = "server")]
             if let Some(tracker) = session.tracker.take() {
                 self.tracking.leave(id, &tracker);
@@ -234,7 +254,7 @@ impl Sessions {
         self.iter()
             .filter(move |(id, session)| {
                 let is_idle = session.user.is_some() && now.ms_since(session.active_at) > idle_ms;
-                is_idle && session.listening.is_empty() && !self.waiting.is_waiting(*id)
+                is_idle && session.listening.is_empty() && !self.waiting.is_waiting(*id) && !self.monitors.contains(id)
             })
             .map(|(id, _)| id)
     }

@@ -277,7 +277,7 @@ impl Sessions {
         for number in self.tracking.take(key) {
             let Some(id) = self.tracking.live.get(&number).copied() else { continue };
             let hears = |session: &Session, tracker: &Tracker| {
-                !tracker.options.broadcast && !(tracker.options.noloop && Some(session.id) == by)
+                !(tracker.options.broadcast || tracker.options.noloop && Some(session.id) == by)
             };
             let session = self.session(id);
             if session.is_some_and(|session| session.tracker.as_ref().is_some_and(|tracker| hears(session, tracker))) {

@@ -13,7 +13,7 @@ use alloc::{
     vec::Vec,
 };
 
-use super::{Queued, SessionId, Sessions, Woken};
+use super::{Queued, Replies, SessionId, Sessions, Woken};
 use crate::{
     env::UnixMillis,
     keyspace::{Keyspace, Kind},
@@ -46,12 +46,14 @@ pub(crate) enum Otherwise {
     Nobody,
     /// That the disk has it, and nobody else.
     OnlyLocal,
+    /// Nothing: its time is over when a pause is, and then it is called.
+    Called,
 }
 
 impl Otherwise {
     pub(crate) fn write(self, reply: &mut Reply<'_>) {
         match self {
-            Self::Null => reply.null_array(),
+            Self::Null | Self::Called => reply.null_array(),
             Self::Nobody => reply.integer(0),
             Self::OnlyLocal => {
                 reply.array(2);
@@ -66,11 +68,13 @@ impl Otherwise {
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     begun: u64,
-    waits: BTreeMap<u64, (SessionId, Wait)>,
-    by_session: BTreeMap<SessionId, u64>,
+    pub(super) waits: BTreeMap<u64, (SessionId, Wait)>,
+    pub(super) by_session: BTreeMap<SessionId, u64>,
     /// By database and key, in the order in which they began to wait.
     by_key: BTreeMap<u8, BTreeMap<Box<[u8]>, BTreeSet<u64>>>,
     by_deadline: BTreeSet<(UnixMillis, u64)>,
+    /// Those that wait for the end of a pause.
+    pub(super) postponed: BTreeSet<u64>,
 }
 
 impl Waiting {
@@ -92,6 +96,9 @@ impl Waiting {
         if let Some(deadline) = wait.deadline {
             self.by_deadline.insert((deadline, number));
         }
+        if wait.otherwise == Otherwise::Called {
+            self.postponed.insert(number);
+        }
         self.by_session.insert(session, number);
         self.waits.insert(number, (session, wait));
     }
@@ -99,6 +106,7 @@ impl Waiting {
     /// Ends a session's waiting. Returns whether it waited.
     pub(crate) fn end(&mut self, session: SessionId, keyspace: &mut Keyspace) -> bool {
         let Some(number) = self.by_session.remove(&session) else { return false };
+        self.postponed.remove(&number);
         let Some((_, wait)) = self.waits.remove(&number) else { return false };
         for key in wait.keys {
             keyspace.forget_key(wait.db, &key);
@@ -167,7 +175,12 @@ impl Sessions {
         write: impl FnOnce(&mut Reply<'_>),
     ) -> bool {
         let mut bytes = Vec::new();
-        write(&mut Reply::new(&mut bytes, self.session_mut(session).protocol));
+        let state = self.session_mut(session);
+        match state.replies {
+            Replies::On => write(&mut Reply::new(&mut bytes, state.protocol)),
+            Replies::SkipNext | Replies::Skip => state.replies = Replies::On,
+            Replies::Off => {}
+        }
         self.wake(session, bytes, keyspace)
     }
 }

@@ -117,6 +117,13 @@ impl Libraries {
         self.machine.run(ctx, &call)
     }
 
+    /// What a function says of itself, by its name in lower case.
+    pub(super) fn flags_of(&self, name: &str) -> Option<ScriptFlags> {
+        let library = self.of_function.get(name).and_then(|library| self.by_name.get(library))?;
+        let function = library.functions.iter().find(|function| function.name.eq_ignore_ascii_case(name))?;
+        Some(function.flags)
+    }
+
     /// `FUNCTION`.
     pub(super) fn act(&mut self, ctx: &mut Context<'_>, action: FunctionAction, args: &mut Args<'_>) -> Result<()> {
         match action {

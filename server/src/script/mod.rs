@@ -213,6 +213,17 @@ impl Interpreter for Scripts {
         }
     }
 
+    fn may_write(&self, command: &str, call: &[&[u8]]) -> bool {
+        let Some(word) = call.get(1) else { return true };
+        let lower = || String::from_utf8_lossy(word).to_ascii_lowercase();
+        let flags = match command {
+            "eval" => split_script(word).ok().map(|(flags, _)| flags),
+            "evalsha" => self.known.get(&lower()).map(|script| script.flags),
+            _ => self.libraries.flags_of(&lower()),
+        };
+        flags.is_none_or(|flags| !flags.has(ScriptFlags::NO_WRITES))
+    }
+
     fn facts(&self) -> Vec<(&'static str, String)> {
         let (libraries, functions) = self.libraries.counts();
         let sources: usize = self.known.values().map(|script| script.bytes).sum();

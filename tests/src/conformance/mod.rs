@@ -45,6 +45,7 @@ pub const FAST: &[&str] = &[
     "unit/scripting",
     "unit/functions",
     "unit/tracking",
+    "unit/pause",
     "internal/unit/auth",
     "internal/unit/acl",
     "internal/unit/acl-v2",

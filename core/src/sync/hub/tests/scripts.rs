@@ -28,6 +28,10 @@ impl Interpreter for Words {
         Ok(())
     }
 
+    fn may_write(&self, _: &str, _: &[&[u8]]) -> bool {
+        true
+    }
+
     fn facts(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
