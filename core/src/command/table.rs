@@ -26,6 +26,8 @@ const FAMILIES: &[&[Command]] = &[
     #[cfg(feature = "server")]
     families::info::COMMANDS,
     families::keys::COMMANDS,
+    #[cfg(feature = "server")]
+    families::modules::COMMANDS,
     families::memory::COMMANDS,
     families::object::COMMANDS,
     #[cfg(feature = "server")]

@@ -10,7 +10,7 @@ use crate::{
         table,
     },
     error::{Error, Result},
-    glob,
+    glob, num,
     resp::Reply,
 };
 
@@ -82,8 +82,11 @@ fn write_info(reply: &mut Reply<'_>, row: &Command) {
     reply.array(10);
     reply.bulk(row.full_name().as_bytes());
     reply.integer(i64::from(row.arity));
-    let counted = matches!(row.keys, Keys::Counted { .. } | Keys::DestinationCounted | Keys::Streams);
-    let flags: Vec<_> = row.flags.names().chain(counted.then_some("movablekeys")).collect();
+    let moves = matches!(row.keys, Keys::Counted { .. } | Keys::DestinationCounted | Keys::Streams)
+        || matches!(row.name, "sort" | "sort_ro" | "georadius" | "georadiusbymember");
+    let pubsub = row.group == Group::PubSub && row.subcommands.is_empty() && row.name != "help";
+    let more = moves.then_some("movablekeys").into_iter().chain(pubsub.then_some("pubsub"));
+    let flags: Vec<_> = row.flags.names().chain(more).collect();
     reply.set(flags.len());
     flags.iter().for_each(|flag| reply.simple(flag));
     let (first, last, step) = match row.keys {
@@ -288,7 +291,12 @@ fn keys_of<'a>(words: &[&'a [u8]]) -> Result<(&'static Command, Vec<&'a [u8]>)> 
     })?;
     let mut keys: Vec<&[u8]> = row.key_positions(words).filter_map(|at| words.get(at).copied()).collect();
     keys.extend(destination(row, words));
-    if keys.is_empty() {
+    // Scripts may do without, and have none where the number of keys makes no sense.
+    if row.group == Group::Scripting {
+        let count = words.get(2).and_then(|word| num::parse_i64(word)).and_then(|count| usize::try_from(count).ok());
+        keys.truncate(if count == Some(keys.len()) { keys.len() } else { 0 });
+    }
+    if keys.is_empty() && row.group != Group::Scripting {
         return Err(Error::new("ERR Invalid arguments specified for command"));
     }
     Ok((row, keys))

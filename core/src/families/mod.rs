@@ -23,6 +23,8 @@ pub(crate) mod help;
 pub mod info;
 pub mod keys;
 pub mod memory;
+#[cfg(feature = "server")]
+pub mod modules;
 pub mod object;
 #[cfg(feature = "server")]
 pub mod persistence;
