@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     // These have options of their own, or stand for programs that have, and answer --help themselves.
-    let passes_on = matches!(task.name, "serve" | "conformance" | "differential" | "sim" | "bench");
+    let passes_on = matches!(task.name, "serve" | "conformance" | "differential" | "redis-py-suite" | "sim" | "bench");
     if !passes_on && rest.iter().any(|argument| argument == "--help" || argument == "-h") {
         println!("cargo xtask {name} {}\n  {}", task.arguments, task.summary);
         return ExitCode::SUCCESS;
@@ -119,6 +119,12 @@ const TASKS: &[Task] = &[
         arguments: "[--seed N] [--commands N]",
         summary: "send random commands to redis-server and to ours (--help for more)",
         run: suites::differential,
+    },
+    Task {
+        name: "redis-py-suite",
+        arguments: "[--protocol 2|3] [TEST…]",
+        summary: "run redis-py's own tests against the server (--help for more)",
+        run: suites::redis_py,
     },
     Task {
         name: "fuzz",

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::shell::{self, cargo};
+use crate::shell::{self, cargo, command};
 use crate::{build, need, wasm};
 
 /// Runs Redis's own test suite; arguments go to it. With `--target wasm` it is run on the wasm engine.
@@ -36,6 +36,26 @@ pub(crate) fn differential(arguments: &[String]) -> Result<()> {
     shell::run(suite.args(["--profile", "fast", "--"]).args(arguments))
 }
 
+/// Runs the tests that redis-py brings along against a fresh server; arguments go to the program, after an optional
+/// `--target redis-server`.
+///
+/// # Errors
+/// When something is missing or a test fails that should pass.
+pub(crate) fn redis_py(arguments: &[String]) -> Result<()> {
+    let (target, rest) = match arguments {
+        [flag, name, rest @ ..] if flag == "--target" => (name.as_str(), rest),
+        rest => ("sanderling", rest),
+    };
+    need::programs(&[("python3", "python3-venv")])?;
+    if wants_help(arguments) {
+        return shell::run(command("python3").args([REDIS_PY_SUITE, "--help"]));
+    }
+    let mut suite = tests_binary("with-server");
+    suite.env("SANDERLING_BIN", build::server("fast")?);
+    suite.args(["--", "--target", target, "python3", REDIS_PY_SUITE]);
+    shell::run(suite.args(rest))
+}
+
 /// Runs the replication simulator; arguments go to it.
 ///
 /// # Errors
@@ -64,6 +84,8 @@ fn tests_binary(name: &str) -> std::process::Command {
 fn wants_help(arguments: &[String]) -> bool {
     arguments.iter().any(|argument| argument == "--help" || argument == "-h")
 }
+
+const REDIS_PY_SUITE: &str = "tests/clients/redis-py-suite/run.py";
 
 /// Redis's suite is written in Tcl and uses Redis's own tools, and so do some of our tests.
 pub(crate) const REDIS_TOOLS: &[(&str, &str)] =

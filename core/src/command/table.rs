@@ -30,6 +30,8 @@ const FAMILIES: &[&[Command]] = &[
     families::latency::COMMANDS,
     families::memory::COMMANDS,
     #[cfg(feature = "server")]
+    families::modules::COMMANDS,
+    #[cfg(feature = "server")]
     families::monitor::COMMANDS,
     families::object::COMMANDS,
     #[cfg(feature = "server")]

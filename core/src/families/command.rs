@@ -10,7 +10,7 @@ use crate::{
         table,
     },
     error::{Error, Result},
-    glob,
+    glob, num,
     resp::Reply,
 };
 
@@ -82,8 +82,11 @@ fn write_info(reply: &mut Reply<'_>, row: &Command) {
     reply.array(10);
     reply.bulk(row.full_name().as_bytes());
     reply.integer(i64::from(row.arity));
-    let counted = matches!(row.keys, Keys::Counted { .. } | Keys::DestinationCounted | Keys::Streams);
-    let flags: Vec<_> = row.flags.names().chain(counted.then_some("movablekeys")).collect();
+    let moves = matches!(row.keys, Keys::Counted { .. } | Keys::DestinationCounted | Keys::Streams)
+        || matches!(row.name, "sort" | "sort_ro" | "georadius" | "georadiusbymember" | "migrate");
+    let pubsub = row.group == Group::PubSub && row.subcommands.is_empty() && row.name != "help";
+    let more = moves.then_some("movablekeys").into_iter().chain(pubsub.then_some("pubsub"));
+    let flags: Vec<_> = row.flags.names().chain(more).collect();
     reply.set(flags.len());
     flags.iter().for_each(|flag| reply.simple(flag));
     let (first, last, step) = match row.keys {
@@ -279,7 +282,7 @@ fn keys_of<'a>(words: &[&'a [u8]]) -> Result<(&'static Command, Vec<&'a [u8]>)> 
     };
     let inner = |word: &&&[u8]| row.subcommands.iter().find(|inner| word.eq_ignore_ascii_case(inner.name.as_bytes()));
     let row = words.get(1).as_ref().and_then(inner).unwrap_or(row);
-    if row.keys == Keys::None && row.subcommands.is_empty() {
+    if row.keys == Keys::None && row.subcommands.is_empty() && row.name != "migrate" {
         return Err(Error::new("ERR The command has no key arguments"));
     }
     let (row, _) = find_row(words).map_err(|error| match error.text().contains("unknown subcommand") {
@@ -288,10 +291,27 @@ fn keys_of<'a>(words: &[&'a [u8]]) -> Result<(&'static Command, Vec<&'a [u8]>)> 
     })?;
     let mut keys: Vec<&[u8]> = row.key_positions(words).filter_map(|at| words.get(at).copied()).collect();
     keys.extend(destination(row, words));
-    if keys.is_empty() {
+    if row.name == "migrate" {
+        keys.extend_from_slice(migrated(words));
+    }
+    // Scripts may do without, and have none where the number of keys makes no sense.
+    if row.group == Group::Scripting {
+        let count = words.get(2).and_then(|word| num::parse_i64(word)).and_then(|count| usize::try_from(count).ok());
+        keys.truncate(if count == Some(keys.len()) { keys.len() } else { 0 });
+    }
+    if keys.is_empty() && row.group != Group::Scripting {
         return Err(Error::new("ERR Invalid arguments specified for command"));
     }
     Ok((row, keys))
+}
+
+/// The keys of `MIGRATE`: one in its place, or where that is empty, those that follow `KEYS`.
+fn migrated<'w, 'a>(words: &'w [&'a [u8]]) -> &'w [&'a [u8]] {
+    if words.get(3).is_none_or(|key| !key.is_empty()) {
+        return words.get(3..4).unwrap_or_default();
+    }
+    let at = words.iter().skip(6).position(|word| word.eq_ignore_ascii_case(b"KEYS"));
+    at.and_then(|at| words.get(at + 7..)).unwrap_or_default()
 }
 
 /// The key that an option names, which has no place of its own among the words: the last of several.

@@ -26,6 +26,8 @@ pub mod keys;
 pub mod latency;
 pub mod memory;
 #[cfg(feature = "server")]
+pub mod modules;
+#[cfg(feature = "server")]
 pub mod monitor;
 pub mod object;
 #[cfg(feature = "server")]

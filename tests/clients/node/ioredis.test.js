@@ -1,6 +1,9 @@
 // ioredis as programs use it.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { after, beforeEach, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 
 const address = {
@@ -118,4 +121,20 @@ test('a script that was defined as a command', async () => {
   await redis.set('n', 21);
   assert.equal(await redis.double('n'), 'OK');
   assert.equal(await redis.get('n'), '42');
+});
+
+test('a page of the documentation prints what it says', () => {
+  const page = readFileSync(new URL('../../../www/docs/events.md', import.meta.url), 'utf8');
+  // A program, and what it prints if that follows.
+  const blocks = [...page.matchAll(/```js\n(.*?)```\n(?:\n```text\n(.*?)```\n)?/gs)];
+  assert.ok(blocks.length > 3);
+  const ended = spawnSync(process.execPath, ['--input-type=module', '-'], {
+    input: blocks.map(([, program]) => program).join(''),
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    env: { ...process.env, REDIS_URL: `redis://${address.host}:${address.port}` },
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.equal(ended.stderr, '');
+  assert.equal(ended.stdout, blocks.map(([, , printed]) => printed ?? '').join(''));
 });

@@ -172,6 +172,8 @@ pub(super) fn finish(words: &mut Vec<Vec<u8>>, flavour: &Flavour) {
         "sort" if has(words, "store") && has(words, "by") && has(words, "alpha") => {
             words.retain(|word| !is(word, "alpha"));
         }
+        // WITHSCORE is of Redis 7.2.
+        "zrank" | "zrevrank" => words.truncate(3),
         // Changes of groups are meant to be noticed.
         "watch" => {
             words.iter_mut().filter(|word| word.starts_with(b"stream")).for_each(|word| *word = b"string:0".to_vec())

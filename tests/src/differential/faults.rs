@@ -134,6 +134,11 @@ pub(super) fn tame(words: &mut [Vec<u8>], huge: bool) {
                 wait_shortly(first, b"0.001");
             }
         }
+        "wait" => {
+            if let Some(last) = words.get_mut(2) {
+                wait_shortly(last, b"1");
+            }
+        }
         "xread" | "xreadgroup" => after(words, "block", |word| wait_shortly(word, b"1")),
         "srandmember" | "hrandfield" | "zrandmember" => numbers(words, |n| {
             // Redis draws as many as it is told to, and there the bound of ours is meant.
@@ -220,6 +225,7 @@ mod tests {
     fn nothing_waits_for_ever_or_falls_due() {
         assert_eq!(tamed("BLPOP k 0"), "BLPOP k 0.001");
         assert_eq!(tamed("BLPOP k -1"), "BLPOP k -1");
+        assert_eq!(tamed("WAIT 3 0"), "WAIT 3 1");
         assert_eq!(tamed("XREAD BLOCK 0 STREAMS k $"), "XREAD BLOCK 1 STREAMS k $");
         assert_eq!(tamed("EXPIRE k 1"), "EXPIRE k 1000001");
         assert_eq!(tamed("EXPIRE k -1"), "EXPIRE k -1");

@@ -107,6 +107,19 @@ pub(super) const MEANT: &[Meant] = &[
     },
     Meant {
         parts: false,
+        reason: "SORT ALPHA compares whole strings; Redis up to the first NUL",
+        covers: |case| {
+            let is_sort = is_any_word(case, "sort") || is_any_word(case, "sort_ro");
+            is_sort && is_any_word(case, "alpha") && contains(case.redis, b"\0") && same_elements(case)
+        },
+    },
+    Meant {
+        parts: false,
+        reason: "LPOS refuses a rank that has no opposite, as from Redis 7.2 on, and takes it for no other",
+        covers: |case| is_any_word(case, "lpos") && contains(case.ours, b"value must between -9223372036854775807"),
+    },
+    Meant {
+        parts: false,
         reason: "XREAD takes + for the last entry, as from Redis 7.4 on",
         covers: |case| {
             contains(case.redis, b"Invalid stream ID")
@@ -178,6 +191,19 @@ fn contains(reply: &[u8], text: &[u8]) -> bool {
     reply.windows(text.len()).any(|window| window == text)
 }
 
+/// Whether both replies are arrays of the same elements, in whatever order.
+fn same_elements(case: &Case<'_>) -> bool {
+    let sorted = |reply: &[u8]| match decode(reply) {
+        Ok(Some((Reply::Array(elements), _))) => {
+            let mut elements: Vec<String> = elements.iter().map(|element| format!("{element:?}")).collect();
+            elements.sort_unstable();
+            Some(elements)
+        }
+        _ => None,
+    };
+    sorted(case.redis).is_some_and(|redis| Some(redis) == sorted(case.ours))
+}
+
 /// Whether replies are equal but for how a number with a fraction is written.
 fn same_numbers(redis: &Reply, ours: &Reply, zeros: bool) -> bool {
     let same = |a: &str, b: &str| {
@@ -234,6 +260,8 @@ mod tests {
         assert!(covered(&[b"ZSCORE", b"k", b"m"], ",0.10000000000000001\r\n", ",0.1\r\n"));
         assert!(!covered(&[b"ZSCORE", b"k", b"m"], ",0.10000000000000001\r\n", ",0.11\r\n"));
         assert!(!covered(&[b"GET", b"k"], "$3\r\n1.0\r\n", "$1\r\n1\r\n"));
+        assert!(covered(&[b"SORT", b"k", b"ALPHA"], "*2\r\n$1\r\n\0\r\n$0\r\n\r\n", "*2\r\n$0\r\n\r\n$1\r\n\0\r\n"));
+        assert!(!covered(&[b"SORT", b"k", b"ALPHA"], "*2\r\n$1\r\n\0\r\n$1\r\na\r\n", "*1\r\n$1\r\n\0\r\n"));
         assert!(covered(&[b"XLEN", b"\xff"], "-ERR no 'x'\r\n", "-ERR no 'y'\r\n"));
         assert!(!covered(&[b"XLEN", b"k"], "-ERR no 'x'\r\n", "-ERR no 'y'\r\n"));
     }

@@ -331,7 +331,7 @@ export interface CommandMethods<A, V> {
   /** Stores a range of members from sorted set in a key. Since 6.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements stored into the destination key. */
   zrangestore(dst: A, src: A, min: A, max: A, ...more: A[]): ReplyOf<'zrangestore', V>;
   /** Returns the index of a member in a sorted set ordered by ascending scores. Since 2.0.0. Cost: O(log(N)). */
-  zrank(key: A, member: A): ReplyOf<'zrank', V>;
+  zrank(key: A, member: A, ...more: A[]): ReplyOf<'zrank', V>;
   /** Removes one or more members from a sorted set. Deletes the sorted set if all members were removed. Since 1.2.0. Cost: O(M*log(N)) with N being the number of elements in the sorted set and M the number of elements to be removed. */
   zrem(key: A, member: A, ...more: A[]): ReplyOf<'zrem', V>;
   /** Removes members in a sorted set within a lexicographical range. Deletes the sorted set if all members were removed. Since 2.8.9. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements removed by the operation. */
@@ -347,7 +347,7 @@ export interface CommandMethods<A, V> {
   /** Returns members in a sorted set within a range of scores in reverse order. Since 2.2.0. Cost: O(log(N)+M) with N being the number of elements in the sorted set and M the number of elements returned. */
   zrevrangebyscore(key: A, max: A, min: A, ...more: A[]): ReplyOf<'zrevrangebyscore', V>;
   /** Returns the index of a member in a sorted set ordered by descending scores. Since 2.0.0. Cost: O(log(N)). */
-  zrevrank(key: A, member: A): ReplyOf<'zrevrank', V>;
+  zrevrank(key: A, member: A, ...more: A[]): ReplyOf<'zrevrank', V>;
   /** Iterates over members and scores of a sorted set. Since 2.8.0. Cost: O(1) for every call. */
   zscan(key: A, cursor: A, ...more: A[]): ReplyOf<'zscan', V>;
   /** Returns the score of a member in a sorted set. Since 1.2.0. Cost: O(1). */

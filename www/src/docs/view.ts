@@ -6,7 +6,7 @@ import { byId, el } from '../dom.js';
 const pages = import.meta.glob<Document>('../../docs/*.md', { import: 'default' });
 
 /** The pages in reading order. One that is not listed comes after them, by name. */
-const ORDER = ['getting-started', 'how-it-works', 'streams', 'caching', 'commands', 'scripting', 'redis-compatibility', 'conformance', 'configuration', 'security', 'operating', 'persistence', 'protocol', 'benchmarks', 'troubleshooting'];
+const ORDER = ['getting-started', 'how-it-works', 'streams', 'events', 'caching', 'commands', 'scripting', 'redis-compatibility', 'conformance', 'configuration', 'security', 'operating', 'persistence', 'protocol', 'benchmarks', 'troubleshooting'];
 
 /** The documentation of the page. */
 export class DocsView {

@@ -5,7 +5,7 @@ use crate::{
     blob::Blob,
     command::{Access, Args, Command, Context, Flags, Group, Handler, Keys, ScanOptions},
     effect::{Change, Effect},
-    error::Result,
+    error::{Error, Result},
     num,
 };
 
@@ -22,12 +22,12 @@ pub const COMMANDS: &[Command] = &[
         .doc("1.2.0", "O(1)", "key", "Returns the number of members in a sorted set.").accessing(Access::Existence),
     row("zmscore", -3, READ_FAST, zmscore)
         .doc("6.2.0", "O(N) where N is the number of members being requested", "key member [member ...]", "Returns the score of one or more members in a sorted set."),
-    row("zrank", 3, READ_FAST, |ctx, args| rank(ctx, args, false))
-        .doc("2.0.0", "O(log(N))", "key member", "Returns the index of a member in a sorted set ordered by ascending scores."),
+    row("zrank", -3, READ_FAST, |ctx, args| rank(ctx, args, false))
+        .doc("2.0.0", "O(log(N))", "key member [WITHSCORE]", "Returns the index of a member in a sorted set ordered by ascending scores."),
     row("zrem", -3, Flags::WRITE.and(Flags::FAST), zrem)
         .doc("1.2.0", "O(M*log(N)) with N being the number of elements in the sorted set and M the number of elements to be removed", "key member [member ...]", "Removes one or more members from a sorted set. Deletes the sorted set if all members were removed.").accessing(Access::Blind),
-    row("zrevrank", 3, READ_FAST, |ctx, args| rank(ctx, args, true))
-        .doc("2.0.0", "O(log(N))", "key member", "Returns the index of a member in a sorted set ordered by descending scores."),
+    row("zrevrank", -3, READ_FAST, |ctx, args| rank(ctx, args, true))
+        .doc("2.0.0", "O(log(N))", "key member [WITHSCORE]", "Returns the index of a member in a sorted set ordered by descending scores."),
     row("zscan", -3, Flags::READ, zscan)
         .doc("2.8.0", "O(1) for every call", "key cursor [MATCH pattern] [COUNT count]", "Iterates over members and scores of a sorted set."),
     row("zscore", 3, READ_FAST, zscore)
@@ -68,11 +68,27 @@ fn zmscore(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn rank(ctx: &mut Context<'_>, args: &mut Args<'_>, is_reverse: bool) -> Result<()> {
-    let set = ctx.data.get::<ZSet>(args.word()?)?;
-    let member = args.word()?;
-    match set.and_then(|set| Some((set.rank(member)?, set.len()))) {
-        Some((rank, len)) => ctx.reply.count(if is_reverse { len - 1 - rank } else { rank }),
-        None => ctx.reply.null(),
+    let (key, member) = (args.word()?, args.word()?);
+    if args.len() > 1 {
+        return Err(Error::arity(ctx.row.name));
+    }
+    let with_score = args.take_if("WITHSCORE");
+    args.end()?;
+    let set = ctx.data.get::<ZSet>(key)?;
+    let Some((rank, score, len)) = set.and_then(|set| Some((set.rank(member)?, set.score(member)?, set.len()))) else {
+        if with_score {
+            ctx.reply.null_array()
+        } else {
+            ctx.reply.null()
+        }
+        return Ok(());
+    };
+    if with_score {
+        ctx.reply.array(2);
+    }
+    ctx.reply.count(if is_reverse { len - 1 - rank } else { rank });
+    if with_score {
+        ctx.reply.double(score);
     }
     Ok(())
 }
