@@ -4,6 +4,7 @@
 mod clients;
 #[cfg(feature = "server")]
 mod file;
+#[cfg(feature = "server")]
 mod measures;
 mod settings;
 
@@ -177,6 +178,13 @@ impl Config {
     #[cfg(feature = "server")]
     pub(crate) fn memory_max(&self) -> usize {
         self.memory_max
+    }
+
+    /// Whether keys that were used least go when memory is short, so that the use of each is kept.
+    #[cfg(feature = "server")]
+    pub(crate) fn evicts_by_age(&self) -> bool {
+        let policy = self.value("maxmemory-policy").unwrap_or_default();
+        self.memory_max != 0 && (policy.ends_with("lru") || policy.ends_with("lfu"))
     }
 
     /// How many keys are drawn for one to be evicted.
