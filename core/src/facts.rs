@@ -89,14 +89,24 @@ impl Stats {
     /// Counts a reply that was an error.
     pub fn count_error(&mut self, _error: &Error) {
         self.errors += 1;
-        // The codes are the engine's own words, a dozen of them.
         #[cfg(feature = "server")]
-        match self.errors_by_code.get_mut(_error.code()) {
-            Some(count) => *count += 1,
-            None => _ = self.errors_by_code.insert(_error.code().into(), 1),
+        {
+            let has_room = self.errors_by_code.len() < CODES_MAX;
+            match self.errors_by_code.get_mut(_error.code()) {
+                Some(count) => *count += 1,
+                // The engine has a dozen; scripts may make up as many as they like.
+                None => {
+                    let code = if has_room { _error.code() } else { "OTHER" };
+                    *self.errors_by_code.entry(code.into()).or_default() += 1;
+                }
+            }
         }
     }
 }
+
+/// Codes of errors that are counted apart.
+#[cfg(feature = "server")]
+const CODES_MAX: usize = 128;
 
 /// What the shell knows and the engine can't: versions, ports, persistence, memory of the process.
 #[derive(Clone, Debug, Default)]

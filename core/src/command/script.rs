@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Context, Data, Flags, ScriptAccess, ScriptCommand, find_row, run};
+use super::{Command, Context, Data, Flags, ScriptAccess, ScriptCommand, find_row, run};
 use crate::{
     acl::Occasion,
     command::Args,
@@ -28,6 +28,29 @@ impl Context<'_> {
     /// # Errors
     /// If the command can't be called by a script, or by this one, or fails. Nothing is appended then.
     pub fn call_from_script(&mut self, words: &[&[u8]], rules: ScriptRules, out: &mut Vec<u8>) -> Result<()> {
+        let row = match self.admit_from_script(words, rules) {
+            Ok(row) => row,
+            Err(error) => {
+                self.account_rejected(words);
+                self.stats.count_error(&error);
+                return Err(error);
+            }
+        };
+        let start = out.len();
+        let mut inner = self.inner(out, rules.protocol);
+        let outcome = run(&mut inner, row, words);
+        let (db, draws, lookups) = (inner.data.db, inner.data.draws, inner.data.lookups);
+        self.data.db = db;
+        self.data.draws = draws;
+        self.data.lookups = lookups;
+        if let Err(error) = &outcome {
+            self.stats.count_error(error);
+            out.truncate(start);
+        }
+        outcome
+    }
+
+    fn admit_from_script(&mut self, words: &[&[u8]], rules: ScriptRules) -> Result<&'static Command> {
         let (row, _) = find_row(words).map_err(|error| match error.text().contains("wrong number of arg") {
             true => Error::new("ERR Wrong number of args calling Redis command from script"),
             false => Error::new("ERR Unknown Redis command called from script"),
@@ -46,18 +69,7 @@ impl Context<'_> {
         if !rules.allows_oom {
             self.check_memory(row)?;
         }
-        let start = out.len();
-        let mut inner = self.inner(out, rules.protocol);
-        let outcome = run(&mut inner, row, words);
-        let (db, draws, lookups) = (inner.data.db, inner.data.draws, inner.data.lookups);
-        self.data.db = db;
-        self.data.draws = draws;
-        self.data.lookups = lookups;
-        if let Err(error) = &outcome {
-            self.stats.count_error(error);
-            out.truncate(start);
-        }
-        outcome
+        Ok(row)
     }
 
     /// Whether a script may make a call; `None` if there is no such command.

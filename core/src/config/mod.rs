@@ -208,6 +208,13 @@ impl Config {
         self.tracking_keys_max
     }
 
+    /// Whether keys that were used least go when memory is short, so that the use of each is kept.
+    #[cfg(feature = "server")]
+    pub(crate) fn evicts_by_age(&self) -> bool {
+        let policy = self.value("maxmemory-policy").unwrap_or_default();
+        self.memory_max != 0 && (policy.ends_with("lru") || policy.ends_with("lfu"))
+    }
+
     /// How many keys are drawn for one to be evicted.
     #[cfg(feature = "server")]
     pub(crate) fn memory_samples(&self) -> usize {

@@ -112,8 +112,10 @@ fn event_letters(bits: u16) -> String {
 fn percents(text: &str) -> Result<String, String> {
     let mut shown = String::new();
     for word in text.split_ascii_whitespace() {
-        let percent = num::parse_f64(word.as_bytes()).filter(|percent| (0.0..=100.0).contains(percent));
-        let percent = percent.ok_or("latency-tracking-info-percentiles should be between 0.0 and 100.0")?;
+        let percent = num::parse_f64(word.as_bytes()).ok_or("Invalid latency-tracking-info-percentiles parameters")?;
+        if !(0.0..=100.0).contains(&percent) {
+            return Err("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".into());
+        }
         shown += if shown.is_empty() { "" } else { " " };
         shown += &percent.to_string();
     }

@@ -217,6 +217,32 @@ mod tests {
     }
 
     #[test]
+    fn codes_that_clients_make_up_are_counted_together_in_the_end() {
+        let mut tested = Tested::new();
+        (0..200).for_each(|number| _ = tested.call(&format!("DEBUG ERROR CODE{number}")));
+        let text = tested.call("INFO errorstats");
+        let counts = text.lines().filter_map(|line| line.strip_prefix("errorstat_")?.split_once(":count="));
+        let counts: Vec<u64> = counts.filter_map(|(_, count)| count.parse().ok()).collect();
+        assert_eq!((counts.len(), counts.iter().sum::<u64>()), (129, 200));
+        assert!(text.contains("errorstat_OTHER:count=72"));
+    }
+
+    #[test]
+    fn populating_makes_what_is_asked_for_and_no_more_than_may_be() {
+        let mut tested = Tested::new();
+        tested.call("SET key:1 mine");
+        assert_eq!(tested.call("DEBUG POPULATE 3"), "+OK\r\n");
+        assert_eq!(
+            tested.call("MGET key:0 key:1 key:2 key:3"),
+            "*4\r\n$7\r\nvalue:0\r\n$4\r\nmine\r\n$7\r\nvalue:2\r\n$-1\r\n"
+        );
+        assert_eq!(tested.call("DEBUG POPULATE 1 p 9"), "+OK\r\n");
+        assert_eq!(tested.call("GET p:0"), "$9\r\nvalue:0\0\0\r\n");
+        assert!(tested.call("DEBUG POPULATE 100000000").starts_with("-ERR DEBUG POPULATE makes"));
+        assert_eq!(tested.call("DBSIZE"), ":4\r\n");
+    }
+
+    #[test]
     fn only_whom_the_configuration_lets_may_debug() {
         let mut tested = Tested::new();
         let mut check = |value: &str, address: &str, may: bool| {

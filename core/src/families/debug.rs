@@ -107,8 +107,9 @@ fn populate(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let size = if args.is_empty() { None } else { Some(args.count()?) };
     args.end()?;
     let bytes = size.unwrap_or(0).max(prefix.len() + POPULATED_BYTES).saturating_mul(count);
-    if bytes > POPULATE_BYTES_MAX {
-        return Err(Error::new("ERR DEBUG POPULATE makes 1 GiB of keys and values at most at once"));
+    // All of it stands in one record.
+    if bytes > ctx.limits.bulk_bytes_max.saturating_mul(2) {
+        return Err(Error::new("ERR DEBUG POPULATE makes twice proto-max-bulk-len of keys and values at most at once"));
     }
     for number in 0..count {
         let key = [prefix, format!(":{number}").as_bytes()].concat();
@@ -128,8 +129,6 @@ fn populate(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 
 /// What a populated key and its value take at least, about.
 const POPULATED_BYTES: usize = 32;
-/// What one call makes at most: all of it stands in one record.
-const POPULATE_BYTES_MAX: usize = 1 << 30;
 
 /// Sleeps within the call, as long as whoever may debug the server wants.
 fn sleep(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
@@ -201,11 +200,8 @@ fn reload(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         match option.to_ascii_lowercase().as_slice() {
             b"merge" => merges = true,
             b"noflush" => flushes = false,
-            b"nosave" => {
-                return Err(Error::new(
-                    "ERR DEBUG RELOAD NOSAVE isn't offered: what is read back is what was in memory",
-                ));
-            }
+            // What is read back is what is in memory: no file is written, and none is read.
+            b"nosave" => {}
             _ => return Err(Error::new("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")),
         }
     }

@@ -42,11 +42,16 @@ fn encoding(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Redis shares the integers below 10,000 among all keys and counts them so; here an integer costs no more than a
-/// reference to a shared one would, and only the figure is kept, for those who look at it.
+/// Redis shares the integers below 10,000 among all keys and counts them so, unless each is to have an age of its own;
+/// here an integer costs no more than a reference to a shared one would, and only the figure is kept, for those who look
+/// at it.
 fn refcount(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    #[cfg(feature = "server")]
+    let shares = !ctx.config.evicts_by_age();
+    #[cfg(not(feature = "server"))]
+    let shares = true;
     let shared = match entry(ctx, args)?.map(|entry| entry.value) {
-        Some(Value::String(Str::Integer(0..=9_999))) => i64::from(i32::MAX),
+        Some(Value::String(Str::Integer(0..=9_999))) if shares => i64::from(i32::MAX),
         Some(_) => 1,
         None => {
             ctx.reply.null();

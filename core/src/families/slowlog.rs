@@ -37,7 +37,7 @@ fn get(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         Some(word) => num::parse_i64(word).filter(|count| *count >= -1).ok_or(COUNT)?,
     };
     if !args.is_empty() {
-        return Err(Error::arity("slowlog|get"));
+        return Err(Error::new("ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP."));
     }
     let entries = ctx.stats.meter.slow.entries();
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(entries.len());

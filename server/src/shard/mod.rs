@@ -86,7 +86,7 @@ impl Shard {
         let log = config.appendonly.then(begin).transpose()?;
         engine.journal_mut().enable(true);
         engine.keep_garbage();
-        engine.set_stopwatch(Box::new(clock::Stopwatch::start()));
+        engine.set_stopwatch(Box::new(clock::CommandClock));
         let scripts = Scripts::open(folder.path())?;
         let watch = scripts.watch();
         engine.set_interpreter(Box::new(scripts));

@@ -41,6 +41,8 @@ pub const FAST: &[&str] = &[
     "unit/scan",
     "unit/protocol",
     "unit/lazyfree",
+    "unit/slowlog",
+    "unit/info-command",
     "unit/multi",
     "unit/scripting",
     "unit/functions",
@@ -49,6 +51,7 @@ pub const FAST: &[&str] = &[
     "internal/unit/auth",
     "internal/unit/acl",
     "internal/unit/acl-v2",
+    "internal/unit/info",
     "internal/unit/limits",
     "internal/unit/pubsubshard",
 ];

@@ -14,6 +14,7 @@ pub(super) fn run(data: &[u8]) {
     let data = data.get(..INPUT_BYTES_MAX).unwrap_or(data);
     let (mut engine, mut copy) = (new_engine(1), new_engine(2));
     engine.journal_mut().enable(true);
+    engine.config_mut().force("enable-debug-command", "yes");
     let session = engine.open_session("127.0.0.1:1", env(0));
     let mut decoder = RequestDecoder::new();
     let cut = data.first().map_or(0, |first| usize::from(*first) * data.len() / 256);
@@ -106,7 +107,7 @@ fn put(line: &str, out: &mut Vec<u8>) {
     encode_request(words.into_iter(), out);
 }
 
-const EVERY_TYPE: [&str; 60] = [
+const EVERY_TYPE: [&str; 66] = [
     "HELLO 3",
     "MULTI",
     "EXEC",
@@ -120,6 +121,12 @@ const EVERY_TYPE: [&str; 60] = [
     "CONFIG SET list-max-listpack-size 2",
     "OBJECT ENCODING z",
     "DEBUG SET-ACTIVE-EXPIRE 0",
+    "DEBUG POPULATE 3 many 9",
+    "DEBUG ERROR CODE",
+    "DEBUG RELOAD NOFLUSH MERGE",
+    "INFO everything",
+    "SLOWLOG GET",
+    "LATENCY HISTOGRAM",
     "SELECT 1",
     "SWAPDB 0 1",
     "MOVE s 1",
