@@ -138,7 +138,8 @@ pub(super) const MEANT: &[Meant] = &[
         },
     },
     Meant {
-        parts: false,
+        // With STORE, one of them has stored nothing.
+        parts: true,
         reason: "SORT refuses what is no number; Redis everything, too, once a call before it has read a number as near to 0 as 1e-320",
         covers: |case| {
             let is_sort = is_any_word(case, "sort") || is_any_word(case, "sort_ro");
