@@ -68,7 +68,7 @@ fn read<'a>(ctx: &Context<'_>, args: &mut Args<'a>) -> Result<(TrackingOptions, 
         (true, false) => Reads::OptIn,
         (false, true) => Reads::OptOut,
         (true, true) if options.broadcast => return Err(OPTS_WITH_BROADCAST),
-        (true, true) => return Err(Error::new("ERR You can't use both OPTIN mode and OPTOUT mode at the same time")),
+        (true, true) => return Err(Error::new("ERR You can't specify both OPTIN mode and OPTOUT mode")),
     };
     Ok((options, prefixes))
 }
