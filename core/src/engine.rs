@@ -259,13 +259,12 @@ impl Engine {
             // A call that waits is answered later.
             state.replies = if wait.is_some() { Replies::SkipNext } else { Replies::On };
         }
+        let closing = closing || state.killed;
         #[cfg(feature = "server")]
         if is_observed {
             let replies_now = wait.is_none() && serving.is_none();
             self.end_observed(session, row, replies_now, out);
         }
-        let state = self.sessions.session_mut(session);
-        let closing = closing || state.killed;
         if self.config.take_changed() {
             self.keyspace.encoding = self.config.encoding(self.keyspace.encoding.seed);
             self.keyspace.aging = self.config.aging();

@@ -110,15 +110,13 @@ pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, call: &[&[u8]]) 
     let words = call.get(if row.container.is_empty() { 1 } else { 2 }..).unwrap_or_default();
     // What a script calls comes after the script itself.
     #[cfg(feature = "server")]
-    let comes_first = row.group == Group::Scripting;
-    #[cfg(feature = "server")]
-    if comes_first && ctx.data.happenings.is_some() {
+    if ctx.data.happenings.is_some() && row.group == Group::Scripting {
         ctx.tell_monitors(row, call);
     }
     let outcome = (row.handler)(ctx, &mut Args::new(words));
     #[cfg(feature = "server")]
     if ctx.data.happenings.is_some() {
-        if !comes_first {
+        if row.group != Group::Scripting {
             ctx.tell_monitors(row, call);
         }
         ctx.notify(row, call);
