@@ -275,13 +275,12 @@ impl Engine {
             // A call that waits is answered later.
             state.replies = if wait.is_some() { Replies::SkipNext } else { Replies::On };
         }
+        let closing = closing || state.killed;
         #[cfg(feature = "server")]
         if is_observed {
             let replies_now = wait.is_none() && serving.is_none();
             self.end_observed(session, row, replies_now, out);
         }
-        let state = self.sessions.session_mut(session);
-        let closing = closing || state.killed;
         self.follow_config();
         let flow = match wait {
             _ if closing => Flow::Close,

@@ -119,9 +119,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, call: &[&[u8]]) 
     let words = call.get(row.name_words()..).unwrap_or_default();
     // What a script calls comes after the script itself.
     #[cfg(feature = "server")]
-    let comes_first = row.group == Group::Scripting;
-    #[cfg(feature = "server")]
-    if comes_first && ctx.data.happenings.is_some() {
+    if ctx.data.happenings.is_some() && row.group == Group::Scripting {
         ctx.tell_monitors(row, call);
     }
     #[cfg(feature = "server")]
@@ -130,7 +128,7 @@ pub(crate) fn run(ctx: &mut Context<'_>, row: &'static Command, call: &[&[u8]]) 
     #[cfg(feature = "server")]
     {
         if ctx.data.happenings.is_some() {
-            if !comes_first {
+            if row.group != Group::Scripting {
                 ctx.tell_monitors(row, call);
             }
             ctx.notify(row, call);

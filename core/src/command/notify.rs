@@ -171,6 +171,7 @@ fn named(row: &Command, call: &[&[u8]], happening: &Happening) -> (u16, &'static
 
 impl Context<'_> {
     /// Tells whoever listens what a command did.
+    #[cold]
     pub(super) fn notify(&mut self, row: &Command, call: &[&[u8]]) {
         let Some(happenings) = &mut self.data.happenings else { return };
         let happenings = core::mem::take(happenings);

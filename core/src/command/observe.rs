@@ -8,6 +8,7 @@ use crate::session::{Otherwise, quote};
 impl Context<'_> {
     /// Tells those who listen to all calls of this one. Operators' commands are told to nobody, and what is secret in
     /// others is left out; a call that is made again on account of a key was told when it came.
+    #[cold]
     pub(super) fn tell_monitors(&mut self, row: &Command, call: &[&[u8]]) {
         if self.sessions.monitors.is_empty() || row.flags.has(Flags::ADMIN) || self.serving.is_some() {
             return;
@@ -24,6 +25,7 @@ impl Context<'_> {
     }
 
     /// Has a call wait for the end of a pause that concerns it; returns whether it does.
+    #[cold]
     pub(super) fn postpone(&mut self, row: &Command, call: &[&[u8]]) -> bool {
         let session = self.sessions.session_mut(self.session);
         // Replicas have no connection that could wait; `QUIT` needs nothing of the data.

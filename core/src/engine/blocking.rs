@@ -35,6 +35,7 @@ impl Engine {
     }
 
     /// Makes the calls that waited for the end of a pause, if it is over.
+    #[cold]
     fn resume(&mut self, env: Env) {
         while !self.sessions.pause.is_on(env.now)
             && let Some((session, call)) = self.sessions.waiting.pop_postponed(&mut self.keyspace)

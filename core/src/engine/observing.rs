@@ -14,6 +14,7 @@ impl Engine {
     }
 
     /// Begins a call that is looked on.
+    #[cold]
     pub(super) fn begin_observed(&mut self, session: SessionId, serving: Option<&[u8]>, out: &mut Vec<u8>) {
         self.sessions.begin_tracked_call(Some(session).filter(|_| serving.is_none()));
         self.sessions.limit_tracked(self.config.tracking_keys_max(), FORGOTTEN_PER_CALL);
@@ -21,6 +22,7 @@ impl Engine {
     }
 
     /// Ends it: what its client is to be told follows the reply, if that is being written.
+    #[cold]
     pub(super) fn end_observed(&mut self, session: SessionId, row: &Command, replies_now: bool, out: &mut Vec<u8>) {
         let keeps_caching = row.container == "client" || self.sessions.session_mut(session).transaction.is_some();
         out.extend_from_slice(&self.sessions.end_tracked_call(session, replies_now, keeps_caching));
