@@ -66,7 +66,7 @@ for (const eviction of ['lru', 'lfu'] as const)
     const unknown = Array.from({ length: 20_000 }, (_, index) => `k:${index}`).find((key) => !db.knows(key))!;
     assert.throws(() => db.get(unknown), { code: 'UNKNOWN' });
     const random = new Random(1);
-    await read(db, random, 8000, 20_000);
+    await read(db, random, 12_000, 20_000);
     const hits = await read(db, random, 3000, 20_000);
     assert.ok(hits > 3000 * 0.8, `${hits} hits`);
     assert.ok(db.budget.evicted > 0);

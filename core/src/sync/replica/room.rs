@@ -87,6 +87,6 @@ impl Room {
 
 /// What a small key takes besides its bytes in the effect: the head of its record, its places in the index, and what is
 /// free in the pages.
-const KEY_BYTES: usize = 24;
+const KEY_BYTES: usize = 12;
 /// How often a load waits for keys that were left out.
 const ROUNDS_MAX: usize = 4;
