@@ -57,6 +57,11 @@ fn restore(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         ctx.data.apply(&Effect::delete(key));
     } else {
         ctx.data.apply(&Effect::new(key, Change::Put(Put { value, expires_at })));
+        let stamp = ctx.data.keyspace.aging.as_of(options.idle_seconds, options.frequency, now);
+        if let Some(stamp) = stamp {
+            let db = ctx.data.db;
+            ctx.data.keyspace.db_mut(db).touch(key, now, |_| stamp);
+        }
     }
     ctx.reply.ok();
     Ok(())
@@ -67,28 +72,25 @@ fn restore(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 struct Options {
     replace: bool,
     absolute: bool,
+    idle_seconds: Option<u64>,
+    frequency: Option<u8>,
 }
 
 impl Options {
     fn read(args: &mut Args<'_>) -> Result<Self> {
         let mut options = Self::default();
-        // How long a value was idle and how often it is used are read, and of the two only one may be given.
-        let (mut idle, mut frequency) = (false, false);
+        // How long a value was idle, or how often it is used: of the two only one may be given.
         while !args.is_empty() {
             if args.take_if("REPLACE") {
                 options.replace = true;
             } else if args.take_if("ABSTTL") {
                 options.absolute = true;
-            } else if args.len() >= 2 && !frequency && args.take_if("IDLETIME") {
-                if args.integer()? < 0 {
-                    return Err(invalid("IDLETIME", ">= 0"));
-                }
-                idle = true;
-            } else if args.len() >= 2 && !idle && args.take_if("FREQ") {
-                if !(0..=255).contains(&args.integer()?) {
-                    return Err(invalid("FREQ", ">= 0 and <= 255"));
-                }
-                frequency = true;
+            } else if args.len() >= 2 && options.frequency.is_none() && args.take_if("IDLETIME") {
+                let seconds = u64::try_from(args.integer()?);
+                options.idle_seconds = Some(seconds.map_err(|_| invalid("IDLETIME", ">= 0"))?);
+            } else if args.len() >= 2 && options.idle_seconds.is_none() && args.take_if("FREQ") {
+                let frequency = u8::try_from(args.integer()?);
+                options.frequency = Some(frequency.map_err(|_| invalid("FREQ", ">= 0 and <= 255"))?);
             } else {
                 return Err(Error::SYNTAX);
             }

@@ -41,6 +41,15 @@ impl Aging {
         lfu(now, counter + u8::from(grows))
     }
 
+    /// The stamp of a key that was used so many seconds ago, or so often: what of it is kept; nothing if that isn't given.
+    #[cfg(feature = "server")]
+    pub(crate) fn as_of(self, idle_seconds: Option<u64>, frequency: Option<u8>, now: UnixMillis) -> Option<Stamp> {
+        match self.counts_uses {
+            true => frequency.map(|counter| lfu(now, counter)),
+            false => idle_seconds.map(|seconds| lru(UnixMillis(now.0.saturating_sub(seconds.saturating_mul(1000))))),
+        }
+    }
+
     /// The counter of a key's uses, what has been forgotten meanwhile taken off.
     pub(crate) fn frequency(self, [low, high, counter]: Stamp, now: UnixMillis) -> u8 {
         let then = u16::from_le_bytes([low, high]);
@@ -91,6 +100,16 @@ mod tests {
         let turn = (1_u64 << 24) * 1000;
         let stamp = LRU.fresh(UnixMillis(turn - 2_000));
         assert_eq!(LRU.idle_seconds(stamp, UnixMillis(turn + 3_000)), 5);
+    }
+
+    #[cfg(feature = "server")]
+    #[test]
+    fn an_age_that_is_given_is_the_one_that_is_shown() {
+        let now = UnixMillis(60_000 * 70_000);
+        assert_eq!(LRU.as_of(Some(1000), Some(7), now).map(|stamp| LRU.idle_seconds(stamp, now)), Some(1000));
+        assert_eq!(LFU.as_of(Some(1000), Some(100), now).map(|stamp| LFU.frequency(stamp, now)), Some(100));
+        assert_eq!((LRU.as_of(None, Some(7), now), LFU.as_of(Some(1000), None, now)), (None, None));
+        assert!(LRU.as_of(Some(u64::MAX), None, now).is_some());
     }
 
     #[test]
