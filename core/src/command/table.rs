@@ -39,6 +39,8 @@ const FAMILIES: &[&[Command]] = &[
     #[cfg(feature = "server")]
     families::pubsub::COMMANDS,
     #[cfg(feature = "server")]
+    families::replication::COMMANDS,
+    #[cfg(feature = "server")]
     families::scripting::COMMANDS,
     families::server::COMMANDS,
     #[cfg(feature = "server")]

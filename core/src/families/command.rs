@@ -2,10 +2,10 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::help::reply_help;
+use super::{help::reply_help, key_flags};
 use crate::{
     command::{
-        Args, Command, Context, Flags, Group, Keys, find_row,
+        Args, Command, Context, Flags, Group, KeyUse, Keys, find_row,
         syntax::{Argument, ArgumentKind, arguments},
         table,
     },
@@ -114,8 +114,13 @@ fn write_key_specs(reply: &mut Reply<'_>, row: &Command) {
         let last = if last < 0 { last } else { last - first as i32 };
         (first, ["lastkey", "keystep", "limit"], [i64::from(last), step as i64, 0])
     };
+    let [flags_first, flags_others] = key_flags::of(row);
     let specs = match row.keys {
         Keys::None => Vec::new(),
+        // What differs in what it does to its first key and to the others is told of in two.
+        Keys::Range { first, last, step } if flags_first != flags_others => {
+            alloc::vec![range(first, first as i32, step), range(first + step, last, step)]
+        }
         Keys::Range { first, last, step } => alloc::vec![range(first, last, step)],
         Keys::Counted { at } => alloc::vec![counted(at)],
         Keys::DestinationCounted => alloc::vec![range(1, 1, 1), counted(2)],
@@ -123,12 +128,12 @@ fn write_key_specs(reply: &mut Reply<'_>, row: &Command) {
         Keys::Streams => alloc::vec![(1, ["lastkey", "keystep", "limit"], [-1, 1, 2])],
     };
     reply.array(specs.len());
-    for (first, names, numbers) in specs {
+    for (index, (first, names, numbers)) in specs.into_iter().enumerate() {
         reply.map(3);
         reply.bulk(b"flags");
-        let access = access(row);
-        reply.set(access.len());
-        access.iter().for_each(|flag| reply.simple(flag));
+        let flags = if index == 0 { flags_first } else { flags_others };
+        reply.set(flags.len());
+        flags.iter().for_each(|flag| reply.simple(flag));
         reply.bulk(b"begin_search");
         reply.map(2);
         reply.bulk(b"type");
@@ -160,11 +165,6 @@ fn write_key_specs(reply: &mut Reply<'_>, row: &Command) {
             reply.integer(number);
         }
     }
-}
-
-/// What a command does to its keys, in Redis's words.
-fn access(row: &Command) -> &'static [&'static str] {
-    if row.flags.has(Flags::WRITE) { &["RW", "access", "update"] } else { &["RO", "access"] }
 }
 
 fn docs(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
@@ -267,11 +267,16 @@ fn getkeys(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 fn getkeysandflags(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     let (row, keys) = keys_of(args.rest())?;
     ctx.reply.array(keys.len());
-    for key in keys {
+    let words = args.rest();
+    let mut uses = row.key_uses(words);
+    for (index, key) in keys.into_iter().enumerate() {
+        // What MIGRATE names after KEYS is used as its first key is.
+        let used = uses.next().unwrap_or(KeyUse { position: 0, reads: true, writes: true });
+        let flags = key_flags::of_call(row, used, index);
         ctx.reply.array(2);
         ctx.reply.bulk(key);
-        ctx.reply.set(access(row).len());
-        access(row).iter().for_each(|flag| ctx.reply.simple(flag));
+        ctx.reply.set(flags.len());
+        flags.iter().for_each(|flag| ctx.reply.simple(flag));
     }
     Ok(())
 }

@@ -21,6 +21,8 @@ pub mod expiry;
 pub(crate) mod help;
 #[cfg(feature = "server")]
 pub mod info;
+#[cfg(feature = "server")]
+mod key_flags;
 pub mod keys;
 #[cfg(feature = "server")]
 pub mod latency;
@@ -36,6 +38,8 @@ pub mod pause;
 pub mod persistence;
 #[cfg(feature = "server")]
 pub mod pubsub;
+#[cfg(feature = "server")]
+pub mod replication;
 #[cfg(feature = "server")]
 pub mod scripting;
 pub mod server;
