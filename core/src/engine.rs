@@ -34,7 +34,7 @@ use crate::{
     command::{self, Context, Data, Flags, Group, Lookups, WaitFor},
     config::Config,
     effect::{Applied, Change, Effect, Removal, Undo},
-    env::Env,
+    env::{Env, UnixMillis},
     error::Error,
     facts::{Facts, Stats},
     format::{ChunkWriter, Journal},
@@ -316,6 +316,18 @@ impl Engine {
     #[cfg(feature = "server")]
     pub fn users_mut(&mut self) -> &mut Users {
         &mut self.users
+    }
+
+    /// Whether `CLIENT PAUSE` holds up what writes.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_paused(&self, now: UnixMillis) -> bool {
+        self.sessions.pause.is_on(now)
+    }
+
+    /// Whether something holds up what writes: without a server, nothing does.
+    #[cfg(not(feature = "server"))]
+    pub(crate) fn is_paused(&self, _: UnixMillis) -> bool {
+        false
     }
 
     /// Answers every write with this error from now on, or takes writes again: a shell that can't log them must not

@@ -58,6 +58,22 @@ impl Hub {
         id: PeerId,
         message: ToHub<'_>,
     ) -> Result<(), CloseReason> {
+        self.end_pause(engine, env);
+        let follows = self.peers.get(id.0).is_some_and(|peer| peer.following.is_some() && !peer.closing);
+        if follows && self.is_held_up(engine, env, id, &message) {
+            return self.hold_up(id, &message);
+        }
+        self.take_in(engine, env, id, message)
+    }
+
+    /// Does what a message asks for.
+    pub(super) fn take_in(
+        &mut self,
+        engine: &mut Engine,
+        env: Env,
+        id: PeerId,
+        message: ToHub<'_>,
+    ) -> Result<(), CloseReason> {
         let Some(peer) = self.peers.get(id.0).filter(|peer| !peer.closing) else { return Ok(()) };
         match (message, peer.following.is_some()) {
             (ToHub::Hello(hello), false) => self.handle_hello(engine, env, id, &hello),
@@ -66,7 +82,9 @@ impl Hub {
             (ToHub::Push(push), true) => self.handle_push(engine, env, id, &push),
             (ToHub::Ping { sent }, true) => {
                 self.send(id, &ToReplica::Pong { sent, now: env.now });
-                if let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut())
+                // What waits for the end of a pause was said before, and hasn't run.
+                if !self.paused.holds(id)
+                    && let Some(following) = self.peers.get_mut(id.0).and_then(|peer| peer.following.as_mut())
                     && following.settles_doubt()
                 {
                     following.in_doubt = 0;

@@ -10,6 +10,7 @@ mod classes;
 mod clients;
 mod incoming;
 mod outgoing;
+mod pause;
 mod push;
 mod recovery;
 mod slices;
@@ -26,7 +27,7 @@ use alloc::{
 
 use slab::Slab;
 
-use self::{channels::Channels, classes::Classes, clients::Clients, sweep::Sweep};
+use self::{channels::Channels, classes::Classes, clients::Clients, pause::Paused, sweep::Sweep};
 use super::{
     backlog::Backlog,
     grant::Grant,
@@ -120,6 +121,8 @@ pub struct Hub {
     last_batch: Option<Message>,
     /// The common passes over databases.
     sweeps: BTreeMap<u8, Sweep>,
+    /// What replicas said during a pause of clients.
+    paused: Paused,
     hits: Vec<usize>,
 }
 
@@ -152,6 +155,7 @@ impl Hub {
             woken: Vec::new(),
             last_batch: None,
             sweeps: BTreeMap::new(),
+            paused: Paused::default(),
             hits: Vec::new(),
         }
     }
@@ -252,6 +256,7 @@ impl Hub {
             self.closing.retain(|(other, _)| *other != id);
         }
         self.undurable.remove(&id);
+        self.paused.forget(id);
         peer.grant.expires_at.map(|at| self.expiries.remove(&(at, id)));
         self.renewals.retain(|(other, _)| *other != id);
         if let Some(following) = peer.following {
@@ -300,12 +305,16 @@ impl Hub {
     /// When [`Hub::handle_timeout`] is to be called next; never if `None`.
     pub fn next_timeout(&self) -> Option<UnixMillis> {
         let expiry = self.expiries.first().map(|(at, _)| *at);
-        [expiry, self.channels.next_renewal(), self.clients.next_timeout()].into_iter().flatten().min()
+        [expiry, self.channels.next_renewal(), self.clients.next_timeout(), self.paused.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// Takes in that time has passed: ends connections whose token has expired, keeps presence alive, and
-    /// forgets clients that have been away for long.
+    /// Takes in that time has passed: ends connections whose token has expired, keeps presence alive,
+    /// forgets clients that have been away for long, and does what had to wait for the end of a pause.
     pub fn handle_timeout(&mut self, engine: &mut Engine, env: Env) {
+        self.end_pause(engine, env);
         while let Some((at, id)) = self.expiries.first().copied()
             && at <= env.now
         {

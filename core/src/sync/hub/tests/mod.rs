@@ -3,6 +3,7 @@
 mod hostile;
 mod many;
 mod mirror;
+mod pauses;
 mod scripts;
 mod talks;
 

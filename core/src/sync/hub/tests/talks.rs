@@ -16,14 +16,14 @@ use crate::{
 
 const CLIENT: ClientId = ClientId([7; 16]);
 
-struct Talk {
-    engine: Engine,
-    hub: Hub,
-    now: u64,
+pub(super) struct Talk {
+    pub(super) engine: Engine,
+    pub(super) hub: Hub,
+    pub(super) now: u64,
 }
 
 impl Talk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut engine = Engine::new(EngineOptions::default());
         engine.journal_mut().enable(true);
         let mut hub = Hub::new(HubOptions::default());
@@ -31,11 +31,11 @@ impl Talk {
         Self { engine, hub, now: 1_000_000 }
     }
 
-    fn env(&self) -> Env {
+    pub(super) fn env(&self) -> Env {
         Env::new(self.now, 3)
     }
 
-    fn connect(&mut self, grant: Grant, client: ClientId, credit: u32) -> PeerId {
+    pub(super) fn connect(&mut self, grant: Grant, client: ClientId, credit: u32) -> PeerId {
         let peer = self.hub.open_peer(grant);
         let hello = Hello {
             version: 1,
@@ -58,12 +58,12 @@ impl Talk {
         peer
     }
 
-    fn say(&mut self, peer: PeerId, message: &ToHub<'_>) {
+    pub(super) fn say(&mut self, peer: PeerId, message: &ToHub<'_>) {
         let env = self.env();
         self.hub.handle_message(&mut self.engine, env, peer, &message.encode());
     }
 
-    fn call(&mut self, words: &[&[u8]]) -> Vec<u8> {
+    pub(super) fn call(&mut self, words: &[&[u8]]) -> Vec<u8> {
         let (env, mut reply) = (self.env(), Vec::new());
         let session = self.engine.open_session("127.0.0.1:1", env);
         self.engine.execute(env, session, words, &mut reply);
@@ -73,7 +73,7 @@ impl Talk {
     }
 
     /// Makes everything durable, and returns what the hub says then.
-    fn hear(&mut self) -> Vec<(PeerId, Vec<u8>)> {
+    pub(super) fn hear(&mut self) -> Vec<(PeerId, Vec<u8>)> {
         self.hub.handle_durable(self.hub.seq());
         self.hub.begin_round();
         core::iter::from_fn(|| self.hub.poll_transmit(&self.engine))
@@ -81,7 +81,7 @@ impl Talk {
             .collect()
     }
 
-    fn closed(&mut self) -> Option<CloseReason> {
+    pub(super) fn closed(&mut self) -> Option<CloseReason> {
         self.hub.poll_close().map(|(_, reason)| reason)
     }
 }
@@ -90,7 +90,7 @@ fn blobs<'a>(words: &[&'a str]) -> Vec<Blob<'a>> {
     words.iter().map(|word| word.as_bytes().into()).collect()
 }
 
-fn push<'a>(first: u64, guess: u64, calls: &[&[&'a str]]) -> ToHub<'a> {
+pub(super) fn push<'a>(first: u64, guess: u64, calls: &[&[&'a str]]) -> ToHub<'a> {
     let command =
         |call: &&[&'a str]| PushedCommand { calls: vec![blobs(call)], conditions: vec![], transaction: false };
     ToHub::Push(Push { client: 0, first: ClientSeq(first), guess, commands: calls.iter().map(command).collect() })
@@ -114,7 +114,7 @@ fn guess_of(calls: &[&[&str]]) -> u64 {
 }
 
 /// The items of all batches among messages.
-fn items(messages: &[(PeerId, Vec<u8>)]) -> Vec<Item<'_>> {
+pub(super) fn items(messages: &[(PeerId, Vec<u8>)]) -> Vec<Item<'_>> {
     let batches = messages.iter().filter_map(|(_, bytes)| match ToReplica::decode(bytes).unwrap() {
         ToReplica::Batch(batch) => Some(batch.items),
         _ => None,
