@@ -17,6 +17,8 @@
 #[cfg(feature = "server")]
 mod blocking;
 #[cfg(feature = "server")]
+mod evicting;
+#[cfg(feature = "server")]
 mod measuring;
 #[cfg(feature = "server")]
 mod observing;

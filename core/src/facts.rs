@@ -20,6 +20,9 @@ pub struct Stats {
     pub expired_keys: u64,
     /// Keys removed because memory was short.
     pub evicted_keys: u64,
+    /// Clients that were ended because all of them kept too much.
+    #[cfg(feature = "server")]
+    pub evicted_clients: u64,
     /// Reads that found their key.
     pub hits: u64,
     /// Reads that didn't.

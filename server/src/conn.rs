@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use sanderling_core::config::OutputLimit;
 use sanderling_core::resp::{ProtocolError, RequestDecoder};
+use sanderling_core::session::Buffers;
 use sanderling_core::{Flow, Limits, SessionId, UnixMillis};
 use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -59,6 +60,8 @@ struct State {
     held: bool,
     /// A call waits for its key: what comes after it is read and kept.
     waiting: bool,
+    /// What the worker was told last of what is kept here.
+    noted: Buffers,
     /// Since when more waits for the client than may wait for long.
     over_since: Option<UnixMillis>,
     /// Nothing more is read, and the connection ends once the replies are out.
@@ -69,13 +72,14 @@ struct State {
 }
 
 /// Serves a connection to its end, in a task of its own. `open` opens its session.
-pub(crate) fn spawn(worker: &Rc<Worker>, stream: TcpStream, open: impl FnOnce(&str) -> SessionId) {
+pub(crate) fn spawn(worker: &Rc<Worker>, stream: TcpStream, open: impl FnOnce(&str, String) -> SessionId) {
     let address = stream.peer_addr().map_or_else(|_| "?:0".into(), |address| address.to_string());
     let _ = stream.set_nodelay(true);
     if let Some(seconds) = worker.limits.get().keepalive_seconds {
         keep_alive(&stream, seconds);
     }
-    let session = open(&address);
+    let local = stream.local_addr().map_or_else(|_| String::new(), |address| address.to_string());
+    let session = open(&address, local);
     let connection =
         Rc::new(Connection { worker: Rc::clone(worker), state: RefCell::new(State::new(stream, session)) });
     worker.insert(session, Rc::clone(&connection));
@@ -247,6 +251,7 @@ impl State {
             counted: false,
             held: false,
             waiting: false,
+            noted: Buffers::default(),
             over_since: None,
             closing: false,
             woken_while_held: false,
@@ -298,15 +303,39 @@ impl State {
             traffic.output_bytes += bytes;
             traffic.writes += writes;
         });
+        self.note_buffers(worker);
         let unsent = !self.unsent().is_empty();
-        if unsent || self.counted {
-            worker.note_output(self.session, self.unsent().len());
-        }
         if unsent != self.counted {
             self.counted = unsent;
             let count = worker.unsent.get();
             worker.unsent.set(if unsent { count + 1 } else { count - 1 });
         }
+    }
+
+    /// Tells the worker what is kept here, if that has changed. If all clients together keep too much, this one may be at its
+    /// end.
+    fn note_buffers(&mut self, worker: &Worker) {
+        let buffers = self.buffers(self.inbox.len());
+        if buffers != self.noted
+            && !self.closing
+            && let Some(is_ended) = worker.note_buffers(self.session, buffers)
+        {
+            self.noted = buffers;
+            if is_ended {
+                self.evict();
+                self.wake();
+            }
+        }
+    }
+
+    fn buffers(&self, query_bytes: usize) -> Buffers {
+        Buffers { query_bytes, output_bytes: self.unsent().len() }
+    }
+
+    /// Ends the connection, because all clients together keep too much.
+    fn evict(&mut self) {
+        warn!("clients keep more than maxmemory-clients: the one that keeps most is closed");
+        self.drop_output();
     }
 
     fn remember(&mut self, context: &Context<'_>) {
@@ -341,6 +370,7 @@ impl State {
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
         self.inbox.extend_from_slice(buffer.filled());
         count_read(worker, buffer.filled().len());
+        self.note_buffers(worker);
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
@@ -356,7 +386,11 @@ impl State {
             self.inbox.extend_from_slice(read.get(consumed..).unwrap_or_default());
         } else {
             self.inbox.extend_from_slice(read);
-            self.execute_inbox(worker);
+            // Before it may become a whole request, which counts no more.
+            self.note_buffers(worker);
+            if !self.closing {
+                self.execute_inbox(worker);
+            }
         }
         Poll::Ready(Ok(read.len()))
     }
@@ -412,6 +446,21 @@ impl State {
         shard.begin_batch();
         let done = self.execute_on(shard, buffer, worker);
         shard.end_batch();
+        if self.closing {
+            return done;
+        }
+        // Not only buffers count, but also what calls made the engine keep.
+        let buffers = self.buffers(buffer.len().saturating_sub(done));
+        // Mostly replies are sent at once: only what isn't is told of, when they were.
+        if buffers.query_bytes != self.noted.query_bytes || worker.limits.get().kept_is_bounded {
+            self.noted = buffers;
+            let is_ended = shard.note_buffers(self.session, buffers);
+            worker.collect_errands(shard);
+            if is_ended {
+                self.evict();
+                return buffer.len();
+            }
+        }
         done
     }
 

@@ -14,7 +14,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, connection
     loop {
         match listener.accept().await {
             Ok((stream, _)) if worker.connections.get() < connections_max => {
-                conn::spawn(&worker, stream, |address| worker.shard.borrow_mut().open_session(address));
+                conn::spawn(&worker, stream, |address, local| worker.shard.borrow_mut().open_session(address, local));
             }
             Ok((stream, _)) => {
                 worker.count(|traffic| traffic.rejected += 1);

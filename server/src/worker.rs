@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use sanderling_core::config::ClientLimits;
 use sanderling_core::facts::Traffic;
+use sanderling_core::session::Buffers;
 use sanderling_core::{Errand, SessionId};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
@@ -172,12 +173,13 @@ impl Worker {
         }
     }
 
-    /// Takes in how many bytes wait for a client to read them.
-    pub(crate) fn note_output(&self, session: SessionId, bytes: usize) {
-        // While a script runs nobody could be told.
-        if let Ok(mut shard) = self.shard.try_borrow_mut() {
-            shard.note_output(session, bytes);
-        }
+    /// Takes in what is kept for a client. Returns whether it is at an end, because all clients together keep too much; nothing
+    /// while a script runs, when nobody could be told.
+    pub(crate) fn note_buffers(&self, session: SessionId, buffers: Buffers) -> Option<bool> {
+        let mut shard = self.shard.try_borrow_mut().ok()?;
+        let is_ended = shard.note_buffers(session, buffers);
+        self.collect_errands(&mut shard);
+        Some(is_ended)
     }
 
     /// Closes the connections that have been idle for too long, and those whose clients have read too little for too
@@ -276,6 +278,9 @@ impl Worker {
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for tick in 0_u64.. {
             interval.tick().await;
+            if self.shard.borrow().rests() {
+                continue;
+            }
             self.expire().await;
             let mut shard = self.shard.borrow_mut();
             shard.tick();

@@ -104,9 +104,11 @@ impl Context<'_> {
     }
 
     /// Opens a session for a client that connects while a script runs.
-    pub fn open_session(&mut self, address: &str) -> SessionId {
+    pub fn open_session(&mut self, address: &str, local_address: String) -> SessionId {
         let id = self.sessions.open(address.into(), self.data.env.now);
-        self.users.welcome(self.sessions.session_mut(id));
+        let session = self.sessions.session_mut(id);
+        session.local_address = local_address;
+        self.users.welcome(session);
         id
     }
 

@@ -12,6 +12,7 @@ use crate::{
     keyspace::Entry,
     limits::DATABASES,
     role::Role,
+    session::Errand,
 };
 
 impl Context<'_> {
@@ -91,6 +92,22 @@ impl Context<'_> {
             self.stats.evicted_keys += 1;
         }
         true
+    }
+
+    /// Ends clients while all of them together keep too much, after a change of what may be.
+    pub(crate) fn evict_clients(&mut self) {
+        let bytes_max = self.config.clients_bytes_max();
+        if bytes_max == 0 {
+            return;
+        }
+        self.sessions.count_all_kept();
+        for evicted in self.sessions.evict(bytes_max) {
+            self.stats.evicted_clients += 1;
+            // The caller's own connection closes with this reply.
+            if evicted != self.session {
+                self.errands.push_back(Errand::Close(evicted));
+            }
+        }
     }
 
     /// The key that is to go next; `None` if none may.

@@ -118,7 +118,7 @@ impl Context<'_> {
     /// Notes down what was refused.
     pub(crate) fn log_refusal(&mut self, reason: &'static str, occasion: Occasion, object: &[u8], user: &[u8]) {
         let now = self.data.now();
-        let client = self.sessions.session(self.session).map(|session| client::line(self, self.session, session, 0));
+        let client = self.sessions.session(self.session).map(|session| client::line(self, self.session, session, None));
         self.users.log.add(Entry {
             id: 0,
             count: 1,

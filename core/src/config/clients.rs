@@ -18,6 +18,8 @@ pub struct ClientLimits {
     pub query_bytes_max: usize,
     /// Milliseconds without a call after which it is closed.
     pub idle_ms_max: Option<u64>,
+    /// There is a bound for what all clients keep together, so that what calls add to it is of interest.
+    pub kept_is_bounded: bool,
     /// Seconds of silence after which it is asked whether it is still there.
     pub keepalive_seconds: Option<u32>,
 }
@@ -70,6 +72,31 @@ pub(super) fn merged(before: &str, set: &str) -> String {
     groups.collect::<alloc::vec::Vec<_>>().join(" ")
 }
 
+/// Reads what all clients together may keep: bytes, or a part of `maxmemory` in percent.
+pub(super) fn parse_bytes_max(text: &str) -> Result<String, String> {
+    let Some(percent) = text.strip_suffix('%') else {
+        let bytes = parse_memory(text).filter(|bytes| i64::try_from(*bytes).is_ok());
+        return bytes.map(|bytes| bytes.to_string()).ok_or_else(|| "argument must be a memory or percent value".into());
+    };
+    match percent.parse::<u8>() {
+        Ok(percent) if percent <= 100 => Ok(format!("{percent}%")),
+        Ok(_) => Err("percentage argument must be less or equal to 100".into()),
+        Err(_) => Err("argument must be a memory or percent value".into()),
+    }
+}
+
+/// The same in bytes; a part of a memory without a bound is none.
+pub(super) fn bytes_max(setting: Option<&str>, memory_max: usize) -> usize {
+    let text = setting.unwrap_or_default();
+    match text.strip_suffix('%').map(str::parse::<usize>) {
+        Some(percent) => {
+            let percent = percent.unwrap_or(0);
+            memory_max / 100 * percent + memory_max % 100 * percent / 100
+        }
+        None => text.parse().unwrap_or(0),
+    }
+}
+
 impl Config {
     /// What connections may cost now.
     pub fn client_limits(&self) -> ClientLimits {
@@ -87,6 +114,7 @@ impl Config {
             pubsub: of("pubsub"),
             query_bytes_max: usize::try_from(number("client-query-buffer-limit")).unwrap_or(usize::MAX),
             idle_ms_max: Some(number("timeout")).filter(|seconds| *seconds > 0).map(|seconds| seconds * 1000),
+            kept_is_bounded: self.clients_bytes_max() > 0,
             keepalive_seconds: u32::try_from(number("tcp-keepalive")).ok().filter(|seconds| *seconds > 0),
         }
     }
@@ -96,6 +124,29 @@ impl Config {
 mod tests {
     use super::*;
     use crate::limits::Limits;
+
+    #[test]
+    fn what_all_clients_keep_is_bounded_in_bytes_or_in_percent() {
+        let mut config = Config::new(&Limits::DEFAULT);
+        let check = |config: &mut Config, value: &str, shown: &str, bytes: usize| {
+            config.set_all(&[(b"maxmemory-clients", value.as_bytes())]).unwrap();
+            assert_eq!(
+                (config.value("maxmemory-clients"), config.clients_bytes_max()),
+                (Some(shown), bytes),
+                "{value}"
+            );
+        };
+        check(&mut config, "3mb", "3145728", 3 << 20);
+        check(&mut config, "7%", "7%", 0);
+        config.set_all(&[(b"maxmemory", b"6291456")]).unwrap();
+        assert_eq!(config.clients_bytes_max(), 440_401);
+        check(&mut config, "100%", "100%", 6 << 20);
+        check(&mut config, "0", "0", 0);
+        for wrong in ["101%", "-1%", "300%", "%", "-1", "5x", ""] {
+            assert!(config.set_all(&[(b"maxmemory-clients", wrong.as_bytes())]).is_err(), "{wrong}");
+        }
+        assert_eq!(config.value("maxmemory-clients"), Some("0"));
+    }
 
     #[test]
     fn limits_are_set_class_by_class() {

@@ -47,6 +47,9 @@ pub struct Config {
     pub active_expiry: bool,
     /// Whether scripts may call commands that are kept from them. Tests switch it on.
     pub scripts_call_all: bool,
+    /// Whether the shell's regular work rests. Tests switch it on.
+    #[cfg(feature = "server")]
+    pub work_rests: bool,
     /// The events that are told, as bits: `notify-keyspace-events`.
     #[cfg(feature = "server")]
     events: u16,
@@ -59,6 +62,9 @@ pub struct Config {
     /// Bytes that may be used; 0 for as many as there are.
     #[cfg(feature = "server")]
     memory_max: usize,
+    /// Bytes that all clients together may keep; 0 for as many as there are.
+    #[cfg(feature = "server")]
+    clients_bytes_max: usize,
     /// What is measured.
     #[cfg(feature = "server")]
     pub(crate) measures: Measures,
@@ -79,6 +85,8 @@ impl Config {
             active_expiry: true,
             scripts_call_all: false,
             #[cfg(feature = "server")]
+            work_rests: false,
+            #[cfg(feature = "server")]
             events: 0,
             #[cfg(feature = "server")]
             sets_password: false,
@@ -86,6 +94,8 @@ impl Config {
             file: None,
             #[cfg(feature = "server")]
             memory_max: 0,
+            #[cfg(feature = "server")]
+            clients_bytes_max: 0,
             #[cfg(feature = "server")]
             measures: Measures::default(),
             #[cfg(feature = "server")]
@@ -187,6 +197,10 @@ impl Config {
             self.tracking_keys_max = value.parse().unwrap_or(0);
         }
         self.values.insert(name, value);
+        #[cfg(feature = "server")]
+        if matches!(name, "maxmemory" | "maxmemory-clients") {
+            self.clients_bytes_max = clients::bytes_max(self.value("maxmemory-clients"), self.memory_max);
+        }
         self.changed = true;
     }
 
@@ -200,6 +214,12 @@ impl Config {
     #[cfg(feature = "server")]
     pub(crate) fn memory_max(&self) -> usize {
         self.memory_max
+    }
+
+    /// Bytes that all clients together may keep; 0 for as many as there are.
+    #[cfg(feature = "server")]
+    pub(crate) fn clients_bytes_max(&self) -> usize {
+        self.clients_bytes_max
     }
 
     /// Keys that may be tracked; 0 for as many as there are.

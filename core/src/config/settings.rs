@@ -48,6 +48,9 @@ pub enum SettingKind {
     /// Percents, separated by blanks.
     #[cfg(feature = "server")]
     Percents,
+    /// Bytes as in `Memory`, or a part of `maxmemory` in percent.
+    #[cfg(feature = "server")]
+    MemoryOrPercent,
 }
 
 impl SettingKind {
@@ -65,6 +68,8 @@ impl SettingKind {
             Self::SavePoints => super::saving::parse(text),
             #[cfg(feature = "server")]
             Self::Percents => percents(text),
+            #[cfg(feature = "server")]
+            Self::MemoryOrPercent => super::clients::parse_bytes_max(text),
             Self::Bool if text.eq_ignore_ascii_case("yes") => Ok("yes".into()),
             Self::Bool if text.eq_ignore_ascii_case("no") => Ok("no".into()),
             Self::Bool => Err("argument must be 'yes' or 'no'".into()),
@@ -260,8 +265,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::only("masterauth", &[""]),
     Setting::fixed("maxclients", "10000", SettingKind::Integer(1, u32::MAX as i64)),
     Setting::new("maxmemory", "0", SettingKind::Memory(0, i64::MAX as u64)),
-    // Connections aren't ended for the sake of memory: each has bounds of its own.
-    Setting::only("maxmemory-clients", &["0"]),
+    #[cfg(feature = "server")]
+    Setting::new("maxmemory-clients", "0", SettingKind::MemoryOrPercent),
     Setting::new("maxmemory-policy", "noeviction", SettingKind::Choice(POLICIES)),
     Setting::integer("maxmemory-samples", "5", 1, 64),
     Setting::integer("min-replicas-max-lag", "10", 0, i32::MAX as i64),

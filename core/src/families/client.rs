@@ -46,7 +46,7 @@ pub const COMMANDS: &[Command] = &[
                 .doc("2.4.0", "O(N) where N is the number of client connections", "ip:port | <ID client-id | TYPE <NORMAL | MASTER | REPLICA | PUBSUB> | USER username | ADDR ip:port | LADDR ip:port | SKIPME <YES | NO> | MAXAGE maxage> ...", "Terminates open connections."),
             row("list", -2, ADMIN, list)
                 .doc("2.4.0", "O(N) where N is the number of client connections", "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]", "Lists open connections."),
-            row("no-evict", 3, ADMIN, switch)
+            row("no-evict", 3, ADMIN, no_evict)
                 .doc("7.0.0", "O(1)", "ON | OFF", "Sets the client eviction mode of the connection."),
             row("no-touch", 3, OWN, no_touch)
                 .doc("7.2.0", "O(1)", "ON | OFF", "Controls whether commands sent by the client affect the access times of keys."),
@@ -141,11 +141,13 @@ fn no_touch(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Takes a switch that has no effect: no connection is closed to save memory.
-fn switch(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    if !args.take_if("ON") && !args.take_if("OFF") {
+fn no_evict(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    let is_on = args.take_if("ON");
+    if !is_on && !args.take_if("OFF") {
         return Err(Error::SYNTAX);
     }
+    ctx.session().no_evict = is_on;
+    ctx.evict_clients();
     ctx.reply.ok();
     Ok(())
 }
@@ -170,18 +172,15 @@ fn reply(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
 }
 
 fn info(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let query_bytes = query_bytes(ctx, args);
-    let line = ctx
-        .sessions
-        .session(ctx.session)
-        .map(|session| line(ctx, ctx.session, session, query_bytes))
-        .unwrap_or_default();
+    let call = Some(CallBytes::of(ctx, args));
+    let line =
+        ctx.sessions.session(ctx.session).map(|session| line(ctx, ctx.session, session, call)).unwrap_or_default();
     ctx.reply.verbatim(&line);
     Ok(())
 }
 
 fn list(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
-    let query_bytes = query_bytes(ctx, args);
+    let call = CallBytes::of(ctx, args);
     let (mut ids, mut kind): (Option<Vec<i64>>, _) = (None, None);
     if args.take_if("TYPE") {
         kind = Some(Kind::read(args.word()?)?);
@@ -198,7 +197,7 @@ fn list(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     for (id, session) in sessions {
         let is_wanted = kind.is_none_or(|kind: Kind| kind.holds(session));
         if is_wanted && ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64))) {
-            lines += &line(ctx, id, session, if id == ctx.session { query_bytes } else { 0 });
+            lines += &line(ctx, id, session, Some(call).filter(|_| id == ctx.session));
         }
     }
     ctx.reply.verbatim(&lines);
@@ -216,14 +215,17 @@ fn flags(ctx: &Context<'_>, id: SessionId, session: &Session) -> String {
         ('t', tracker.is_some()),
         ('R', tracker.is_some_and(|tracker| tracker.is_broken)),
         ('B', tracker.is_some_and(|tracker| tracker.options.broadcast)),
+        ('e', session.no_evict),
         ('T', session.no_touch),
     ];
     let flags: String = letters.iter().filter(|(_, is)| *is).map(|(letter, _)| letter).collect();
     if flags.is_empty() { "N".into() } else { flags }
 }
 
-/// One session as `CLIENT LIST` shows it. What a shell buffers isn't known here and is given as 0.
-pub(crate) fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_bytes: usize) -> String {
+/// One session as `CLIENT LIST` shows it, with the call that it makes, if that is what asks. What a shell's buffers could take
+/// without growing isn't known here and is given as 0.
+pub(crate) fn line(ctx: &Context<'_>, id: SessionId, session: &Session, call: Option<CallBytes>) -> String {
+    let call = call.unwrap_or_default();
     let now = ctx.data.now();
     let seconds = |since: UnixMillis| now.ms_since(since) / 1000;
     let (container, name) = session.last_command;
@@ -234,23 +236,27 @@ pub(crate) fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_by
     let _ = writeln!(
         line,
         "id={id} addr={address} laddr={local} fd=0 name={name} age={age} idle={idle} flags={flags} db={db} \
-         sub={channels} psub={patterns} ssub={shards} multi={queued} qbuf={query_bytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 \
-         oll={lists} omem={output} tot-mem=0 events=r cmd={command} user={user} lib-name={library} lib-ver={version} redir={redirect} \
+         sub={channels} psub={patterns} ssub={shards} multi={queued} qbuf={query} qbuf-free=0 argv-mem={words} multi-mem={queued_bytes} rbs=0 rbp=0 obl=0 \
+         oll={lists} omem={output} tot-mem={kept} events=r cmd={command} user={user} lib-name={library} lib-ver={version} redir={redirect} \
          resp={protocol}",
         channels = session.listening.of(Topic::Channel).len(),
         patterns = session.listening.of(Topic::Pattern).len(),
         shards = session.listening.of(Topic::Shard).len(),
         id = session.id,
         address = session.address,
-        local = local_address(ctx),
+        local = local_address(ctx, session),
+        query = session.buffers.query_bytes + call.wire,
+        words = call.words,
+        queued_bytes = session.queued_bytes(),
+        kept = session.kept_bytes() + call.words,
         name = session.name,
         age = seconds(session.opened_at),
         idle = seconds(session.active_at),
         flags = flags(ctx, id, session),
         db = session.db,
         user = String::from_utf8_lossy(ctx.users.name_of(session)),
-        lists = usize::from(session.output_bytes > 0),
-        output = session.output_bytes,
+        lists = usize::from(session.buffers.output_bytes > 0),
+        output = session.buffers.output_bytes,
         library = session.library.0,
         version = session.library.1,
         redirect = tracking::redirect_of(session),
@@ -259,18 +265,32 @@ pub(crate) fn line(ctx: &Context<'_>, id: SessionId, session: &Session, query_by
     line
 }
 
-/// Where the shell says that it listens.
-fn local_address(ctx: &Context<'_>) -> String {
+/// Where the shell took the connection or, if it doesn't say, where it listens.
+fn local_address(ctx: &Context<'_>, session: &Session) -> String {
+    if !session.local_address.is_empty() {
+        return session.local_address.clone();
+    }
     let host = ctx.config.value("bind").and_then(|hosts| hosts.split(' ').next()).unwrap_or_default();
     format!("{host}:{}", ctx.config.value("port").unwrap_or("0"))
 }
 
-/// The length of the running call on the wire.
-fn query_bytes(ctx: &Context<'_>, args: &Args<'_>) -> usize {
-    let names = [ctx.row.container.as_bytes(), ctx.row.name.as_bytes()];
-    let words = names.iter().chain(args.rest());
-    let header = |count: usize| count.to_string().len() + 3;
-    words.map(|word| header(word.len()) + word.len() + 2).sum::<usize>() + header(2 + args.len())
+/// What the running call takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CallBytes {
+    /// Its words.
+    words: usize,
+    /// All of it on the wire.
+    wire: usize,
+}
+
+impl CallBytes {
+    fn of(ctx: &Context<'_>, args: &Args<'_>) -> Self {
+        let names = [ctx.row.container.as_bytes(), ctx.row.name.as_bytes()];
+        let lengths = || names.iter().chain(args.rest()).map(|word| word.len());
+        let header = |count: usize| count.to_string().len() + 3;
+        let wire = lengths().map(|length| header(length) + length + 2).sum::<usize>() + header(2 + args.len());
+        Self { words: lengths().sum(), wire }
+    }
 }
 
 /// A type of clients. Of masters and replicas there are none here.
@@ -358,7 +378,7 @@ impl<'a> Victims<'a> {
         Ok(victims)
     }
 
-    fn holds(&self, session: &Session, is_me: bool, local_address: &str, now: UnixMillis) -> bool {
+    fn holds(&self, ctx: &Context<'_>, session: &Session, is_me: bool, now: UnixMillis) -> bool {
         !session.killed
             && self.kind.is_none_or(|kind| kind.holds(session))
             && self.user.is_none_or(|user| session.user == Some(user))
@@ -366,7 +386,7 @@ impl<'a> Victims<'a> {
             && self.age_min.is_none_or(|age| now.ms_since(session.opened_at) / 1000 >= age)
             && self.id.is_none_or(|id| id == session.id)
             && self.address.is_none_or(|address| address == session.address.as_bytes())
-            && self.local_address.is_none_or(|address| address == local_address.as_bytes())
+            && self.local_address.is_none_or(|address| address == local_address(ctx, session).as_bytes())
     }
 }
 
@@ -379,8 +399,8 @@ fn kill(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         }
         false => Victims::read(args, ctx.users)?,
     };
-    let (me, local_address, now) = (ctx.session, local_address(ctx), ctx.data.now());
-    let chosen = ctx.sessions.iter().filter(|(id, session)| victims.holds(session, *id == me, &local_address, now));
+    let (me, now) = (ctx.session, ctx.data.now());
+    let chosen = ctx.sessions.iter().filter(|(id, session)| victims.holds(ctx, session, *id == me, now));
     let mut chosen: Vec<(u64, SessionId)> = chosen.map(|(id, session)| (session.id, id)).collect();
     order::sort(&mut chosen);
     for (_, id) in &chosen {

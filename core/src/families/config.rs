@@ -55,6 +55,7 @@ fn set(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     // A lower bound holds at once.
     ctx.data.keyspace.aging = ctx.config.aging();
     ctx.make_room();
+    ctx.evict_clients();
     ctx.reply.ok();
     Ok(())
 }

@@ -54,6 +54,8 @@ pub const COMMANDS: &[Command] = &[
                 .doc("3.0.0", "O(1)", "", "Refuses to end the server."),
             row("panic", 2, ADMIN, refuse)
                 .doc("5.0.0", "O(1)", "", "Refuses to end the server."),
+            row("pause-cron", 3, ADMIN, pause_cron)
+                .doc("6.0.0", "O(1)", "0|1", "Lets the server's regular work rest, or go on."),
             row("populate", -3, FILL, populate)
                 .doc("2.6.0", "O(N) where N is the number of keys", "count [prefix [size]]", "Sets so many keys to strings, those apart that are there."),
             row("protocol", 3, ADMIN, protocol)
@@ -62,6 +64,8 @@ pub const COMMANDS: &[Command] = &[
                 .doc("7.0.0", "O(1)", "size", "Does nothing: elements of any length share a list's nodes by the same rule."),
             row("reload", -2, LOOK, reload)
                 .doc("1.0.0", "O(N) where N is the size of the data", "[MERGE] [NOFLUSH] [NOSAVE]", "Writes all data in the snapshot's form and reads it back."),
+            row("replybuffer", 4, ADMIN, accept)
+                .doc("7.0.0", "O(1)", "RESIZING <0|1> | PEAK-RESET-TIME <milliseconds | NEVER | RESET>", "Does nothing: buffers of replies don't shrink by and by."),
             row("restart", -2, ADMIN, refuse)
                 .doc("2.8.0", "O(1)", "[milliseconds]", "Refuses to end the server."),
             row("segfault", 2, ADMIN, refuse)
@@ -165,6 +169,12 @@ fn shown(digest: u64) -> String {
 
 fn set_active_expire(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
     ctx.config.active_expiry = args.integer()? != 0;
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn pause_cron(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
+    ctx.config.work_rests = args.integer()? != 0;
     ctx.reply.ok();
     Ok(())
 }

@@ -125,7 +125,12 @@ fn watch(ctx: &mut Context<'_>, args: &mut Args<'_>) -> Result<()> {
         }
         ctx.data.settle(key);
         let version = ctx.data.keyspace.watch(db, key);
-        ctx.session().watched.push(Watch { db, key: (*key).into(), version });
+        let session = ctx.session();
+        session.watched.push(Watch { db, key: (*key).into(), version });
+        #[cfg(feature = "server")]
+        {
+            session.watched_bytes += key.len();
+        }
     }
     ctx.reply.ok();
     Ok(())

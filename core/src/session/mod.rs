@@ -6,6 +6,8 @@
 mod errand;
 mod guard;
 #[cfg(feature = "server")]
+mod kept;
+#[cfg(feature = "server")]
 mod monitor;
 #[cfg(feature = "server")]
 mod pause;
@@ -23,6 +25,10 @@ use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 pub use errand::Errand;
 pub use guard::Guard;
+#[cfg(feature = "server")]
+pub use kept::Buffers;
+#[cfg(feature = "server")]
+use kept::KeptByAll;
 #[cfg(feature = "server")]
 pub(crate) use monitor::{Monitors, quote};
 #[cfg(feature = "server")]
@@ -60,6 +66,9 @@ pub struct Session {
     pub id: u64,
     /// Where the client connects from, `address:port`.
     pub address: String,
+    /// Where the shell took the connection, `address:port`; empty where it doesn't say.
+    #[cfg(feature = "server")]
+    pub local_address: String,
     /// The name that the client gave itself.
     pub name: String,
     /// The client library's name and version, as it told.
@@ -87,9 +96,15 @@ pub struct Session {
     /// Its reading doesn't count as a use of keys: `CLIENT NO-TOUCH`.
     #[cfg(feature = "server")]
     pub(crate) no_touch: bool,
-    /// Bytes that wait for the client to read them, as far as the shell has told.
+    /// It isn't ended for the sake of memory: `CLIENT NO-EVICT`.
     #[cfg(feature = "server")]
-    pub output_bytes: usize,
+    pub(crate) no_evict: bool,
+    /// What the shell keeps for it, as far as it has told.
+    #[cfg(feature = "server")]
+    pub(crate) buffers: Buffers,
+    /// What of it stands in the sum of what all clients keep.
+    #[cfg(feature = "server")]
+    counted_bytes: usize,
     /// Whether its calls may wait; if not, they are answered with nothing at once.
     pub may_wait: bool,
     /// `CLIENT KILL` ended it: it runs no command any more.
@@ -106,6 +121,9 @@ pub struct Session {
     pub(crate) tracker: Option<Box<Tracker>>,
     /// Keys under `WATCH`, with their versions then.
     pub(crate) watched: Vec<Watch>,
+    /// The bytes of their names.
+    #[cfg(feature = "server")]
+    pub(crate) watched_bytes: usize,
 }
 
 #[cfg(feature = "server")]
@@ -166,6 +184,8 @@ pub struct Sessions {
     pub(crate) monitors: Monitors,
     #[cfg(feature = "server")]
     pub(crate) pause: Pause,
+    #[cfg(feature = "server")]
+    kept: KeptByAll,
 }
 
 impl Sessions {
@@ -175,6 +195,8 @@ impl Sessions {
         SessionId(self.slab.insert(Session {
             id: self.opened,
             address,
+            #[cfg(feature = "server")]
+            local_address: String::new(),
             name: String::new(),
             library: Default::default(),
             db: 0,
@@ -189,7 +211,11 @@ impl Sessions {
             last_command: ("", "NULL"),
             replies: Replies::On,
             #[cfg(feature = "server")]
-            output_bytes: 0,
+            no_evict: false,
+            #[cfg(feature = "server")]
+            buffers: Buffers::default(),
+            #[cfg(feature = "server")]
+            counted_bytes: 0,
             #[cfg(feature = "server")]
             no_touch: false,
             may_wait: true,
@@ -201,11 +227,15 @@ impl Sessions {
             #[cfg(feature = "server")]
             tracker: None,
             watched: Vec::new(),
+            #[cfg(feature = "server")]
+            watched_bytes: 0,
         }))
     }
 
     /// Closes a session and lets go of what it held in the keyspace.
     pub(crate) fn close(&mut self, id: SessionId, keyspace: &mut Keyspace) {
+        #[cfg(feature = "server")]
+        self.kill(id);
         if let Some(mut session) = self.slab.try_remove(id.0) {
             #[cfg(feature = "server")]
             self.waiting.end(id, keyspace);
@@ -241,6 +271,8 @@ impl Sessions {
         if let Some(session) = self.slab.get_mut(id.0) {
             session.killed = true;
         }
+        #[cfg(feature = "server")]
+        self.count_kept(id);
     }
 
     /// All open sessions, in no promised order.
@@ -302,6 +334,10 @@ impl Session {
         let mut changed = false;
         for watch in self.watched.drain(..) {
             changed |= keyspace.unwatch(watch.db, &watch.key) != watch.version;
+        }
+        #[cfg(feature = "server")]
+        {
+            self.watched_bytes = 0;
         }
         changed
     }

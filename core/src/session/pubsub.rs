@@ -46,12 +46,15 @@ pub struct Published {
 
 /// What a session listens to.
 #[derive(Debug, Default)]
-pub(crate) struct Listening([BTreeSet<Box<[u8]>>; 3]);
+pub(crate) struct Listening {
+    topics: [BTreeSet<Box<[u8]>>; 3],
+    bytes: usize,
+}
 
 impl Listening {
     /// The names, in their order.
     pub(crate) fn of(&self, topic: Topic) -> &BTreeSet<Box<[u8]>> {
-        let [channels, patterns, shards] = &self.0;
+        let [channels, patterns, shards] = &self.topics;
         match topic {
             Topic::Channel => channels,
             Topic::Pattern => patterns,
@@ -60,7 +63,7 @@ impl Listening {
     }
 
     fn of_mut(&mut self, topic: Topic) -> &mut BTreeSet<Box<[u8]>> {
-        let [channels, patterns, shards] = &mut self.0;
+        let [channels, patterns, shards] = &mut self.topics;
         match topic {
             Topic::Channel => channels,
             Topic::Pattern => patterns,
@@ -76,9 +79,26 @@ impl Listening {
         }
     }
 
+    /// What the names take, with what is kept of each. Cost: O(1).
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn insert(&mut self, topic: Topic, name: &[u8]) -> bool {
+        let is_new = self.of_mut(topic).insert(name.into());
+        self.bytes += if is_new { NAME_BYTES + name.len() } else { 0 };
+        is_new
+    }
+
+    fn remove(&mut self, topic: Topic, name: &[u8]) -> bool {
+        let was_there = self.of_mut(topic).remove(name);
+        self.bytes -= if was_there { NAME_BYTES + name.len() } else { 0 };
+        was_there
+    }
+
     /// Whether there is nothing.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(BTreeSet::is_empty)
+        self.topics.iter().all(BTreeSet::is_empty)
     }
 }
 
@@ -194,14 +214,14 @@ impl Sessions {
 
     /// Lets a session listen.
     pub(crate) fn subscribe(&mut self, id: SessionId, topic: Topic, name: &[u8]) {
-        if self.session_mut(id).listening.of_mut(topic).insert(name.into()) {
+        if self.session_mut(id).listening.insert(topic, name) {
             self.pubsub.join(id, topic, name);
         }
     }
 
     /// Lets a session listen no more.
     pub(crate) fn unsubscribe(&mut self, id: SessionId, topic: Topic, name: &[u8]) {
-        if self.session_mut(id).listening.of_mut(topic).remove(name) {
+        if self.session_mut(id).listening.remove(topic, name) {
             self.pubsub.leave(id, topic, name);
         }
     }
@@ -240,6 +260,9 @@ impl Sessions {
         self.pubsub.messages.push_back(Woken { session: id, reply: bytes });
     }
 }
+
+/// What a name takes beside its bytes, about: in its session's set, and in the map of all who listen.
+const NAME_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {

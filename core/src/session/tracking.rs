@@ -33,6 +33,8 @@ pub(crate) struct Tracker {
     pub(crate) is_broken: bool,
     /// The prefixes of which it hears everything.
     pub(crate) prefixes: BTreeSet<Box<[u8]>>,
+    /// What they take, with what is kept of each.
+    pub(crate) prefix_bytes: usize,
 }
 
 /// What `CLIENT TRACKING` is asked for.
@@ -212,7 +214,9 @@ impl Sessions {
         }
         (tracker.options, tracker.is_broken) = (options, false);
         for prefix in prefixes {
-            tracker.prefixes.insert((*prefix).into());
+            if tracker.prefixes.insert((*prefix).into()) {
+                tracker.prefix_bytes += PREFIX_BYTES + prefix.len();
+            }
             self.tracking.prefixes.entry((*prefix).into()).or_default().sessions.insert(id);
         }
         self.session_mut(id).tracker = Some(tracker);
@@ -400,3 +404,6 @@ const INVALIDATE_CHANNEL: &[u8] = b"__redis__:invalidate";
 
 /// From so many numbers under one key on it is looked whether some have left, whenever they have doubled.
 const DEPARTED_LOOKED_FOR: usize = 16;
+
+/// What a prefix takes beside its bytes, about: in its session's set, and in the map of all.
+const PREFIX_BYTES: usize = 64;

@@ -43,4 +43,10 @@ impl Transaction {
         self.commands.push(command);
         Ok(())
     }
+
+    /// What the queued arguments take together.
+    #[cfg(feature = "server")]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
 }

@@ -43,7 +43,7 @@ impl BusyWorker {
             // Whatever is wrong with it, the loop that usually accepts will meet it, too.
             let Ok(socket) = rustix::net::accept_with(&self.listener, flags) else { return };
             if let Ok(stream) = TcpStream::from_std(socket.into()) {
-                conn::spawn(worker, stream, |address| ctx.open_session(address));
+                conn::spawn(worker, stream, |address, local| ctx.open_session(address, local));
             }
         }
     }

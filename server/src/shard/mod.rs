@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use sanderling_core::config::ClientLimits;
 use sanderling_core::facts::Traffic;
 use sanderling_core::format::LogSeq;
-use sanderling_core::session::Session;
+use sanderling_core::session::{Buffers, Session};
 use sanderling_core::sync::{CloseReason, Grant, Hub, HubCounts, HubOptions, LogId, Message, PeerId};
 use sanderling_core::{Engine, EngineOptions, Env, Errand, Error, Flow, Limits, SessionId, UnixMillis, Woken};
 use tracing::{error, info};
@@ -129,9 +129,11 @@ impl Shard {
     }
 
     /// Opens a session for a client at `address`.
-    pub(crate) fn open_session(&mut self, address: &str) -> SessionId {
+    pub(crate) fn open_session(&mut self, address: &str, local_address: String) -> SessionId {
         let env = self.env(clock::now());
-        self.engine.open_session(address, env)
+        let session = self.engine.open_session(address, env);
+        self.engine.session_mut(session).local_address = local_address;
+        session
     }
 
     /// Closes a session.
@@ -360,9 +362,14 @@ impl Shard {
         self.engine.facts_mut().traffic = traffic;
     }
 
-    /// Takes in how many bytes wait for a client to read them.
-    pub(crate) fn note_output(&mut self, session: SessionId, bytes: usize) {
-        self.engine.session_mut(session).output_bytes = bytes;
+    /// Takes in what is kept for a client. Returns whether it is at an end, because all clients together keep too much.
+    pub(crate) fn note_buffers(&mut self, session: SessionId, buffers: Buffers) -> bool {
+        self.engine.note_buffers(session, buffers)
+    }
+
+    /// Whether the regular work rests, because a test wants it.
+    pub(crate) fn rests(&self) -> bool {
+        self.engine.config().work_rests
     }
 
     /// The clients that have been idle for too long.

@@ -20,7 +20,7 @@ pub(crate) struct Usage {
     pub(crate) dataset: usize,
     /// The recent log, for replicas that come back.
     pub(crate) backlog: usize,
-    /// Replies that clients haven't read.
+    /// What clients keep: what they ask, what they haven't read, and what follows from what they chose.
     pub(crate) clients: usize,
     /// Of scripts and their machines.
     pub(crate) scripts: usize,
@@ -47,7 +47,7 @@ impl Usage {
             peak: ctx.stats.memory_peak.max(used),
             dataset: ctx.data.keyspace.allocated_bytes(),
             backlog: ctx.facts.held_bytes,
-            clients: ctx.sessions.iter().map(|(_, session)| session.output_bytes).sum(),
+            clients: ctx.sessions.iter().map(|(_, session)| session.kept_bytes()).sum(),
             scripts: scripts("used_memory_vm_eval") + scripts("used_memory_scripts_eval"),
             functions: scripts("used_memory_vm_functions"),
             resident: resident.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(used),

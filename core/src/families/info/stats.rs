@@ -28,6 +28,7 @@ pub(super) fn stats(ctx: &Context<'_>) -> Vec<Line> {
         line("expired_keys", stats.expired_keys),
         line("expire_cycle_cpu_milliseconds", stats.expire_nanos / 1_000_000),
         line("evicted_keys", stats.evicted_keys),
+        line("evicted_clients", stats.evicted_clients),
         line("keyspace_hits", stats.hits),
         line("keyspace_misses", stats.misses),
         line("pubsub_channels", ctx.sessions.pubsub.of(Topic::Channel).len()),
