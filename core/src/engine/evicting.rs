@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn all_that_grows_with_what_a_client_does_is_counted() {
-        let grows: [(&str, fn(usize) -> String); 6] = [
+        type Line = fn(usize) -> String;
+        let grows: [(&str, Line); 6] = [
             ("WATCH", |number| format!("WATCH key:{number}")),
             ("SUBSCRIBE", |number| format!("SUBSCRIBE channel:{number}")),
             ("PSUBSCRIBE", |number| format!("PSUBSCRIBE pattern:{number}")),

@@ -28,7 +28,7 @@ impl Session {
     /// Bytes that the client keeps in memory. Cost: O(1).
     pub(crate) fn kept_bytes(&self) -> usize {
         let names = self.name.len() + self.library.0.len() + self.library.1.len();
-        let watched = self.watched.len() * mem::size_of::<Watch>() + self.watched_bytes;
+        let watched = self.watched.len() * size_of::<Watch>() + self.watched_bytes;
         let prefixes = self.tracker.as_ref().map_or(0, |tracker| tracker.prefix_bytes);
         let buffers = self.buffers.query_bytes + self.buffers.output_bytes;
         SESSION_BYTES + names + buffers + self.queued_bytes() + watched + self.listening.bytes() + prefixes
