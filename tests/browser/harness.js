@@ -2,7 +2,7 @@
  * What the suites stand on: the real server, redis-cli, Chromium, and a page as its user sees it.
  *
  * The server is `SANDERLING_BIN`, the built page `SANDERLING_WWW`, the browser `SANDERLING_CHROMIUM` or `CHROMIUM` or the
- * usual place. Nothing here sleeps: what is waited for is asked again until a deadline.
+ * first on the search path. Nothing here sleeps: what is waited for is asked again until a deadline.
  */
 
 import assert from 'node:assert/strict';
@@ -15,6 +15,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
+import { chromiumPath } from './chromium.js';
 
 /** How long anything may take before it counts as not happening: loaded machines are slow. */
 export const PATIENCE_MS = 30_000;
@@ -103,7 +104,7 @@ export class Server {
 /** Starts Chromium. */
 export function launch() {
   return chromium.launch({
-    executablePath: process.env.SANDERLING_CHROMIUM ?? process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: chromiumPath(),
     args: [
       '--no-sandbox',
       '--disable-gpu',

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { chromiumPath } from './chromium.js';
 import { PATIENCE_MS, until } from './harness.js';
 
 /** The npm package as it was built. */
@@ -63,7 +64,7 @@ export class Browser {
   static async start({ args = [], profile } = {}) {
     const browser = new Browser();
     browser.profile = profile ?? (await mkdtemp(join(tmpdir(), 'sanderling-profile-')));
-    const bin = process.env.SANDERLING_CHROMIUM ?? process.env.CHROMIUM ?? '/usr/bin/chromium';
+    const bin = chromiumPath();
     await rm(join(browser.profile, 'DevToolsActivePort'), { force: true });
     const flags = [
       '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',

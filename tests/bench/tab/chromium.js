@@ -7,6 +7,7 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
+import { chromiumPath } from '../../browser/chromium.js';
 import { peers } from './peers/index.js';
 
 const HERE = fileURLToPath(new URL('./', import.meta.url));
@@ -56,7 +57,7 @@ export class Pages {
   async run(options) {
     const profile = await mkdtemp(join(this.data, 'profile-'));
     const context = await chromium.launchPersistentContext(profile, {
-      executablePath: process.env.SANDERLING_CHROMIUM ?? process.env.CHROMIUM ?? '/usr/bin/chromium',
+      executablePath: chromiumPath(),
       args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update'],
     });
     try {

@@ -12,6 +12,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chromiumPath } from '../../../tests/browser/chromium.js';
 
 process.chdir(fileURLToPath(new URL('.', import.meta.url)));
 
@@ -59,7 +60,7 @@ async function visits(folders) {
   const { chromium } = await import('playwright-core');
   const server = await serve(folders);
   const browser = await chromium.launch({
-    executablePath: process.env.SANDERLING_CHROMIUM ?? '/usr/bin/chromium',
+    executablePath: chromiumPath(),
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
   try {
