@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import type { ReplyNode } from 'sanderling/inspect';
 import { completions, help, hint } from '../src/console/help.js';
 import { asResp2, printReply } from '../src/console/print.js';
-import { COMMANDS } from '../src/commands.gen.js';
+import { COMMANDS } from '../src/commands/index.gen.js';
 import { bytesOf, inBytes, inUnits } from '../src/text.js';
 
 test('a command completes in the case in which it was begun', () => {

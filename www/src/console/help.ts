@@ -1,6 +1,7 @@
 /** What the console knows of commands: their rows, what completes a line, and what `help` answers. */
 
-import { COMMANDS, type CommandRow } from '../commands.gen.js';
+import { COMMANDS } from '../commands/index.gen.js';
+import type { CommandRow } from '../commands/row.js';
 
 /** A line's possible continuation: the whole line that choosing it would give, and what to show of it. */
 export interface Completion {

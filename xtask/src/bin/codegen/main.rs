@@ -9,6 +9,7 @@ mod page;
 mod syntax;
 mod typescript;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::Path;
@@ -43,7 +44,6 @@ struct Output {
 
 const OUTPUTS: &[Output] = &[
     Output { path: "wasm/js/src/commands.gen.ts", text: typescript::methods },
-    Output { path: "www/src/commands.gen.ts", text: typescript::table },
     Output { path: "www/docs/commands.md", text: page::commands },
 ];
 
@@ -54,6 +54,16 @@ fn each(root: &Path, act: fn(&Path, &str) -> Result<()>) -> Result<()> {
     for output in OUTPUTS {
         act(&root.join(output.path), &(output.text)(&rows))?;
     }
+    let mut groups: BTreeMap<&str, Vec<&Command>> = BTreeMap::new();
+    for row in rows {
+        groups.entry(row.group.name()).or_default().push(row);
+    }
+    let folder = root.join("www/src/commands");
+    for (name, rows) in &groups {
+        act(&folder.join(format!("{name}.gen.ts")), &typescript::group(name, rows))?;
+    }
+    let names: Vec<&str> = groups.into_keys().collect();
+    act(&folder.join("index.gen.ts"), &typescript::index(&names))?;
     act(&root.join("www/docs/conformance.md"), &conformance::page(root)?)
 }
 

@@ -19,32 +19,26 @@ pub(crate) fn methods(rows: &[&Command]) -> String {
     text + "}\n"
 }
 
-/// Returns the table with its documentation, as data.
-pub(crate) fn table(rows: &[&Command]) -> String {
-    let mut text = header("The command table with its documentation, for completion and for the help of the console.");
-    text += "/** One row of the table. */\n\
-             export interface CommandRow {\n\
-             \x20 readonly name: string;\n\
-             \x20 /** Words of the whole call, the name included; negative: at least that many. */\n\
-             \x20 readonly arity: number;\n\
-             \x20 readonly flags: readonly string[];\n\
-             \x20 /** The position of the first key among the words of a call; 0: it names none. */\n\
-             \x20 readonly firstKey: number;\n\
-             \x20 readonly group: string;\n\
-             \x20 readonly since: string;\n\
-             \x20 readonly complexity: string;\n\
-             \x20 readonly syntax: string;\n\
-             \x20 readonly summary: string;\n\
-             \x20 /** Whether only a server runs it. */\n\
-             \x20 readonly serverOnly: boolean;\n\
-             \x20 readonly subcommands: readonly CommandRow[];\n\
-             }\n\n\
-             /** All rows, in order of name. */\n\
-             export const COMMANDS: readonly CommandRow[] = [\n";
+/// Returns the rows of one group with their documentation, as data.
+pub(crate) fn group(name: &str, rows: &[&Command]) -> String {
+    let mut text = header(&format!("The rows of the command table in the group `{name}`."));
+    text += "import type { CommandRow } from './row.js';\n\nexport const ROWS: readonly CommandRow[] = [\n";
     for row in rows {
         text += &object(row, 1);
     }
     text + "];\n"
+}
+
+/// Returns the module that makes one table of the rows of all groups.
+pub(crate) fn index(groups: &[&str]) -> String {
+    let mut text = header("The command table with its documentation, for completion and for the help of the console.");
+    for name in groups {
+        text += &format!("import {{ ROWS as {} }} from './{name}.gen.js';\n", identifier(name));
+    }
+    let all: Vec<String> = groups.iter().map(|name| format!("...{}", identifier(name))).collect();
+    text += "import type { CommandRow } from './row.js';\n\n/** All rows, in order of name. */\n";
+    text += &format!("export const COMMANDS: readonly CommandRow[] = [\n  {},\n]", all.join(",\n  "));
+    text + ".sort((one, other) => (one.name < other.name ? -1 : 1));\n"
 }
 
 fn signature(parameters: &Parameters) -> String {
@@ -58,25 +52,33 @@ fn signature(parameters: &Parameters) -> String {
 fn object(row: &Command, depth: usize) -> String {
     let indent = "  ".repeat(depth);
     let flags: Vec<String> = row.flags.names().map(quoted).collect();
-    let mut text = format!("{indent}{{\n");
-    let mut field = |name: &str, value: String| text += &format!("{indent}  {name}: {value},\n");
-    field("name", quoted(row.name));
-    field("arity", row.arity.to_string());
-    field("flags", format!("[{}]", flags.join(", ")));
-    field("firstKey", first_key(row.keys).to_string());
-    field("group", quoted(row.group.name()));
-    field("since", quoted(row.since));
-    field("complexity", quoted(row.complexity));
-    field("syntax", quoted(row.syntax));
-    field("summary", quoted(row.summary));
-    field("serverOnly", row.flags.has(Flags::SERVER_ONLY).to_string());
-    if row.subcommands.is_empty() {
-        field("subcommands", "[]".to_owned());
-    } else {
+    let mut text = format!(
+        "{indent}{{ name: {}, arity: {}, flags: [{}], firstKey: {}, group: {}, since: {}, serverOnly: {},\n",
+        quoted(row.name),
+        row.arity,
+        flags.join(", "),
+        first_key(row.keys),
+        quoted(row.group.name()),
+        quoted(row.since),
+        row.flags.has(Flags::SERVER_ONLY),
+    );
+    text += &format!("{indent}  syntax: {}, complexity: {},\n", quoted(row.syntax), quoted(row.complexity));
+    text += &format!("{indent}  summary: {}, subcommands: [", quoted(row.summary));
+    if !row.subcommands.is_empty() {
         let inner: String = row.subcommands.iter().map(|row| object(row, depth + 2)).collect();
-        field("subcommands", format!("[\n{inner}{indent}  ]"));
+        text += &format!("\n{inner}{indent}  ");
     }
-    text + &format!("{indent}}},\n")
+    text + "] },\n"
+}
+
+/// A group's name as a variable of TypeScript: `sorted-set` is `sortedSet`.
+fn identifier(group: &str) -> String {
+    let mut parts = group.split('-');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| {
+        let (initial, rest) = part.split_at(part.len().min(1));
+        name + &initial.to_ascii_uppercase() + rest
+    })
 }
 
 fn first_key(keys: Keys) -> usize {
@@ -126,9 +128,16 @@ mod tests {
 
     #[test]
     fn every_row_is_in_the_table() {
-        let text = super::table(&rows());
+        let text = super::group("any", &rows());
         for row in rows() {
-            assert!(text.contains(&format!("    name: '{}',\n", row.name)), "{}", row.name);
+            assert!(text.contains(&format!("\n  {{ name: '{}', arity: {},", row.name, row.arity)), "{}", row.name);
         }
+    }
+
+    #[test]
+    fn the_index_imports_each_group_by_a_name_that_typescript_takes() {
+        let text = super::index(&["set", "sorted-set"]);
+        assert!(text.contains("import { ROWS as sortedSet } from './sorted-set.gen.js';\n"), "{text}");
+        assert!(text.contains("[\n  ...set,\n  ...sortedSet,\n]"), "{text}");
     }
 }
