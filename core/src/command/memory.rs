@@ -12,7 +12,6 @@ use crate::{
     keyspace::Entry,
     limits::DATABASES,
     role::Role,
-    session::Errand,
 };
 
 impl Context<'_> {
@@ -101,13 +100,7 @@ impl Context<'_> {
             return;
         }
         self.sessions.count_all_kept();
-        for evicted in self.sessions.evict(bytes_max) {
-            self.stats.evicted_clients += 1;
-            // The caller's own connection closes with this reply.
-            if evicted != self.session {
-                self.errands.push_back(Errand::Close(evicted));
-            }
-        }
+        self.stats.evicted_clients += self.sessions.evict(bytes_max, self.session, self.errands);
     }
 
     /// The key that is to go next; `None` if none may.

@@ -1,7 +1,7 @@
 //! Clients that are ended because all of them together keep too much: what a shell tells of its buffers, and what follows.
 
 use super::Engine;
-use crate::session::{Buffers, Errand, SessionId};
+use crate::session::{Buffers, SessionId};
 
 impl Engine {
     /// Takes in what the shell keeps for a session. Returns whether the session is at an end: its connection is to be closed
@@ -13,12 +13,7 @@ impl Engine {
             return false;
         }
         self.sessions.count_kept(id);
-        for evicted in self.sessions.evict(bytes_max) {
-            self.stats.evicted_clients += 1;
-            if evicted != id {
-                self.errands.push_back(Errand::Close(evicted));
-            }
-        }
+        self.stats.evicted_clients += self.sessions.evict(bytes_max, id, &mut self.errands);
         self.sessions.session_mut(id).killed
     }
 }

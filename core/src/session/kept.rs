@@ -3,10 +3,10 @@
 //! Only what grows with what a client does is counted, and a fixed sum for the rest. The sum of all is kept while there is
 //! a bound for it, so that a look at it costs nothing. Sessions that nobody connects by are none of this.
 
-use alloc::vec::Vec;
+use alloc::{collections::VecDeque, vec::Vec};
 use core::mem;
 
-use super::{Session, SessionId, Sessions, Transaction, Watch};
+use super::{Errand, Session, SessionId, Sessions, Transaction, Watch};
 use crate::order;
 
 /// What a shell keeps for a client.
@@ -63,11 +63,12 @@ impl Sessions {
         }
     }
 
-    /// Ends those who keep most until all keep no more than `bytes_max`, and returns them; those who are exempt stay. Cost:
-    /// O(1), and where some have to go O(n log n) of all clients.
-    pub(crate) fn evict(&mut self, bytes_max: usize) -> Vec<SessionId> {
-        let mut evicted = Vec::new();
-        if bytes_max == 0 || self.kept.bytes <= bytes_max {
+    /// Ends those who keep most until all keep no more than `bytes_max`, and returns how many; those who are exempt stay. That
+    /// their connections are to be closed is an errand each, but for `me`, whose own shell sees that it is at an end. Cost: O(1),
+    /// and where some have to go O(n log n) of all clients.
+    pub(crate) fn evict(&mut self, bytes_max: usize, me: SessionId, errands: &mut VecDeque<Errand>) -> u64 {
+        let mut evicted = 0;
+        if self.kept.bytes <= bytes_max {
             return evicted;
         }
         let may_go = |session: &&Session| session.is_counted() && !session.no_evict;
@@ -82,7 +83,10 @@ impl Sessions {
             && let Some((_, id)) = candidates.pop()
         {
             self.kill(id);
-            evicted.push(id);
+            evicted += 1;
+            if id != me {
+                errands.push_back(Errand::Close(id));
+            }
         }
         evicted
     }
