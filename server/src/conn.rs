@@ -315,7 +315,7 @@ impl State {
     /// Tells the worker what is kept here, if that has changed. If all clients together keep too much, this one may be at its
     /// end.
     fn note_buffers(&mut self, worker: &Worker) {
-        let buffers = self.buffers(self.inbox.len());
+        let buffers = Buffers { query_bytes: self.inbox.len(), output_bytes: self.unsent().len() };
         if buffers != self.noted
             && !self.closing
             && let Some(is_ended) = worker.note_buffers(self.session, buffers)
@@ -326,10 +326,6 @@ impl State {
                 self.wake();
             }
         }
-    }
-
-    fn buffers(&self, query_bytes: usize) -> Buffers {
-        Buffers { query_bytes, output_bytes: self.unsent().len() }
     }
 
     /// Ends the connection, because all clients together keep too much.
@@ -449,8 +445,9 @@ impl State {
         if self.closing {
             return done;
         }
-        // Not only buffers count, but also what calls made the engine keep.
-        let buffers = self.buffers(buffer.len().saturating_sub(done));
+        // Not only buffers count, but also what calls made the engine keep. These calls' replies don't, before it was tried to
+        // send them.
+        let buffers = Buffers { query_bytes: buffer.len().saturating_sub(done), ..self.noted };
         // Mostly replies are sent at once: only what isn't is told of, when they were.
         if buffers.query_bytes != self.noted.query_bytes || worker.limits.get().kept_is_bounded {
             self.noted = buffers;
