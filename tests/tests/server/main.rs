@@ -9,6 +9,7 @@
 mod auth;
 mod bad_input;
 mod blocking;
+mod client_memory;
 mod config;
 mod dump;
 mod durability;
